@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reexec
+
+import (
+	"os"
+	"runtime"
+
+	"github.com/opencontainers/runc/libcontainer"
+	_ "github.com/opencontainers/runc/libcontainer/nsenter" // the C constructor that joins namespaces before Go boots
+)
+
+// initArgument is the word with which libcontainer re-executes the binary.
+const initArgument = "init"
+
+func init() {
+	// The main goroutine keeps the main thread for good: a goroutine that ends
+	// while locked takes its thread with it, and if that were the main thread,
+	// /proc/self would show whatever namespaces that goroutine had joined.
+	runtime.LockOSThread()
+	if len(os.Args) > 1 && os.Args[1] == initArgument && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
+		runtime.GOMAXPROCS(1)
+		libcontainer.Init()
+	}
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Options are the same for every container of an agent.
+type Options struct {
+	// StateRoot is the directory below which libcontainer keeps a state directory for
+	// each container. Made when missing.
+	StateRoot string
+	// NoPivotRoot is for a guest whose root is the initramfs: pivot_root(2) refuses it.
+	NoPivotRoot bool
+	// Sys and Proc are the mount points of sysfs and procfs.
+	Sys, Proc string
+	// Spawn starts exec sessions in place of libcontainer; nil: libcontainer starts them.
+	Spawn Spawner
+}
+
+// CreateParams describe one container.
+type CreateParams struct {
+	ID     string
+	Bundle string // absolute path of the directory that holds config.json and rootfs
+	// Spec is the OCI spec with guest paths; Linux.CgroupsPath in the form of the driver.
+	Spec          *specs.Spec
+	SystemdCgroup bool
+	Stdio         Stdio
+}
+
+// Container is one libcontainer container. Its methods may be called from any goroutine.
+type Container struct {
+	id      string
+	bundle  string
+	options Options
+	lc      *libcontainer.Container
+	cgroup  cgroups.Manager // ours, as libcontainer's is behind the lock that a start holds
+	config  *configs.Config
+	spec    *specs.Spec
+	hooks   *specs.Hooks
+	init    *Process
+	fifo    string
+	target  target
+	systemd bool
+}
+
+// ErrNotCreated says that the container does not wait for its start: it has been
+// started before, or its init is dead.
+var ErrNotCreated = errors.New("container is not waiting to be started")
+
+// Create makes the container and leaves its init blocked just before exec. When it
+// fails, or ctx ends, nothing of the container is left: no process, cgroup or state.
+func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Process, error) {
+	if err := hostNetSysctls(o.Proc, p.Spec); err != nil {
+		return nil, nil, err
+	}
+	config, err := libcontainerConfig(o, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	installHooks(ctx, config, p.Spec.Hooks)
+	lc, err := libcontainer.Create(o.StateRoot, p.ID, config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("create container %q: %w", p.ID, err)
+	}
+	own := *config.Cgroups
+	resources := *own.Resources
+	own.Resources = &resources
+	cgroup, err := manager.New(&own)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), lc.Destroy())
+	}
+	c := &Container{
+		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
+		spec: p.Spec, hooks: p.Spec.Hooks, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
+		systemd: p.SystemdCgroup,
+	}
+	c.init, err = c.startInit(ctx, p)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), c.abandon())
+	}
+	return c, c.init, nil
+}
+
+// startInit runs libcontainer's start. It cannot be interrupted, but everything it may
+// wait for is a process: when ctx ends these are killed, so that it returns.
+func (c *Container) startInit(ctx context.Context, p CreateParams) (*Process, error) {
+	stop := context.AfterFunc(ctx, func() { _ = c.killCgroup() })
+	defer stop()
+	proc, err := c.startProcess(p.Spec.Process, p.Stdio, true)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return proc, err
+}
+
+// abandon removes what a failed create has made.
+func (c *Container) abandon() error {
+	if c.init != nil {
+		_ = c.init.Kill()
+		c.init.waitGone(context.Background())
+		c.init.Reap()
+	}
+	_ = c.killCgroup()
+	return c.destroyState()
+}
+
+func (c *Container) destroyState() error {
+	// Destroy goes by the state libcontainer remembers; Status makes it look.
+	if _, err := c.lc.Status(); err != nil {
+		return fmt.Errorf("status of container %q: %w", c.id, err)
+	}
+	if err := c.lc.Destroy(); err != nil {
+		return fmt.Errorf("container %q: %w", c.id, err)
+	}
+	return nil
+}
+
+// ID is the container's id.
+func (c *Container) ID() string { return c.id }
+
+// Init is the container's first process.
+func (c *Container) Init() *Process { return c.init }
+
+// CgroupPaths are the cgroup directories by controller; on cgroup v2 the only key is "".
+func (c *Container) CgroupPaths() map[string]string { return c.cgroup.GetPaths() }
+
+// Stats reads the container's cgroups. Controllers the guest has not mounted are zero.
+// After the container's end, when its cgroup is gone, the statistics are empty.
+func (c *Container) Stats() (*cgroups.Stats, error) {
+	s, err := c.cgroup.GetStats()
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return cgroups.NewStats(), nil
+		}
+		return nil, fmt.Errorf("statistics of container %q: %w", c.id, err)
+	}
+	return s, nil
+}
+
+// Pause freezes every process of the container and returns when they are frozen.
+func (c *Container) Pause() error {
+	if err := c.lc.Pause(); err != nil {
+		return fmt.Errorf("pause container %q: %w", c.id, err)
+	}
+	return nil
+}
+
+// Resume thaws what Pause has frozen.
+func (c *Container) Resume() error {
+	if err := c.lc.Resume(); err != nil {
+		return fmt.Errorf("resume container %q: %w", c.id, err)
+	}
+	return nil
+}
+
+// Destroy removes a container whose processes have all been killed: its cgroup and its
+// state. Poststop hooks run after that; their errors are returned as warnings.
+func (c *Container) Destroy(ctx context.Context) (warnings []error, err error) {
+	if err := c.destroyState(); err != nil {
+		return nil, err
+	}
+	c.target.close()
+	if c.hooks == nil {
+		return nil, nil
+	}
+	return c.runHooks(ctx, c.hooks.Poststop, specs.StateStopped), nil
+}
+
+func (c *Container) runHooks(ctx context.Context, hooks []specs.Hook, status specs.ContainerState) (warnings []error) {
+	state := &specs.State{Version: specs.Version, ID: c.id, Status: status, Bundle: c.bundle}
+	if status != specs.StateStopped {
+		state.Pid = c.init.Pid
+	}
+	for _, h := range hooks {
+		if err := RunHook(ctx, h, state); err != nil {
+			warnings = append(warnings, err)
+		}
+	}
+	return warnings
+}

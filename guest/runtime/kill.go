@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/cgroups"
+	"golang.org/x/sys/unix"
+)
+
+// killRounds bounds how often the processes of a cgroup are listed and killed; a fork
+// bomb needs several, everything else one.
+const killRounds = 50
+
+// KillAll kills every process of the container, those in nested cgroups too. A frozen
+// container is thawed, as on cgroup v1 a frozen process does not die.
+func (c *Container) KillAll() error {
+	if err := c.killCgroup(); err != nil {
+		return fmt.Errorf("kill container %q: %w", c.id, err)
+	}
+	return nil
+}
+
+func (c *Container) killCgroup() error {
+	if dir := c.cgroup.Path(""); cgroups.IsCgroup2UnifiedMode() {
+		err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
+		if err == nil {
+			return nil
+		}
+		if _, missing := os.Stat(dir); errors.Is(missing, os.ErrNotExist) {
+			return nil
+		}
+		// A kernel before 5.14 has no cgroup.kill.
+	}
+	return c.killListed()
+}
+
+// killListed kills what the cgroup lists until it lists nothing that lives.
+func (c *Container) killListed() error {
+	for round := range killRounds {
+		pids, err := c.cgroup.GetAllPids()
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		alive := 0
+		for _, pid := range pids {
+			if err := unix.Kill(pid, unix.SIGKILL); err == nil && !isZombie(c.options.Proc, pid) {
+				alive++
+			}
+		}
+		if st, _ := c.cgroup.GetFreezerState(); st == cgroups.Frozen {
+			_ = c.cgroup.Freeze(cgroups.Thawed)
+		}
+		if alive == 0 {
+			return nil
+		}
+		time.Sleep(time.Duration(min(round+1, 10)) * time.Millisecond)
+	}
+	return fmt.Errorf("processes outlive SIGKILL")
+}
+
+// isZombie tells whether a process has exited and only waits to be reaped.
+func isZombie(proc string, pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", proc, pid))
+	if err != nil {
+		return true
+	}
+	for i := len(b) - 1; i > 0; i-- {
+		if b[i] == ')' { // the name may hold anything, a parenthesis too
+			return i+2 < len(b) && (b[i+2] == 'Z' || b[i+2] == 'X')
+		}
+	}
+	return false
+}
+
+// WaitInit waits until init has exited or ctx ends.
+func (c *Container) WaitInit(ctx context.Context) { c.init.waitGone(ctx) }

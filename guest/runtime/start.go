@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// startPoll is how often a start that waits for init looks whether it has been given
+// up, in milliseconds. Init normally answers in less than one.
+const startPoll = 50
+
+// Start lets init run the program. Init has opened the fifo's path and waits for a
+// reader (libcontainer's exec.fifo): opening it for reading lets it go on, and the byte
+// that it writes says that it has. The open is non-blocking and the wait also watches
+// init itself, so that a dead init is an error and not a hang. Poststart hooks run last;
+// their errors are warnings (OCI runtime-spec, "Poststart").
+func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
+	fifo, err := os.OpenFile(c.fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("container %q: %w", c.id, ErrNotCreated)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start container %q: %w", c.id, err)
+	}
+	defer fifo.Close()
+	if err := c.awaitInit(ctx, fifo); err != nil {
+		return nil, fmt.Errorf("start container %q: %w", c.id, err)
+	}
+	if err := os.Remove(c.fifo); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("start container %q: %w", c.id, err)
+	}
+	if c.hooks == nil {
+		return nil, nil
+	}
+	return c.runHooks(ctx, c.hooks.Poststart, specs.StateRunning), nil
+}
+
+func (c *Container) awaitInit(ctx context.Context, fifo *os.File) error {
+	fds := []unix.PollFd{
+		{Fd: int32(fifo.Fd()), Events: unix.POLLIN},
+		{Fd: int32(c.init.PidFD.Fd()), Events: unix.POLLIN},
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := unix.Poll(fds, startPoll); err != nil && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("poll", err)
+		}
+		if fds[0].Revents != 0 {
+			if n, _ := unix.Read(int(fds[0].Fd), make([]byte, 16)); n > 0 {
+				return nil
+			}
+		}
+		if fds[1].Revents != 0 {
+			return fmt.Errorf("its init is dead: %w", ErrNotCreated)
+		}
+	}
+}
