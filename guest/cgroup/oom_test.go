@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const hangGuard = 30 * time.Second
+
+func newWatcher(t *testing.T) *OOMWatcher {
+	t.Helper()
+	w, err := NewOOMWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return w
+}
+
+// kills collects reports until there are n.
+func kills(t *testing.T, reports <-chan uint64, n uint64) {
+	t.Helper()
+	var got uint64
+	guard := time.After(hangGuard)
+	for got < n {
+		select {
+		case k := <-reports:
+			got += k
+		case <-guard:
+			t.Fatalf("%d of %d kills reported", got, n)
+		}
+	}
+	if got != n {
+		t.Fatalf("%d kills reported, want %d", got, n)
+	}
+}
+
+// runVictim starts a process that dies of the limit of the group at limit. It joins dir.
+func runVictim(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), victimEnv+"="+dir)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != -1 {
+		t.Fatalf("victim ended with %v, want a kill", err)
+	}
+}
+
+func limited(t *testing.T) string {
+	t.Helper()
+	dir := v1Group(t, "memory")
+	for _, file := range []string{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("33554432"), 0); err != nil {
+			t.Skipf("cannot limit memory: %v", err)
+		}
+	}
+	return dir
+}
+
+func TestOOMv1(t *testing.T) {
+	w := newWatcher(t)
+	dir, other := limited(t), limited(t)
+	reports, others := make(chan uint64, 16), make(chan uint64, 16)
+	watch, err := w.Watch(dir, func(n uint64) { reports <- n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Watch(other, func(n uint64) { others <- n }); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runVictim(t, dir)
+		kills(t, reports, 1) // the first one too
+	}
+	runVictim(t, other)
+	kills(t, others, 1)
+	watch.Close()
+	watch.Close()
+	runVictim(t, dir)
+	if len(reports) != 0 {
+		t.Error("a report after Close")
+	}
+}
+
+func TestOOMv1BelowGroup(t *testing.T) {
+	w := newWatcher(t)
+	dir := limited(t)
+	child := filepath.Join(dir, "child")
+	if err := os.Mkdir(child, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer removeGroup(t, child)
+	reports := make(chan uint64, 16)
+	if _, err := w.Watch(dir, func(n uint64) { reports <- n }); err != nil {
+		t.Fatal(err)
+	}
+	runVictim(t, child)
+	kills(t, reports, 1)
+}
+
+func TestOOMv1GroupRemoved(t *testing.T) {
+	w := newWatcher(t)
+	dir := limited(t)
+	watch, err := w.Watch(dir, func(uint64) { t.Error("a report for a removed group") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	removeGroup(t, dir)
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		w.mu.Lock()
+		left := len(w.byEvent)
+		w.mu.Unlock()
+		if left == 0 {
+			break
+		}
+		if time.Since(start) > hangGuard {
+			t.Fatal("the watch of a removed group is kept")
+		}
+	}
+	watch.Close()
+}
+
+func unifiedGroup(t *testing.T, oomKills uint64) (dir string, set func(uint64)) {
+	t.Helper()
+	dir = t.TempDir()
+	set = func(n uint64) {
+		writeFiles(t, dir, map[string]string{eventsFile: fmt.Sprintf("low 0\nmax 7\noom %d\noom_kill %d\n", n, n)})
+	}
+	set(oomKills)
+	return dir, set
+}
+
+func TestOOMv2(t *testing.T) {
+	w := newWatcher(t)
+	dir, set := unifiedGroup(t, 3) // kills of before do not count
+	reports := make(chan uint64, 16)
+	watch, err := w.Watch(dir, func(n uint64) { reports <- n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Watch(dir, func(uint64) {}); err == nil {
+		t.Error("a second watch on one group was accepted")
+	}
+	// A plain file is empty for a moment while it is rewritten, which a group's file never
+	// is: replace the figure in place instead.
+	set = func(n uint64) {
+		f, err := os.OpenFile(filepath.Join(dir, eventsFile), os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		fmt.Fprintf(f, "low 0\nmax 7\noom %d\noom_kill %d\n", n, n)
+	}
+	set(3)
+	set(4)
+	kills(t, reports, 1)
+	set(6)
+	kills(t, reports, 2)
+	watch.Close()
+	set(7)
+	if len(reports) != 0 {
+		t.Error("a report after Close")
+	}
+}
+
+func TestOOMLastLook(t *testing.T) {
+	w := newWatcher(t)
+	dir, _ := unifiedGroup(t, 0)
+	var got uint64
+	watch, err := w.Watch(dir, func(n uint64) { got += n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The file is swapped, which inotify on the old one does not see.
+	next := filepath.Join(dir, "next")
+	writeFiles(t, dir, map[string]string{"next": "oom_kill 2\n"})
+	if err := os.Rename(next, filepath.Join(dir, eventsFile)); err != nil {
+		t.Fatal(err)
+	}
+	watch.Close()
+	if got != 2 {
+		t.Errorf("got %d kills, want 2", got)
+	}
+}
+
+func TestOOMWatchErrors(t *testing.T) {
+	w := newWatcher(t)
+	if _, err := w.Watch(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing group: got %v", err)
+	}
+	dir, _ := unifiedGroup(t, 0)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Watch(dir, nil); !errors.Is(err, ErrWatcherClosed) {
+		t.Errorf("closed watcher: got %v", err)
+	}
+}
+
+func TestOOMWatcherLeavesNoDescriptor(t *testing.T) {
+	dir, _ := unifiedGroup(t, 0)
+	before := openFiles(t)
+	for range 5 {
+		w, err := NewOOMWatcher()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Watch(dir, func(uint64) {}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := openFiles(t); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
