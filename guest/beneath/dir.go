@@ -52,7 +52,8 @@ func (d *Dir) Close() error { return d.f.Close() }
 // Name is the path d was opened with.
 func (d *Dir) Name() string { return d.f.Name() }
 
-// Open opens rel with the flags of open(2); O_CLOEXEC is always set. "." is d itself.
+// Open opens rel with the flags of open(2); O_CLOEXEC is always set. "." and "/" are
+// d itself; leading slashes count for nothing.
 func (d *Dir) Open(rel string, flags int, perm uint32) (*os.File, error) {
 	rel, err := clean(rel)
 	if err != nil {
@@ -147,7 +148,6 @@ func retry(open func() (int, error)) (fd int, err error) {
 }
 
 func clean(rel string) (string, error) {
-	rel = strings.TrimLeft(rel, "/")
 	if rel == "" || strings.ContainsRune(rel, 0) {
 		return rel, ErrPath
 	}
@@ -155,6 +155,9 @@ func clean(rel string) (string, error) {
 		if c == ".." {
 			return rel, fmt.Errorf("%w: it has a \"..\"", ErrPath)
 		}
+	}
+	if rel = strings.TrimLeft(rel, "/"); rel == "" {
+		return ".", nil
 	}
 	return path.Clean(rel), nil
 }

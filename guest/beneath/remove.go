@@ -13,7 +13,7 @@ import (
 
 // maxDepth bounds the directories held open by one RemoveAll: deeper trees are
 // answered with ENAMETOOLONG instead of the agent running out of descriptors.
-const maxDepth = 256
+const maxDepth = 128
 
 // maxPasses bounds how often a directory is emptied again because names came while it
 // was emptied, or because its filesystem skips entries when others vanish: somebody
