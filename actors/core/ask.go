@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"context"
+	"fmt"
+)
+
+// Ask tells req and waits for the reply, the actor's death or the end of ctx.
+// It takes one of the system's admission slots until it returns. It must not
+// be called in a turn.
+func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
+	var zero R
+	leave, err := to.p.admit(ctx)
+	if err != nil {
+		return zero, fmt.Errorf("ask %s: %w", to.Path(), err)
+	}
+	defer leave()
+	c := req.request()
+	ch := make(chan reply[R], 1)
+	if !c.head.arm(ctx, to.p) {
+		return zero, errAskedTwice
+	}
+	c.ch = ch
+	to.Tell(req)
+	select {
+	case r := <-ch:
+		return r.v, r.err
+	case <-ctx.Done():
+	}
+	if c.head.withdraw() {
+		return zero, fmt.Errorf("ask %s: %w", to.Path(), ctx.Err())
+	}
+	r := <-ch // the reply was faster
+	return r.v, r.err
+}
+
+// AskFunc tells req and returns; deliver is called exactly once with the reply, on
+// the goroutine that replies (this one, when the actor is dead already), and must
+// not block. cancel withdraws the call: it is true when deliver has not been called
+// and will not be. It takes no admission slot.
+func AskFunc[R any](to Ref, req Request[R], deliver func(R, error)) (cancel func() bool) {
+	c := req.request()
+	if !c.head.arm(nil, to.p) {
+		var zero R
+		deliver(zero, errAskedTwice)
+		return func() bool { return false }
+	}
+	c.deliver = deliver
+	to.Tell(req)
+	return c.head.withdraw
+}
+
+// admit waits for a slot. The zero Ref admits: its requests fail at once.
+func (a *actor) admit(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return func() {}, nil
+	}
+	slots := a.sys.slots
+	select {
+	case slots <- struct{}{}:
+		return a.sys.leave, nil
+	default:
+	}
+	select {
+	case slots <- struct{}{}:
+		return a.sys.leave, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for one of %d slots: %w", cap(slots), ctx.Err())
+	}
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Call is embedded in a request; the actor answers it once, now or later.
+// A request that nobody asked, only told, is answered into the void.
+type Call[R any] struct {
+	head    call
+	ch      chan reply[R]  // of Ask, holds one
+	deliver func(R, error) // of AskFunc
+}
+
+type reply[R any] struct {
+	v   R
+	err error
+}
+
+// Request is a message that is answered with an R: a pointer to a struct that embeds Call[R].
+type Request[R any] interface {
+	request() *Call[R]
+}
+
+func (c *Call[R]) request() *Call[R] { return c }
+func (c *Call[R]) callHead() *call   { return &c.head }
+
+// Reply answers the call. Only the first Reply counts. It never blocks.
+func (c *Call[R]) Reply(v R, err error) {
+	if !c.head.settle() {
+		return
+	}
+	switch {
+	case c.ch != nil:
+		c.ch <- reply[R]{v, err} // holds one, and settle is true once
+	case c.deliver != nil:
+		c.handOver(v, err)
+	}
+}
+
+// handOver runs deliver, which is the asker's code on the goroutine of the
+// actor: its panic must not be the actor's.
+func (c *Call[R]) handOver(v R, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.head.to.panicLog("deliver of a reply panicked", c, r)
+		}
+	}()
+	c.deliver(v, err)
+}
+
+func (c *Call[R]) fail(err error) {
+	var zero R
+	c.Reply(zero, err)
+}
+
+// Context ends when the asker has gone away or its deadline has passed. It
+// carries the values of the context given to Ask.
+func (c *Call[R]) Context() context.Context { return c.head.context() }
+
+// asked is any request, whatever its R.
+type asked interface {
+	callHead() *call
+	fail(error)
+}
+
+// call is the part of a Call that does not depend on R. Locks are taken in the
+// order call, then actor.
+type call struct {
+	mu      sync.Mutex
+	armed   bool // an asker waits, or has waited
+	settled bool // replied or withdrawn
+	gone    bool // withdrawn
+	to      *actor
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	moves  atomic.Uint32 // how often it was told: tells a turn that it has been told on
+	owner  *actor        // in whose list of pending calls it stands
+	self   asked         // guarded, as the next three, by owner.mu
+	linked bool
+	prev   *call
+	next   *call
+}
+
+// arm readies the call for one asker. A request can be asked once.
+func (c *call) arm(ctx context.Context, to *actor) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed {
+		return false
+	}
+	c.armed, c.ctx, c.to = true, ctx, to
+	return true
+}
+
+// settle is true for the one who may answer.
+func (c *call) settle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settled {
+		return false
+	}
+	c.settled = true
+	c.disown()
+	return true
+}
+
+// withdraw is true when no reply was given and none will be.
+func (c *call) withdraw() bool {
+	c.mu.Lock()
+	c.gone = true
+	cancel := c.cancel
+	first := !c.settled
+	c.settled = true
+	c.disown()
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+	return first
+}
+
+// move is called when the request is told to somebody.
+func (c *call) move() {
+	c.mu.Lock()
+	c.moves.Add(1)
+	c.disown()
+	c.mu.Unlock()
+}
+
+func (c *call) disown() {
+	if c.owner != nil {
+		c.owner.unlink(c)
+		c.owner = nil
+	}
+}
+
+// pend hands the open call to the actor that must fail it when it dies. It
+// does nothing when the call was answered or told on since the turn began.
+func (c *call) pend(a *actor, self asked, moves uint32) {
+	c.mu.Lock()
+	open := !c.settled && c.moves.Load() == moves
+	refused := false
+	if open {
+		c.disown()
+		if refused = !a.link(c, self); !refused {
+			c.owner = a
+		}
+	}
+	c.mu.Unlock()
+	if refused {
+		self.fail(a.stoppedError())
+	}
+}
+
+func (c *call) context() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ctx != nil:
+	case !c.armed:
+		c.ctx = context.Background()
+	default: // AskFunc: made when first wanted, a parked call is kept small
+		c.ctx, c.cancel = context.WithCancel(context.Background())
+		if c.gone {
+			c.cancel()
+		}
+	}
+	return c.ctx
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import "errors"
+
+// The way to death: stopAfterTurn or the parent -> holding (protoactor stops
+// the children) -> die. A panic closes the mailbox at once and then goes the
+// same way.
+
+// stopAfterTurn is called in a turn.
+func (a *actor) stopAfterTurn(cause error) {
+	a.mu.Lock()
+	first := a.gate == open
+	if first {
+		a.gate, a.cause = holding, cause
+	}
+	a.mu.Unlock()
+	if first {
+		a.halt()
+	}
+}
+
+// panicked ends the actor and fails everything that waits for it, now.
+func (a *actor) panicked(m Message, value any) {
+	a.panicLog("actor panicked", m, value)
+	a.mu.Lock()
+	halt := a.gate == open
+	if a.cause == nil {
+		a.cause = panicError(a.path)
+	}
+	a.mu.Unlock()
+	a.failAll()
+	if halt {
+		a.halt()
+	}
+}
+
+// halt has protoactor stop the actor: the message to stop overtakes the
+// mailbox, and is handled when this turn is over.
+func (a *actor) halt() {
+	if a.sys.stage != nil {
+		a.sys.stage.halted(a)
+		return
+	}
+	a.cell.Stop(a.cell.Self())
+}
+
+// stopping runs when the stop begins, before the children are stopped.
+func (a *actor) stopping() {
+	cause := a.parentCause()
+	a.mu.Lock()
+	if a.gate == open {
+		a.gate, a.cause = holding, cause
+	}
+	var timers map[*timer]struct{}
+	var cancel func()
+	if a.x != nil {
+		timers, a.x.timers = a.x.timers, nil
+		cancel = a.x.cancel
+	}
+	a.mu.Unlock()
+	for tm := range timers {
+		tm.t.Stop()
+	}
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// parentCause is the reason of an actor that stops because its parent does.
+func (a *actor) parentCause() error {
+	if a.parent == nil {
+		return nil
+	}
+	a.parent.mu.Lock()
+	defer a.parent.mu.Unlock()
+	return a.parent.cause
+}
+
+// die runs when the children are dead.
+func (a *actor) die() {
+	if err := a.callStopped(); err != nil {
+		a.mu.Lock()
+		a.cause = errors.Join(a.cause, err)
+		a.mu.Unlock()
+	}
+	a.failAll()
+	a.mu.Lock()
+	a.stopped = true
+	a.behavior = nil
+	if a.x != nil && a.x.done != nil {
+		close(a.x.done)
+	}
+	a.mu.Unlock()
+	a.sys.died(a)
+}
+
+func (a *actor) callStopped() (err error) {
+	ended := false
+	defer func() {
+		if !ended {
+			a.panicLog("Stopped panicked", nil, recover())
+			err = panicError(a.path)
+		}
+	}()
+	a.behavior.Stopped(a.cause)
+	ended = true
+	return nil
+}
+
+// failAll closes the mailbox and fails every request that is in it, parked or kept.
+func (a *actor) failAll() {
+	waiting := a.close()
+	err := a.stoppedError()
+	for _, m := range waiting {
+		if req, ok := m.(asked); ok {
+			req.fail(err)
+		}
+	}
+	for req := a.popPending(); req != nil; req = a.popPending() {
+		req.fail(err)
+	}
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+// Message is anything told to an actor. The receiver owns it from then on.
+type Message any
+
+// Ref addresses one actor, in this life of it: a later actor of the same name
+// has another Ref. It is comparable; the zero Ref addresses nobody and drops
+// what it is told.
+type Ref struct{ p *actor }
+
+// Tell puts m into the actor's mailbox. It never blocks and never fails; what
+// is told to a dead actor is dropped, a Request among it fails with ErrStopped.
+// A request that is told on by the actor that received it belongs to the new
+// actor from then on.
+func (r Ref) Tell(m Message) {
+	req, ok := m.(asked)
+	if ok {
+		req.callHead().move()
+	}
+	if r.p != nil && r.p.post(m) {
+		return
+	}
+	if ok {
+		req.fail(r.p.stoppedError())
+	}
+}
+
+// Path is the actor's name, as it stands in logs and panic reports ("sandbox/container/c1").
+func (r Ref) Path() string {
+	if r.p == nil {
+		return ""
+	}
+	return r.p.path
+}
+
+// Done is closed when the actor has died. That of the zero Ref is closed.
+func (r Ref) Done() <-chan struct{} {
+	if r.p == nil {
+		return closedChan
+	}
+	return r.p.doneChan()
+}
+
+var closedChan = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// timer is the message of an After. It is spent when it is handled or cancelled.
+type timer struct {
+	a     *actor
+	m     Message
+	t     interface{ Stop() bool }
+	spent atomic.Bool
+}
+
+func (a *actor) after(d time.Duration, m Message) (cancel func()) {
+	tm := &timer{a: a, m: m}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gate != open {
+		return func() {} // stopping: nothing will be handled
+	}
+	x := a.extra()
+	if x.timers == nil {
+		x.timers = make(map[*timer]struct{})
+	}
+	x.timers[tm] = struct{}{}
+	tm.t = a.sys.startTimer(tm, d)
+	return func() { tm.take() }
+}
+
+// take is true once: for the turn that handles the timer, unless it was cancelled.
+func (tm *timer) take() bool {
+	if tm.spent.Swap(true) {
+		return false
+	}
+	tm.a.mu.Lock()
+	defer tm.a.mu.Unlock()
+	tm.t.Stop()
+	if x := tm.a.x; x != nil {
+		delete(x.timers, tm)
+	}
+	return true
+}
+
+func (s *System) startTimer(tm *timer, d time.Duration) interface{ Stop() bool } {
+	if s.stage != nil {
+		return s.stage.armed(tm, d)
+	}
+	return time.AfterFunc(d, func() { tm.a.post(tm) })
+}
