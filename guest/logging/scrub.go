@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logging
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// hidden takes the place of a secret.
+const hidden = "***"
+
+// maxDepth ends the walk of a value that refers to itself.
+const maxDepth = 24
+
+// Size stands for bytes that must not be logged.
+func Size(n int) string { return fmt.Sprintf("<%d bytes>", n) }
+
+// Env returns the variables of an environment with their values hidden.
+func Env(environ []string) []string {
+	out := make([]string, 0, len(environ))
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		out = append(out, name+"="+hidden)
+	}
+	return out
+}
+
+// Scrubbed is a field with Scrub(v) as its value, which is computed only if the
+// record is written. v must not change until then.
+func Scrubbed(key string, v any) zap.Field { return zap.Stringer(key, scrubber{v}) }
+
+type scrubber struct{ v any }
+
+func (s scrubber) String() string { return Scrub(s.v) }
+
+// Scrub renders a request or an OCI specification as JSON with no secret in
+// it: values of environment variables, bytes (of files, of streams), policy
+// documents, and whatever has a name like "password" are hidden. Zero values
+// and unexported fields are left out.
+func Scrub(v any) string {
+	text, err := json.Marshal(walk(reflect.ValueOf(v), 0))
+	if err != nil {
+		return fmt.Sprintf("<%T>", v)
+	}
+	return string(text)
+}
+
+// secretNames are parts of field names, map keys and variable names.
+var secretNames = []string{"password", "passwd", "secret", "token", "credential", "auth", "policy", "privatekey"}
+
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, s := range secretNames {
+		if strings.Contains(name, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// walk copies v into maps, slices and scalars.
+func walk(v reflect.Value, depth int) any {
+	if depth > maxDepth {
+		return hidden
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return walk(v.Elem(), depth+1)
+	case reflect.Struct:
+		return walkStruct(v, depth+1)
+	case reflect.Map:
+		return walkMap(v, depth+1)
+	case reflect.Slice, reflect.Array:
+		return walkList(v, depth+1)
+	case reflect.String:
+		return v.String()
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return v.Int()
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return v.Uint()
+	case reflect.Float32, reflect.Float64:
+		return fmt.Sprint(v.Float())
+	}
+	return nil
+}
+
+func walkStruct(v reflect.Value, depth int) any {
+	out := map[string]any{}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.IsExported() && !strings.HasPrefix(f.Name, "XXX_") && !v.Field(i).IsZero() {
+			out[f.Name] = member(f.Name, v.Field(i), depth)
+		}
+	}
+	return out
+}
+
+func walkMap(v reflect.Value, depth int) any {
+	out := map[string]any{}
+	for it := v.MapRange(); it.Next(); {
+		name := fmt.Sprint(it.Key())
+		out[name] = member(name, it.Value(), depth)
+	}
+	return out
+}
+
+func walkList(v reflect.Value, depth int) any {
+	if v.Type().Elem().Kind() == reflect.Uint8 {
+		return Size(v.Len())
+	}
+	out := make([]any, v.Len())
+	for i := range out {
+		out[i] = walk(v.Index(i), depth)
+	}
+	return out
+}
+
+// member walks the value of a named thing.
+func member(name string, v reflect.Value, depth int) any {
+	if isSecret(name) {
+		return hidden
+	}
+	if strings.EqualFold(name, "env") {
+		if environ, ok := stringList(v); ok {
+			return Env(environ)
+		}
+		return hidden
+	}
+	return walk(v, depth)
+}
+
+func stringList(v reflect.Value) ([]string, bool) {
+	if v.Kind() != reflect.Slice || v.Type().Elem().Kind() != reflect.String {
+		return nil, false
+	}
+	out := make([]string, v.Len())
+	for i := range out {
+		out[i] = v.Index(i).String()
+	}
+	return out, true
+}
