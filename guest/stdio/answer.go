@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stdio
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// errEmpty says that a read would have to wait.
+var errEmpty = errors.New("stream is empty")
+
+// serve answers reads until none is left or the stream is empty, and gives the
+// descriptor back. The caller has set busy. It tells whether mine was among them.
+func (r *Reader) serve(mine *readOp) (answered bool) {
+	for share := fairShare; ; share-- {
+		op, closed := r.begin(share)
+		if op == nil {
+			return answered
+		}
+		b := buffers.Get().(*buffer)
+		data, err := []byte(nil), io.EOF
+		if !closed {
+			data, err = readOnce(r.fd, b[:min(op.max, bufferSize)])
+		}
+		if err = r.end(op, data, err); err == errEmpty {
+			buffers.Put(b)
+			return answered
+		}
+		op.done(data, err)
+		buffers.Put(b)
+		answered = answered || op == mine
+	}
+}
+
+// begin takes up the next read. When there is none, or the stream had its share, it
+// gives the descriptor back and returns nil.
+func (r *Reader) begin(share int) (op *readOp, closed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		r.busy = false
+		if r.closed && r.fd >= 0 {
+			r.poller.forget(r.fd, &r.key)
+			unix.Close(r.fd)
+			r.fd = -1
+		}
+		return nil, r.closed
+	}
+	if share <= 0 && !r.closed && r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r) == nil {
+		r.busy = false
+		return nil, false
+	}
+	r.queue[0].state = moving
+	return r.queue[0], r.closed
+}
+
+// end takes the read out of the queue and returns the error to answer it with. If it has
+// to wait it stays, the descriptor is armed and given back, and the error is errEmpty.
+func (r *Reader) end(op *readOp, data []byte, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(data) > 0 && r.exited {
+		r.quiet = time.Now()
+	}
+	if err == errEmpty {
+		err = r.whenEmpty(op)
+	}
+	if err == errEmpty {
+		op.state, r.busy = waiting, false
+		return err
+	}
+	popOp(&r.queue, &op.state)
+	return err
+}
+
+// whenEmpty decides what becomes of a read that found nothing.
+func (r *Reader) whenEmpty(op *readOp) error {
+	switch {
+	case op.state == withdrawn:
+		return ErrCanceled
+	case r.closed, r.silent:
+		return io.EOF
+	case r.exited && time.Since(r.quiet) >= graceTime:
+		r.silent = true
+		return io.EOF
+	}
+	if err := r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r); err != nil {
+		return err
+	}
+	if r.exited {
+		r.poller.expireAt(r.quiet.Add(graceTime), r)
+	}
+	return errEmpty
+}
+
+// readOnce is read(2). The end of the stream is io.EOF, for a pty master too, which says
+// EIO when the last slave has been closed and everything was read.
+func readOnce(fd int, b []byte) ([]byte, error) {
+	n, err := unix.Read(fd, b)
+	for err == unix.EINTR {
+		n, err = unix.Read(fd, b)
+	}
+	switch {
+	case n > 0:
+		return b[:n], nil
+	case err == unix.EAGAIN:
+		return nil, errEmpty
+	case err == nil, err == unix.EIO:
+		return nil, io.EOF
+	}
+	return nil, fmt.Errorf("read stream: %w", err)
+}

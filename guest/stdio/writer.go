@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stdio
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+)
+
+// errFull says that a write would have to wait.
+var errFull = errors.New("stream is full")
+
+// Writer is the agent's end of a process's stdin: a pipe or a pty master. As with
+// Reader, whoever sets busy owns the descriptor.
+type Writer struct {
+	poller *Poller
+	mu     sync.Mutex
+	fd     int
+	key    key
+	queue  []*writeOp
+	busy   bool
+	last   bool // no more writes are taken; close after those in the queue
+	closed bool
+}
+
+type writeOp struct {
+	writer *Writer
+	data   []byte // what is still to be written
+	done   func(error)
+	state  opState
+}
+
+// NewWriter takes f over as NewReader does.
+func (p *Poller) NewWriter(f *os.File) (*Writer, error) {
+	fd, err := takeOver(f)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{poller: p, fd: fd}, nil
+}
+
+// Write writes all of data, in the order of the calls. What the pipe does not take at
+// once is copied and written as it drains. done is called once, when the last byte has
+// been taken or with an error (EPIPE: reader gone; os.ErrClosed: closed); it must not
+// block. It runs on the caller's goroutine if data was taken at once, else on the
+// poller's; a write made while another is being answered is answered after it.
+//
+// cancel drops what has not been taken yet and is true when done will not be called; a
+// part may have been taken before. When false, done has been called or is called
+// promptly, with ErrCanceled if not all could be written. cancel never blocks.
+func (w *Writer) Write(data []byte, done func(error)) (cancel func() bool) {
+	op := &writeOp{writer: w, data: data, done: done}
+	w.mu.Lock()
+	if w.last || w.closed {
+		w.mu.Unlock()
+		done(fmt.Errorf("write stream: %w", os.ErrClosed))
+		return never
+	}
+	first := !w.busy && len(w.queue) == 0
+	w.queue = append(w.queue, op)
+	if !first {
+		op.data = slices.Clone(data)
+		w.mu.Unlock()
+		return op.cancel
+	}
+	w.busy = true
+	w.mu.Unlock()
+	if w.serve(op) {
+		return never
+	}
+	return op.cancel
+}
+
+func (op *writeOp) cancel() bool {
+	w := op.writer
+	w.mu.Lock()
+	canceled := cancelOp(&w.queue, op, &op.state)
+	if canceled {
+		op.data = nil
+	}
+	// Nothing may be left to keep the descriptor open for.
+	settle := canceled && w.last && !w.busy && len(w.queue) == 0
+	w.busy = w.busy || settle
+	w.mu.Unlock()
+	if settle {
+		w.serve(nil)
+	}
+	return canceled
+}
+
+// CloseAfterWrites closes stdin once everything written so far has been taken.
+// Idempotent. For a terminal made by NewTerminal it hangs up nothing, for the reader has
+// a descriptor of its own.
+func (w *Writer) CloseAfterWrites() {
+	w.mu.Lock()
+	idle := !w.busy && len(w.queue) == 0 && !w.last
+	w.last = true
+	w.busy = w.busy || idle
+	w.mu.Unlock()
+	if idle {
+		w.serve(nil)
+	}
+}
+
+// Close ends pending writes with os.ErrClosed and closes the descriptor, after the write
+// that is being answered just now if there is one. Idempotent.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	idle := !w.busy && !w.closed
+	w.last, w.closed = true, true
+	w.busy = w.busy || idle
+	w.mu.Unlock()
+	if idle {
+		w.serve(nil)
+	}
+	return nil
+}
+
+func (w *Writer) ready() {
+	w.mu.Lock()
+	idle := !w.busy && len(w.queue) > 0
+	w.busy = w.busy || idle
+	w.mu.Unlock()
+	if idle {
+		w.serve(nil)
+	}
+}
+
+func (w *Writer) abandon() { w.Close() }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stdio
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func write(w *Writer, data []byte) (<-chan error, func() bool) {
+	c := make(chan error, 2)
+	return c, w.Write(data, func(err error) { c <- err })
+}
+
+func TestWriteAtOnce(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	answered := false
+	cancel := w.Write([]byte("hello"), func(err error) { answered = err == nil })
+	if !answered || cancel() {
+		t.Fatal("not answered before Write returned")
+	}
+	b := make([]byte, 10)
+	if n, _ := r.Read(b); string(b[:n]) != "hello" {
+		t.Errorf("read %q", b[:n])
+	}
+}
+
+func TestWritesKeepTheirOrder(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	want := pattern(1 << 20)
+	var mu sync.Mutex
+	var order []int
+	const piece = 1 << 14
+	for i := 0; i < len(want); i += piece {
+		data := bytes.Clone(want[i : i+piece])
+		w.Write(data, func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			order = append(order, i)
+			mu.Unlock()
+		})
+		clear(data) // the writer must have copied what it could not write
+	}
+	w.CloseAfterWrites()
+	w.CloseAfterWrites()
+	late, _ := write(w, []byte("late"))
+	if err := await(t, late); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("write after close: %v", err)
+	}
+	got, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("read %d bytes of %d, %v", len(got), len(want), err)
+	}
+	answered := func() int { mu.Lock(); defer mu.Unlock(); return len(order) }
+	eventually(t, "all writes are answered", func() bool { return answered() == len(want)/piece })
+	for i := range order {
+		if order[i] != i*piece {
+			t.Fatalf("write %d was answered as number %d", order[i]/piece, i)
+		}
+	}
+}
+
+func TestWriteToAReaderThatIsGone(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	a, _ := write(w, make([]byte, 1<<18))
+	b, _ := write(w, []byte("x"))
+	r.Close()
+	for _, c := range []<-chan error{a, b} {
+		if err := await(t, c); !errors.Is(err, unix.EPIPE) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestCloseEndsPendingWrites(t *testing.T) {
+	w, _ := newWriter(t, newPoller(t))
+	a, _ := write(w, make([]byte, 1<<18))
+	b, _ := write(w, []byte("x"))
+	w.Close()
+	w.Close()
+	for _, c := range []<-chan error{a, b} {
+		if err := await(t, c); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestCanceledWriteLeavesTheOthers(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	first, cancelFirst := write(w, make([]byte, 1<<18))
+	second, cancelSecond := write(w, []byte("second"))
+	third, _ := write(w, []byte("third"))
+	if !cancelFirst() || !cancelSecond() || cancelSecond() {
+		t.Fatal("waiting writes are canceled once")
+	}
+	w.CloseAfterWrites()
+	all, _ := io.ReadAll(r)
+	if err := await(t, third); err != nil {
+		t.Error(err)
+	}
+	if rest := bytes.TrimLeft(all, "\x00"); string(rest) != "third" {
+		t.Errorf("after the first came %q", rest)
+	}
+	if len(first)+len(second) != 0 {
+		t.Error("a canceled write was answered")
+	}
+}
+
+// The last write is canceled after CloseAfterWrites: stdin closes all the same.
+func TestCancelLetsStdinClose(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	_, cancel := write(w, make([]byte, 1<<18))
+	w.CloseAfterWrites()
+	if !cancel() {
+		t.Fatal("not canceled")
+	}
+	if _, err := io.ReadAll(r); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWriteFromAnswer(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	left := 1000
+	end := make(chan struct{})
+	var next func(error)
+	next = func(err error) {
+		if left--; left == 0 || err != nil {
+			w.CloseAfterWrites()
+			close(end)
+			return
+		}
+		w.Write(make([]byte, 1000), next)
+	}
+	go w.Write(make([]byte, 1000), next)
+	got, _ := io.ReadAll(r)
+	await(t, end)
+	if len(got) != 1000*1000 {
+		t.Errorf("%d bytes", len(got))
+	}
+}
