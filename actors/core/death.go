@@ -48,7 +48,7 @@ func (a *actor) halt() {
 
 // stopping runs when the stop begins, before the children are stopped.
 func (a *actor) stopping() {
-	cause := a.parentCause()
+	cause := a.parent.deathCause()
 	a.mu.Lock()
 	if a.gate == open {
 		a.gate, a.cause = holding, cause
@@ -68,14 +68,13 @@ func (a *actor) stopping() {
 	}
 }
 
-// parentCause is the reason of an actor that stops because its parent does.
-func (a *actor) parentCause() error {
-	if a.parent == nil {
+func (a *actor) deathCause() error {
+	if a == nil {
 		return nil
 	}
-	a.parent.mu.Lock()
-	defer a.parent.mu.Unlock()
-	return a.parent.cause
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cause
 }
 
 // die runs when the children are dead.
@@ -86,14 +85,18 @@ func (a *actor) die() {
 		a.mu.Unlock()
 	}
 	a.failAll()
+	a.bury()
+	a.sys.died(a)
+}
+
+func (a *actor) bury() {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.stopped = true
-	a.behavior = nil
+	a.behavior = nil // a Ref that is kept does not keep it
 	if a.x != nil && a.x.done != nil {
 		close(a.x.done)
 	}
-	a.mu.Unlock()
-	a.sys.died(a)
 }
 
 func (a *actor) callStopped() (err error) {

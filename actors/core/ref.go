@@ -43,6 +43,15 @@ func (r Ref) Done() <-chan struct{} {
 	return r.p.doneChan()
 }
 
+func (r Ref) dead() bool {
+	if r.p == nil {
+		return true
+	}
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	return r.p.stopped
+}
+
 var closedChan = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)

@@ -48,8 +48,5 @@ func (a *actor) childDied(name string) {
 	if child == nil || gate != open {
 		return
 	}
-	child.mu.Lock()
-	cause := child.cause
-	child.mu.Unlock()
-	a.post(ChildExited{Child: Ref{child}, Name: name, Cause: cause})
+	a.post(ChildExited{Child: Ref{child}, Name: name, Cause: child.deathCause()})
 }

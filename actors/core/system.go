@@ -27,7 +27,7 @@ type System struct {
 	slowTurn time.Duration
 	slots    chan struct{} // one per Ask under way
 	works    tally
-	stage    Stage // instead of proto, for tests of one behaviour
+	stage    *Stage // instead of proto, for tests of one behaviour
 
 	mu      sync.Mutex
 	top     map[string]*actor

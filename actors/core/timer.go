@@ -11,9 +11,12 @@ import (
 type timer struct {
 	a     *actor
 	m     Message
-	t     interface{ Stop() bool }
+	t     stopper
 	spent atomic.Bool
 }
+
+// stopper is a *time.Timer, or the stage's.
+type stopper interface{ Stop() bool }
 
 func (a *actor) after(d time.Duration, m Message) (cancel func()) {
 	tm := &timer{a: a, m: m}
@@ -45,7 +48,7 @@ func (tm *timer) take() bool {
 	return true
 }
 
-func (s *System) startTimer(tm *timer, d time.Duration) interface{ Stop() bool } {
+func (s *System) startTimer(tm *timer, d time.Duration) stopper {
 	if s.stage != nil {
 		return s.stage.armed(tm, d)
 	}

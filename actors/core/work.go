@@ -105,6 +105,10 @@ func (a *actor) workBegins() context.Context {
 
 func (a *actor) workEnds(m Message) {
 	a.post(m)
+	a.worked()
+}
+
+func (a *actor) worked() {
 	a.mu.Lock()
 	a.x.works--
 	a.mu.Unlock()
