@@ -43,11 +43,13 @@ func (s scrubber) String() string { return Scrub(s.v) }
 // documents, and whatever has a name like "password" are hidden. Zero values
 // and unexported fields are left out.
 func Scrub(v any) string {
-	text, err := json.Marshal(walk(reflect.ValueOf(v), 0))
-	if err != nil {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(walk(reflect.ValueOf(v), 0)); err != nil {
 		return fmt.Sprintf("<%T>", v)
 	}
-	return string(text)
+	return strings.TrimSuffix(text.String(), "\n")
 }
 
 // secretNames are parts of field names, map keys and variable names.
