@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// AgentEnv names an agent binary to test in place of the one built from the
+// tree. It must be linked statically.
+const AgentEnv = "KATA_AGENT_BINARY"
+
+// guestProgram builds the lab's own program for the guest.
+var guestProgram = sync.OnceValues(func() (string, error) {
+	return build("lab-guest", "./test/vm/lab/guest", []string{"CGO_ENABLED=0"}, "-ldflags=-s -w")
+})
+
+var agentProgram = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv(AgentEnv); path != "" {
+		return path, nil
+	}
+	return build("kata-agent", "./cmd/kata-agent", []string{"CGO_ENABLED=1"},
+		"-tags=seccomp netgo osusergo", "-ldflags=-s -w -linkmode external -extldflags -static")
+})
+
+// Agent is the agent's static binary, built from the tree once per process.
+func Agent(t testing.TB) string {
+	t.Helper()
+	path, err := agentProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// build compiles a program of this module into the cache, one file for each
+// tree it is run from.
+func build(name, pkg string, env []string, flags ...string) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	tree := fnv.New32a()
+	io.WriteString(tree, root)
+	out := filepath.Join(cache, fmt.Sprintf("%s-%08x", name, tree.Sum32()))
+	// Test processes run side by side: each builds a file of its own and
+	// renames it, so that none reads half a program.
+	scratch := fmt.Sprintf("%s.%d", out, os.Getpid())
+	defer os.Remove(scratch)
+	args := append([]string{"build", "-trimpath", "-o", scratch}, flags...)
+	cmd := exec.Command("go", append(args, pkg)...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), env...)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", pkg, err, msg)
+	}
+	return out, os.Rename(scratch, out)
+}
+
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	mod := strings.TrimSpace(string(out))
+	if err != nil || mod == "" || mod == os.DevNull {
+		return "", fmt.Errorf("the lab runs inside its module only: GOMOD is %q, %w", mod, err)
+	}
+	return filepath.Dir(mod), nil
+}

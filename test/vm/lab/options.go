@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"time"
+
+	"github.com/kata-containers/kata-agent/test/vm/lab/wire"
+)
+
+// Options describe a VM. The zero value is a small machine that runs the
+// lab's own echo server in the agent's place.
+type Options struct {
+	// Init is a static program on the host that becomes PID 1 of the guest,
+	// as /sbin/kata-agent. Empty: the lab's stand-in.
+	Init string
+	// CPUs at boot, 2 when zero. Two more can be plugged. A kernel booted
+	// with one CPU locks up under software emulation when a second is added.
+	CPUs int
+	// MemoryMiB at boot, 512 when zero. MaxMemoryMiB is the limit with what
+	// is plugged later, 2048 more when zero.
+	MemoryMiB, MaxMemoryMiB int
+	// CgroupV2 boots with the unified hierarchy; otherwise every controller
+	// is left to cgroup v1.
+	CgroupV2 bool
+	// KernelArgs are added to the kernel command line.
+	KernelArgs []string
+	// Modules is the set of kernel modules; nil means MinimalModules.
+	Modules []string
+	// ModulesOnDemand are put below /lib/modules for modprobe, not loaded.
+	ModulesOnDemand []string
+	// Files are added to the initramfs, by absolute path.
+	Files map[string]File
+	// Disks are there at boot (cold-plugged), each in a root port.
+	Disks []string
+	// Shares are host directories offered by virtio-fs, by mount tag.
+	Shares map[string]string
+	// Root replaces the initramfs as root file system before Init runs.
+	Root *wire.Mount
+	// InitPath is what to exec in that root, /sbin/kata-agent when empty.
+	InitPath string
+	// Vsock chooses the way between host and guest; nil means DefaultVsock.
+	Vsock Vsock
+	// HostPorts are vsock ports of the host (CID 2) that the guest may dial.
+	HostPorts []uint32
+	// Lifetime bounds the VM's whole life, 5 minutes when zero. When it ends
+	// the VM is killed and the test fails.
+	Lifetime time.Duration
+}
+
+// File is one file of the initramfs: Data, or the content of the host file
+// Path. Mode 0 means 0644.
+type File struct {
+	Data []byte
+	Path string
+	Mode uint32
+}
+
+func (o *Options) setDefaults() {
+	if o.CPUs == 0 {
+		o.CPUs = 2
+	}
+	if o.MemoryMiB == 0 {
+		o.MemoryMiB = 512
+	}
+	if o.MaxMemoryMiB == 0 {
+		o.MaxMemoryMiB = o.MemoryMiB + 2048
+	}
+	if o.Modules == nil {
+		o.Modules = MinimalModules()
+	}
+	if o.InitPath == "" && (o.Init != "" || o.Root != nil) {
+		o.InitPath = agentPath
+	}
+	if o.Vsock == nil {
+		o.Vsock = DefaultVsock()
+	}
+	if o.Lifetime == 0 {
+		o.Lifetime = 5 * time.Minute
+	}
+}
+
+// commandLine is the kernel's. Panic means reset, which ends QEMU. The other
+// defaults only save time under emulation: no speculation mitigations, no
+// timer calibration, no relocation.
+func (o *Options) commandLine() []string {
+	args := []string{
+		"console=ttyS0", "quiet", "panic=1", "mitigations=off", "nokaslr",
+		"tsc=reliable", "no_timer_check", "net.ifnames=0", "rdinit=/init",
+	}
+	if o.CgroupV2 {
+		args = append(args, "cgroup_no_v1=all", "systemd.unified_cgroup_hierarchy=1")
+	}
+	return append(args, o.KernelArgs...)
+}
