@@ -94,9 +94,13 @@ func (l *loader) applyWords(words []word) {
 // wordText is the text of a word's value. A bare boolean word means true: the
 // runtimes render a parameter with an empty value that way.
 func wordText(o option, w word) string {
-	_, isBool := o.value.(boolean)
-	if isBool && (!w.hasValue || (o.flag && w.value == "")) {
+	if isBoolean(o) && (!w.hasValue || (o.flag && w.value == "")) {
 		return "true"
 	}
 	return w.value
+}
+
+func isBoolean(o option) bool {
+	_, ok := o.value.(boolean)
+	return ok
 }

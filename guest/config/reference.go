@@ -10,6 +10,7 @@ type Option struct {
 	Type    string
 	Default string // as TOML
 	Allowed string
+	Bare    bool // the bare word on the kernel command line means true
 	Doc     string
 }
 
@@ -34,21 +35,14 @@ func Reference() []Group {
 				Env:     o.env,
 				Type:    o.value.kind(),
 				Default: o.value.toml(),
-				Allowed: allowed(o),
+				Allowed: o.value.allowed(),
+				Bare:    isBoolean(o),
 				Doc:     o.doc,
 			})
 		}
 		out = append(out, described)
 	}
 	return out
-}
-
-func allowed(o option) string {
-	text := o.value.allowed()
-	if _, isBool := o.value.(boolean); isBool && len(o.words) > 0 {
-		text += ", the bare word"
-	}
-	return text
 }
 
 // IgnoredWords returns the words that cause neither an effect nor a warning.

@@ -167,6 +167,22 @@ func TestNewestFieldWins(t *testing.T) {
 	}
 }
 
+type touchy struct{ text string }
+
+func (t *touchy) Error() string  { return t.text }
+func (t *touchy) String() string { return t.text }
+
+func TestValueThatPanics(t *testing.T) {
+	l, written := newTest(t, zapcore.InfoLevel)
+	var none *touchy
+	l.Info("x", zap.NamedError("error", none), zap.Stringer("stringer", none))
+	for _, key := range []string{"error", "stringer"} {
+		if got := written()[0][key]; !strings.HasPrefix(got, "<panic: ") {
+			t.Errorf("%s = %q", key, got)
+		}
+	}
+}
+
 func TestLongValueIsCut(t *testing.T) {
 	l, written := newTest(t, zapcore.InfoLevel)
 	l.Info("x", zap.String("long", strings.Repeat("é", maxValue)))

@@ -41,8 +41,7 @@ func appendField(pairs []pair, f zapcore.Field) []pair {
 	if f.Type == zapcore.SkipType || f.Type == zapcore.NamespaceType {
 		return pairs
 	}
-	// The rest (objects, arrays, inlined marshalers, errors with details)
-	// goes through zap's own rendering, which also contains panics.
+	// The rest (objects, arrays, inlined marshalers) goes through zap's own rendering, which also contains panics.
 	enc := zapcore.NewMapObjectEncoder()
 	f.AddTo(enc)
 	for _, key := range sortedKeys(enc.Fields) {
@@ -70,8 +69,23 @@ func scalar(f zapcore.Field) (string, bool) {
 	case zapcore.BinaryType:
 		// Binary is file content more often than not.
 		return Size(len(f.Interface.([]byte))), true
+	case zapcore.ErrorType:
+		return safely(func() string { return f.Interface.(error).Error() }), true
+	case zapcore.StringerType:
+		return safely(func() string { return f.Interface.(fmt.Stringer).String() }), true
 	}
 	return "", false
+}
+
+// safely calls a method of a value someone logs, which may be a nil pointer: a
+// log line is no reason to end the agent.
+func safely(text func() string) (s string) {
+	defer func() {
+		if v := recover(); v != nil {
+			s = fmt.Sprintf("<panic: %v>", v)
+		}
+	}()
+	return text()
 }
 
 func anyText(v any) string {

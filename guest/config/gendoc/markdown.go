@@ -71,7 +71,11 @@ func writeOption(b *bytes.Buffer, o config.Option) {
 			fmt.Fprintf(b, "- %s: %s\n", name, text)
 		}
 	}
-	row("kernel command line", code(o.Words))
+	words := code(o.Words)
+	if o.Bare {
+		words += "; the bare word means true"
+	}
+	row("kernel command line", words)
 	row("file", code(o.Keys))
 	row("environment", code([]string{o.Env}))
 	row("type", o.Type)
