@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Conn is one connection being served.
+type Conn struct {
+	mux    *Mux
+	nc     net.Conn
+	in     *bufio.Reader
+	box    outbox
+	ctx    context.Context // parent of the contexts of cold calls
+	cancel context.CancelFunc
+	// servers counts the goroutines of the ttRPC server that belong to this connection.
+	servers sync.WaitGroup
+
+	mu       sync.Mutex
+	calls    *Call // those without an answer, newest first
+	parked   int   // hot calls among them
+	closed   bool
+	draining bool
+	drained  chan struct{} // closed when draining has nothing left to wait for
+	gated    bool          // the reader waits for room
+
+	backlog  fifo // cold calls not yet handed on
+	requests int  // bytes of cold calls waiting or running
+	running  int  // cold calls handed on and not yet come back
+	inner    *inner
+	work     sync.Cond // backlog, running or closed has changed
+	settled  sync.Cond // inner.settled has changed
+	open     sync.Cond // the gate, for connections without a raw descriptor
+
+	deadlines deadlines
+	timer     *time.Timer
+	armed     time.Duration // when timer fires; 0: not set
+
+	pausing   bool    // suspended calls are being collected or resumed by a flush
+	suspended []*Call // Bulk calls to be served anew, oldest first
+}
+
+// readBuffer is the size of a connection's read buffer in bytes: frames that fit are used in place.
+const readBuffer = 16 << 10
+
+func newConn(m *Mux, nc net.Conn) *Conn {
+	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{})}
+	c.work.L, c.settled.L, c.open.L = &c.mu, &c.mu, &c.mu
+	c.box.init(nc)
+	c.box.changed = c.queueChanged
+	c.box.failed = func(error) { c.Close() }
+	return c
+}
+
+// link enters a call into the tables. It fails when the connection is closed.
+func (c *Conn) link(call *Call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.draining {
+		return false
+	}
+	call.next = c.calls
+	if c.calls != nil {
+		c.calls.prev = call
+	}
+	c.calls = call
+	call.flags |= flagLinked
+	call.heapAt = -1
+	if call.deadline != 0 {
+		c.schedule(call)
+	}
+	if call.route.Hot != nil {
+		call.flags |= flagParked
+		c.parked++
+		return true
+	}
+	call.size = int32(len(call.body) + callOverhead)
+	c.requests += int(call.size)
+	c.backlog.push(call)
+	if c.inner == nil {
+		c.startInner()
+	}
+	c.work.Broadcast()
+	return true
+}
+
+// unlink takes a call that has been answered out of the tables.
+func (c *Conn) unlink(call *Call) {
+	c.mu.Lock()
+	c.remove(call)
+	c.wake()
+	c.mu.Unlock()
+}
+
+func (c *Conn) remove(call *Call) {
+	if call.flags&flagLinked == 0 {
+		return
+	}
+	call.flags &^= flagLinked
+	if call.prev != nil {
+		call.prev.next = call.next
+	} else {
+		c.calls = call.next
+	}
+	if call.next != nil {
+		call.next.prev = call.prev
+	}
+	call.next, call.prev = nil, nil
+	call.withdraw, call.request = nil, nil
+	c.deadlines.remove(call)
+	if call.flags&flagParked != 0 {
+		c.parked--
+	}
+}
+
+// Close ends the connection: its socket is closed, waiting calls are withdrawn, and the contexts
+// of running handlers end. Close may be called from anywhere, more than once, and does not wait.
+func (c *Conn) Close() {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed = true
+	gone := c.detach()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.work.Broadcast()
+	c.settled.Broadcast()
+	c.open.Broadcast()
+	c.mu.Unlock()
+
+	c.cancel()
+	c.box.close()
+	_ = c.nc.Close() // the peer may have closed it first; nothing to do about an error
+	for _, g := range gone {
+		if !g.call.state.CompareAndSwap(waiting, answered) {
+			continue
+		}
+		if g.withdraw != nil {
+			g.withdraw()
+		}
+		g.call.ended(codes.Canceled, "client has gone")
+	}
+	c.checkDrained()
+}
+
+// withdrawal is what is left to do for a call whose client is gone.
+type withdrawal struct {
+	call     *Call
+	withdraw func() bool
+}
+
+// detach empties the tables. Conn.mu is held.
+func (c *Conn) detach() []withdrawal {
+	var gone []withdrawal
+	for c.calls != nil {
+		call := c.calls
+		gone = append(gone, withdrawal{call, call.withdraw})
+		c.remove(call)
+	}
+	c.deadlines, c.suspended = nil, nil
+	return gone
+}
+
+// Drain stops reading and waits until the cold calls that have been read are answered and every
+// reply is with the kernel, or ctx ends. Hot calls that wait are left to Close. Calls of routes that
+// wait for events by nature should be hot, or Drain waits for them.
+func (c *Conn) Drain(ctx context.Context) error {
+	c.mu.Lock()
+	c.draining = true
+	c.mu.Unlock()
+	c.checkDrained()
+	select {
+	case <-c.drained:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// checkDrained tells Drain when nothing is left. It is called when the last cold call has come back
+// and when the queue of replies is empty.
+func (c *Conn) checkDrained() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.draining && !c.closed {
+		return
+	}
+	if !c.closed && (c.running > 0 || c.backlog.len() > 0 || !c.box.idle()) {
+		return
+	}
+	select {
+	case <-c.drained:
+	default:
+		close(c.drained)
+	}
+}

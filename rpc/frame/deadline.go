@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"container/heap"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// deadlines is the heap of a connection's calls that have one, the earliest first. One timer
+// serves them all; it is not stopped when its call is answered but finds nothing to do.
+type deadlines []*Call
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].deadline < d[j].deadline }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].heapAt, d[j].heapAt = int32(i), int32(j)
+}
+
+// Push and Pop are for package heap.
+func (d *deadlines) Push(x any) {
+	call := x.(*Call)
+	call.heapAt = int32(len(*d))
+	*d = append(*d, call)
+}
+
+// Pop is for package heap.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	call := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	call.heapAt = -1
+	return call
+}
+
+func (d *deadlines) remove(call *Call) {
+	if call.heapAt >= 0 {
+		heap.Remove(d, int(call.heapAt))
+	}
+}
+
+// schedule enters a call under its deadline. Conn.mu is held.
+func (c *Conn) schedule(call *Call) {
+	heap.Push(&c.deadlines, call)
+	c.arm()
+}
+
+// arm sets the timer for the earliest deadline. Conn.mu is held.
+func (c *Conn) arm() {
+	if len(c.deadlines) == 0 || c.closed {
+		return
+	}
+	at := c.deadlines[0].deadline
+	if c.armed != 0 && c.armed <= at {
+		return
+	}
+	c.armed = at
+	wait := max(at-time.Since(epoch), 0)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(wait, c.expire)
+		return
+	}
+	c.timer.Reset(wait)
+}
+
+// expire answers the calls whose time is over.
+func (c *Conn) expire() {
+	for {
+		c.mu.Lock()
+		c.armed = 0
+		if len(c.deadlines) == 0 || c.closed || c.deadlines[0].deadline > time.Since(epoch) {
+			c.arm()
+			c.mu.Unlock()
+			return
+		}
+		call := heap.Pop(&c.deadlines).(*Call)
+		withdraw := call.withdraw
+		call.withdraw = nil
+		c.mu.Unlock()
+		c.timeout(call, withdraw)
+	}
+}
+
+// grace is how long past its deadline the answer of a call that could not be withdrawn is waited
+// for: it is on its way and may carry bytes that would be lost.
+const grace = 50 * time.Millisecond
+
+func (c *Conn) timeout(call *Call, withdraw func() bool) {
+	if withdraw != nil && !withdraw() {
+		c.mu.Lock()
+		if call.flags&flagLinked != 0 {
+			call.deadline = time.Since(epoch) + grace
+			c.schedule(call)
+		}
+		c.mu.Unlock()
+		return
+	}
+	call.Fail(Errorf(codes.DeadlineExceeded, timeoutText))
+}

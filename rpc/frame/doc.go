@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package frame stands between the listening socket and the ttRPC server. It owns the bytes of a
+// connection: it reads whole frames, answers what can be answered without a goroutine, hands the
+// other calls to containerd/ttrpc, and writes every reply itself.
+//
+// What it promises:
+//
+//   - Stream ids come in any order and may be used again. A frame that cannot be served (even id, too
+//     long, unknown service or method, undecodable envelope or body) is answered with the code hosts
+//     know and the connection goes on.
+//   - A call is answered exactly once: by its handler, by its deadline (DEADLINE_EXCEEDED "timeout"),
+//     or not at all because the client is gone. A reply longer than a frame may be is replaced by an
+//     error for that call only.
+//   - A hot call (Route.Hot) has no goroutine while it waits, only a Call record. Replies never block
+//     the goroutine that gives them.
+//   - A peer that does not read blocks nothing but its own connection, and what waits for it in memory
+//     is bounded by Limits.
+//   - When the client goes away, the contexts of its handlers end and its waiting calls are withdrawn.
+//
+// Locks: Conn.mu guards the table of calls and the backlog, outbox.mu the frames on their way out.
+// Neither is held during a system call or while a handler's function runs, and outbox.mu is never
+// taken to wait for Conn.mu. There is no lock that two connections share on the path of a call.
+//
+// It must not import rpc, rpc/server, actors or guest.
+package frame

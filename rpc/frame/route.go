@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+// Route binds a method to what serves it. Exactly one of Hot and Cold is set.
+type Route struct {
+	// Service is the full name ("grpc.AgentService"), Method the name within it.
+	Service, Method string
+	// New makes an empty request message.
+	New func() protocols.Message
+	// Hot serves the call on the goroutine that reads the connection. It must not block: it
+	// answers at once, or keeps the call and answers later from any goroutine. The request is not
+	// used again by the frame, except to call Hot anew if Bulk is set.
+	Hot func(*Call, protocols.Message)
+	// Bulk marks a hot method whose replies are large and that may be served anew as long as its
+	// withdrawal (Call.OnCancel) succeeds: reads. While the peer does not take the replies it has
+	// asked for, such calls are withdrawn, so that their bytes stay where they come from.
+	Bulk bool
+	// Cold serves the call on a goroutine of its own. The context ends at the call's deadline,
+	// with the connection, and when Cold returns. A nil message with a nil error is an empty one.
+	Cold func(context.Context, protocols.Message) (protocols.Message, error)
+
+	// ticket is the beginning of the request by which the call is handed to the ttRPC server.
+	ticket []byte
+}
+
+// Config is what all connections of a Mux share.
+type Config struct {
+	Routes []Route
+	// Status turns an error of a handler into an answer. Nil: the function Status.
+	Status func(error) (codes.Code, string)
+	// Panicked is told of a panic in a handler, on the goroutine that panicked, with the value and
+	// the stack. The call has an answer by itself. May be nil.
+	Panicked func(r *Route, value any, stack []byte)
+	// Rejected is told of a frame that reached no handler, with the answer it got. May be nil.
+	Rejected func(service, method string, code codes.Code, text string)
+	Limits   Limits
+}
+
+// Limits bounds what one connection may occupy. Zero means the default. Beyond a limit, except for
+// Running, the connection is not read until there is room again.
+type Limits struct {
+	// Running is how many cold calls run at a time; further ones wait unread by any handler while
+	// hot calls are still served. Default 512, some 10 KiB each.
+	Running int
+	// Requests is how many bytes of cold requests may wait or run, each counted with 256 bytes on
+	// top. One request is always let in. Default 8 MiB.
+	Requests int
+	// Parked is how many hot calls may wait for their answer. Default 65536, some 400 bytes each.
+	Parked int
+	// Queued is how many bytes of replies may wait for the peer to read. Bulk calls are withdrawn
+	// at half of it. Default 1 MiB.
+	Queued int
+}
+
+func (l Limits) orDefault() Limits {
+	set := func(v *int, def int) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	set(&l.Running, 512)
+	set(&l.Requests, 8<<20)
+	set(&l.Parked, 1<<16)
+	set(&l.Queued, 1<<20)
+	return l
+}
+
+// callOverhead is what a waiting request is counted for beside its body.
+const callOverhead = 256
+
+// prepare encodes the constant part of the inner request.
+func (r *Route) prepare() {
+	b := protowire.AppendTag(nil, requestService, protowire.BytesType)
+	b = protowire.AppendString(b, r.Service)
+	b = protowire.AppendTag(b, requestMethod, protowire.BytesType)
+	r.ticket = protowire.AppendString(b, r.Method)
+}

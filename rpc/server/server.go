@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/rpc/frame"
+)
+
+// Options is what a Server is made of.
+type Options struct {
+	Routes []Route
+	// Interceptors see every call, cold or hot, that is not blocked, the first of them first.
+	Interceptors []Interceptor
+	// Status turns an error of a handler into what the host sees. Nil: frame.Status.
+	Status func(error) (codes.Code, string)
+	// Log gets the line of each call. Nil: none.
+	Log *zap.Logger
+	// Allowed names the requests or methods that may be called, besides the health service. Nil
+	// allows all, an empty list none.
+	Allowed []string
+	// Limits bounds what one connection may occupy.
+	Limits frame.Limits
+}
+
+// Server serves the routes on any number of listeners.
+type Server struct {
+	log    *zap.Logger
+	status func(error) (codes.Code, string)
+	mux    *frame.Mux
+
+	mu        sync.Mutex
+	stopping  bool
+	listeners map[net.Listener]struct{}
+	conns     map[*frame.Conn]struct{}
+	serving   sync.WaitGroup // connections
+}
+
+// New makes a server. It fails if two routes have one name.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		log:       o.Log,
+		listeners: map[net.Listener]struct{}{},
+		conns:     map[*frame.Conn]struct{}{},
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+	s.status = statusOf(o.Status)
+	allowed := newAllowList(o.Allowed, o.Routes, s.log)
+	routes := make([]frame.Route, 0, len(o.Routes))
+	for _, r := range o.Routes {
+		routes = append(routes, s.gate(r, allowed, o.Interceptors))
+	}
+	mux, err := frame.NewMux(frame.Config{
+		Routes:   routes,
+		Status:   s.status,
+		Panicked: s.panicked,
+		Rejected: s.rejected,
+		Limits:   o.Limits,
+	})
+	s.mux = mux
+	return s, err
+}
+
+// statusOf lets errors that are answers already stay what they are.
+func statusOf(status func(error) (codes.Code, string)) func(error) (codes.Code, string) {
+	if status == nil {
+		return frame.Status
+	}
+	return func(err error) (codes.Code, string) {
+		var e *frame.Error
+		if errors.As(err, &e) {
+			return e.Code, e.Message
+		}
+		return status(err)
+	}
+}
+
+// gate puts everything that stands before a handler in front of it.
+func (s *Server) gate(r Route, allowed allowList, others []Interceptor) frame.Route {
+	level := zapcore.InfoLevel
+	if r.quiet {
+		level = zapcore.DebugLevel
+	}
+	var all []Interceptor
+	if l := logged(s.log, level); l != nil {
+		all = append(all, l)
+	}
+	if allowed.blocks(&r) {
+		block(&r)
+	} else {
+		all = append(all, others...)
+	}
+	if r.frame.Hot != nil {
+		r.frame.Hot = s.hot(r, all)
+	} else {
+		r.frame.Cold = s.cold(r, all)
+	}
+	return r.frame
+}
+
+func (s *Server) panicked(r *frame.Route, value any, stack []byte) {
+	s.log.Error("panic in a handler", zap.String("rpc", r.Method), zap.Any("panic", value), zap.ByteString("stack", stack))
+}
+
+func (s *Server) rejected(service, method string, code codes.Code, text string) {
+	s.log.Debug("frame rejected", zap.String("service", service), zap.String("rpc", method),
+		zap.Stringer("code", code), zap.String("error", text))
+}
+
+// Serve accepts connections until Shutdown is called (nil), ctx ends (ctx's error), or a listener
+// fails for good. In the latter two cases it cuts all connections. It takes the listeners over.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	group, gctx := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		if !s.add(l) {
+			_ = l.Close() // Shutdown has come first
+			continue
+		}
+		group.Go(func() error { return s.accept(gctx, l) })
+	}
+	stop := context.AfterFunc(gctx, s.closeListeners)
+	err := group.Wait()
+	stop()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		s.stop()
+		s.cut()
+	}
+	s.serving.Wait()
+	_ = s.mux.Close() // has no listeners and no connections any more
+	return err
+}
+
+// accept hands every connection of one listener to a goroutine.
+func (s *Server) accept(ctx context.Context, l net.Listener) error {
+	for wait := time.Duration(0); ; {
+		nc, err := l.Accept()
+		if err == nil {
+			wait = 0
+			s.serving.Add(1)
+			go s.serve(ctx, nc)
+			continue
+		}
+		if s.stopped() || errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if t, ok := err.(interface{ Temporary() bool }); !ok || !t.Temporary() {
+			return err
+		}
+		// Out of descriptors, or a client that has given up: neither lasts.
+		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+		s.log.Warn("accept", zap.Error(err), zap.Duration("retry", wait))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (s *Server) serve(ctx context.Context, nc net.Conn) {
+	defer s.serving.Done()
+	var served *frame.Conn
+	s.mux.ServeConn(ctx, nc, func(c *frame.Conn) {
+		served = c
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.stopping {
+			c.Close()
+			return
+		}
+		s.conns[c] = struct{}{}
+	})
+	s.mu.Lock()
+	delete(s.conns, served)
+	s.mu.Unlock()
+}
