@@ -2,8 +2,6 @@
 
 package core
 
-import "errors"
-
 // The way to death: stopAfterTurn or the parent -> holding (protoactor stops
 // the children) -> die. A panic closes the mailbox at once and then goes the
 // same way.
@@ -79,14 +77,12 @@ func (a *actor) deathCause() error {
 
 // die runs when the children are dead.
 func (a *actor) die() {
-	if err := a.callStopped(); err != nil {
-		a.mu.Lock()
-		a.cause = errors.Join(a.cause, err)
-		a.mu.Unlock()
-	}
-	a.failAll()
-	a.bury()
-	a.sys.died(a)
+	defer func() { // deferred: a runtime.Goexit in Stopped must not leave requests waiting
+		a.failAll()
+		a.sys.died(a) // before Done is closed: the name is free then
+		a.bury()
+	}()
+	a.callStopped()
 }
 
 func (a *actor) bury() {
@@ -99,17 +95,21 @@ func (a *actor) bury() {
 	}
 }
 
-func (a *actor) callStopped() (err error) {
+func (a *actor) callStopped() {
 	ended := false
 	defer func() {
-		if !ended {
-			a.panicLog("Stopped panicked", nil, recover())
-			err = panicError(a.path)
+		if ended {
+			return
 		}
+		a.panicLog("Stopped panicked", nil, recover())
+		a.mu.Lock()
+		if a.cause == nil {
+			a.cause = panicError(a.path)
+		}
+		a.mu.Unlock()
 	}()
 	a.behavior.Stopped(a.cause)
 	ended = true
-	return nil
 }
 
 // failAll closes the mailbox and fails every request that is in it, parked or kept.
@@ -117,8 +117,15 @@ func (a *actor) failAll() {
 	waiting := a.close()
 	err := a.stoppedError()
 	for _, m := range waiting {
-		if req, ok := m.(asked); ok {
-			req.fail(err)
+		switch m := m.(type) {
+		case asked:
+			m.fail(err)
+		case lost:
+			a.sys.works.add(1) // closing may block
+			go func() {
+				defer a.sys.works.add(-1)
+				m.discard(a)
+			}()
 		}
 	}
 	for req := a.popPending(); req != nil; req = a.popPending() {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	proto "github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/eventstream"
 	cmap "github.com/orcaman/concurrent-map"
 	"go.uber.org/zap"
 )
@@ -19,10 +20,12 @@ var oneShard sync.Once
 // SHARD_COUNT shards each; at the default of 32 an empty one holds 2.8 MiB.
 func newProto(log *zap.Logger) *proto.ActorSystem {
 	oneShard.Do(func() { cmap.SHARD_COUNT = 1 })
-	return proto.NewActorSystem(
-		proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return slog.New(&bridge{log: log}) }),
-		proto.WithDeadLetterRequestLogging(false),
-	)
+	sys := proto.NewActorSystem(
+		proto.WithLoggerFactory(func(*proto.ActorSystem) *slog.Logger { return slog.New(&bridge{log: log}) }))
+	// Its own subscribers log dead letters whole, with a goroutine to throttle
+	// them. A fresh stream has none: what is told to a dead actor is our matter.
+	sys.EventStream = eventstream.NewEventStream()
+	return sys
 }
 
 // stopIt is the supervision: an actor that failed is stopped, never restarted,
@@ -30,19 +33,30 @@ func newProto(log *zap.Logger) *proto.ActorSystem {
 // this far (see invoke).
 var stopIt = proto.NewOneForOneStrategy(0, 0, func(any) proto.Directive { return proto.StopDirective })
 
+// newProps makes the Props that all actors share: one of its own would be a
+// third of an idle actor. So its producers cannot know for whom they are
+// called and find it in System.newborn.
+func (s *System) newProps() *proto.Props {
+	return proto.PropsFromProducer(func() proto.Actor { return s.newborn },
+		proto.WithMailbox(func() proto.Mailbox { return s.newborn }),
+		proto.WithSupervisor(stopIt))
+}
+
 // begin gives a its protoactor side.
 func (s *System) begin(a *actor, name string) error {
 	if s.stage != nil {
 		s.stage.spawned(a)
 		return nil
 	}
-	props := proto.PropsFromProducer(func() proto.Actor { return a },
-		proto.WithMailbox(func() proto.Mailbox { return a }), proto.WithSupervisor(stopIt))
+	s.birth.Lock()
+	defer s.birth.Unlock()
+	s.newborn = a
+	defer func() { s.newborn = nil }()
 	var err error
 	if a.parent == nil {
-		_, err = s.proto.Root.SpawnNamed(props, name)
+		_, err = s.proto.Root.SpawnNamed(s.props, name)
 	} else {
-		_, err = a.parent.cell.SpawnNamed(props, name)
+		_, err = a.parent.cell.SpawnNamed(s.props, name)
 	}
 	if errors.Is(err, proto.ErrNameExists) {
 		return ErrNameTaken

@@ -22,12 +22,16 @@ const (
 type System struct {
 	log      *zap.Logger
 	proto    *proto.ActorSystem
+	props    *proto.Props
 	dispatch proto.Dispatcher
 	epoch    time.Time
 	slowTurn time.Duration
 	slots    chan struct{} // one per Ask under way
 	works    tally
 	stage    *Stage // instead of proto, for tests of one behaviour
+
+	birth   sync.Mutex
+	newborn *actor // of the spawn under way
 
 	mu      sync.Mutex
 	top     map[string]*actor
@@ -54,6 +58,7 @@ func NewSystem(log *zap.Logger, opts ...Option) *System {
 		o(s)
 	}
 	s.proto = newProto(log)
+	s.props = s.newProps()
 	s.dispatch = proto.NewDefaultDispatcher(0)
 	return s
 }

@@ -5,12 +5,18 @@ package core
 import (
 	"context"
 	"fmt"
+	"io"
+
+	"go.uber.org/zap"
 )
 
 // Go runs work on a goroutine of its own; then runs as a turn of this actor with the
 // result, in the order of the mailbox. work's ctx ends when the actor begins to
-// stop; Join adds the end of a caller. then is not called on a dead actor. A panic
-// of work is an error with ErrPanicked in its chain.
+// stop; Join adds the end of a caller. A panic of work is an error with ErrPanicked
+// in its chain.
+//
+// then is not called on a dead actor. A result without error that comes too late is
+// closed if T is an io.Closer, so that what work has opened or started is not left behind.
 func Go[T any](t *Turn, work func(ctx context.Context) (T, error), then func(*Turn, T, error)) {
 	a := t.valid()
 	a.start(&job[T]{work, then, a})
@@ -55,6 +61,25 @@ type result[T any] struct {
 }
 
 func (r *result[T]) run(t *Turn) { r.then(t, r.v, r.err) }
+
+// lost is a message that has something to clean up when no turn will take it.
+type lost interface{ discard(*actor) }
+
+func (r *result[T]) discard(a *actor) {
+	c, ok := any(r.v).(io.Closer)
+	if !ok || r.err != nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			a.panicLog("close of a late result panicked", r, p)
+		}
+	}()
+	if err := c.Close(); err != nil {
+		a.sys.log.Warn("close of a late result", zap.String("actor", a.path),
+			zap.String("message", typeName(r)), zap.Error(err))
+	}
+}
 
 func (j *job[T]) do(ctx context.Context, deliver func(Message)) {
 	r := &result[T]{then: j.then}
@@ -104,7 +129,9 @@ func (a *actor) workBegins() context.Context {
 }
 
 func (a *actor) workEnds(m Message) {
-	a.post(m)
+	if l, ok := m.(lost); ok && !a.post(m) {
+		l.discard(a)
+	}
 	a.worked()
 }
 
