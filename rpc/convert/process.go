@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package convert
+
+import (
+	"strings"
+
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Process converts the process of a container or of an exec request. An empty working directory is
+// "/". Absent Capabilities stay nil, so that an exec can take over the container's; an empty object
+// is no capabilities at all. An OOM score adjustment of zero counts as not given.
+func Process(in *protocols.Process) (*specs.Process, error) {
+	if in == nil {
+		return nil, refuse("no process given")
+	}
+	if len(in.Args) == 0 {
+		return nil, refuse("process has no args")
+	}
+	env, err := environment(in.Env)
+	if err != nil {
+		return nil, err
+	}
+	caps, err := capabilities(in.Capabilities)
+	if err != nil {
+		return nil, err
+	}
+	if in.OOMScoreAdj < -1000 || in.OOMScoreAdj > 1000 { // proc_pid_oom_score_adj(5)
+		return nil, refuse("OOM score adjustment %d is not within -1000 and 1000", in.OOMScoreAdj)
+	}
+	out := &specs.Process{
+		Terminal:        in.Terminal,
+		Args:            in.Args,
+		Env:             env,
+		Cwd:             in.Cwd,
+		Capabilities:    caps,
+		Rlimits:         list(in.Rlimits, rlimit),
+		NoNewPrivileges: in.NoNewPrivileges,
+		ApparmorProfile: in.ApparmorProfile,
+		OOMScoreAdj:     given(int(in.OOMScoreAdj)),
+		SelinuxLabel:    in.SelinuxLabel,
+	}
+	if out.Cwd == "" {
+		out.Cwd = "/"
+	}
+	if b := in.ConsoleSize; b != nil {
+		out.ConsoleSize = &specs.Box{Height: uint(b.Height), Width: uint(b.Width)}
+	}
+	if u := in.User; u != nil {
+		out.User = specs.User{UID: u.UID, GID: u.GID, AdditionalGids: u.AdditionalGids}
+	}
+	return out, nil
+}
+
+func rlimit(in *protocols.POSIXRlimit) specs.POSIXRlimit {
+	return specs.POSIXRlimit{Type: in.Type, Hard: in.Hard, Soft: in.Soft}
+}
+
+// environment checks that entries are NAME=value. An entry with an empty name is left out: hosts get
+// such from images, the Rust agent ran those without it, and libcontainer would refuse the process.
+func environment(in []string) ([]string, error) {
+	nameless := false
+	for _, entry := range in {
+		at := strings.IndexByte(entry, '=')
+		if at < 0 {
+			return nil, refuse("malformed OCI env entry %q", entry)
+		}
+		nameless = nameless || at == 0
+	}
+	if !nameless {
+		return in, nil
+	}
+	out := make([]string, 0, len(in))
+	for _, entry := range in {
+		if entry[0] != '=' {
+			out = append(out, entry)
+		}
+	}
+	return out, nil
+}
