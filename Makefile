@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# "make help" lists the targets. The image builder of Kata Containers calls
+#   make LIBC=<musl|gnu> INIT=<yes|no> SECCOMP=<yes|no> AGENT_POLICY=<yes|no>
+#   make install DESTDIR=<rootfs> LIBC=... INIT=...
+# so these variables keep their meaning, and a plain "make" builds.
+
+.DEFAULT_GOAL := build
+
+# SECCOMP=no leaves out libseccomp; containers with a seccomp profile are then refused.
+SECCOMP ?= yes
+# INIT=yes: the agent is the image's init, so no unit files are installed.
+INIT ?= no
+# Accepted and without effect: the binary is linked statically, whatever the
+# libc of the image, and always has the policy and init data code in it.
+LIBC ?= gnu
+AGENT_POLICY ?= no
+INIT_DATA ?= yes
+USE_DEVMAPPER ?= no
+
+DESTDIR ?=
+BINDIR ?= /usr/bin
+UNITDIR ?= /usr/lib/systemd/system
+
+comma := ,
+GO ?= go
+VERSION := $(shell cat VERSION)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+TAGS := $(if $(filter yes,$(SECCOMP)),seccomp$(comma))netgo,osusergo
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+STATIC := -linkmode external -extldflags -static
+STATICCHECK_VERSION := v0.8.2
+FUZZTIME ?= 20s
+
+# Version control stamps add nothing to COMMIT, and fail in a tree of another user.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+export GO TAGS STATICCHECK_VERSION
+
+##@ Work
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install the Debian packages that build, test and demo need
+	@sh test/setup/packages.sh
+
+.PHONY: build
+build: ## Build bin/kata-agent and bin/kata-agent-ctl, static and stripped
+	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags '$(LDFLAGS) $(STATIC)' -o bin/kata-agent ./cmd/kata-agent
+	CGO_ENABLED=0 $(GO) build -trimpath -tags netgo,osusergo -ldflags '$(LDFLAGS)' -o bin/kata-agent-ctl ./cmd/kata-agent-ctl
+
+.PHONY: demo
+demo: build ## Start the agent and drive a sandbox, a container and exec sessions
+	@sh test/demo/demo.sh
+
+.PHONY: protocols
+protocols: ## Write the generated code anew, from the .proto files and the option table
+	sh protocols/generate.sh
+	$(GO) run ./guest/config/gendoc
+	$(GO) run ./test/architecture/dependencies -w
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin out
+
+##@ Test
+
+.PHONY: check
+check: ## Format, vet, lint and the tests of the tree's own rules
+	@sh test/setup/check.sh
+
+.PHONY: test
+test: check ## All of check, and every test there is (as root: all of them run)
+	@bash test/setup/suites.sh
+
+.PHONY: test-root
+test-root: ## Only the suites that need root
+	@bash test/setup/suites.sh integration fault foreign
+
+.PHONY: test-vm
+test-vm: ## Only the suite in virtual machines (needs QEMU)
+	@bash test/setup/suites.sh vm
+
+.PHONY: bench
+bench: ## Benchmarks, beside the code and in test/bench
+	$(GO) test -tags "$(TAGS)" -run '^$$' -bench . -benchmem -timeout 30m \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (20s)
+	@sh test/setup/fuzz.sh $(FUZZTIME)
+
+.PHONY: cover
+cover: ## Coverage of the tests beside the code, by function in out/cover.txt
+	@mkdir -p out
+	$(GO) test -tags "$(TAGS)" -coverprofile=out/cover.out $$($(GO) list -tags "$(TAGS)" ./... | grep -v /test/)
+	$(GO) tool cover -func=out/cover.out > out/cover.txt && tail -n1 out/cover.txt
+
+##@ Install
+
+.PHONY: install
+install: $(if $(wildcard bin/kata-agent),,build) ## Install the agent, and unit files unless INIT=yes, below DESTDIR
+	install -D -m 0755 bin/kata-agent $(DESTDIR)$(BINDIR)/kata-agent
+	$(if $(filter yes,$(INIT)),,$(MAKE) install-services)
+
+.PHONY: install-services
+install-services: ## Install only the systemd unit files below DESTDIR
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|@BINDIR@|$(BINDIR)|g' cmd/kata-agent/systemd/kata-agent.service.in > $(DESTDIR)$(UNITDIR)/kata-agent.service
+	install -m 0644 cmd/kata-agent/systemd/kata-containers.target $(DESTDIR)$(UNITDIR)/kata-containers.target
+	chmod 0644 $(DESTDIR)$(UNITDIR)/kata-agent.service

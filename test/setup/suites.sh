@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs test suites one after another, all of them even if one fails, and ends
+# with the result lines of go test once more.
+#
+#   suites.sh [suite...]      default: unit and every directory of test/ with tests
+#
+# TESTFLAGS is handed to go test.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo}" "${TESTFLAGS:=}"
+
+module=$("$GO" list -m)
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+
+packages() {
+	if [ "$1" = unit ]; then
+		"$GO" list -tags "$TAGS" ./... | grep -v "^$module/test/"
+	else
+		"$GO" list -tags "$TAGS" "./test/$1/..."
+	fi
+}
+
+# flags of one suite. The race detector is left out where the code under test
+# is a program in a virtual machine or a process of its own. Suites that change
+# the machine (mounts, cgroups, interfaces) run one package at a time.
+flags() {
+	case $1 in
+	unit) echo "-race -timeout 10m" ;;
+	vm | foreign | bench) echo "-p 1 -timeout 20m" ;;
+	*) echo "-race -p 1 -timeout 15m" ;;
+	esac
+}
+
+# all lists the suites, those that take a minute or more last.
+all() {
+	echo unit
+	local dir name
+	for dir in test/*/; do
+		name=$(basename "$dir")
+		case $name in
+		architecture | vm) continue ;;
+		esac
+		if [ -n "$(find "$dir" -name '*_test.go' -print -quit)" ]; then
+			echo "$name"
+		fi
+	done
+	if [ -n "$(find test/vm -name '*_test.go' -print -quit 2>/dev/null)" ]; then
+		echo vm
+	fi
+}
+
+failed=0
+run() {
+	local name=$1 list start=$SECONDS
+	if [ "$name" != unit ] && [ ! -d "test/$name" ]; then
+		echo "== suite $name: not there"
+		return
+	fi
+	list=$(packages "$name")
+	echo "== suite $name: $(wc -w <<<"$list") packages, started $(date -u +%H:%M:%SZ)"
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	if ! CGO_ENABLED=1 "$GO" test -tags "$TAGS" $(flags "$name") $TESTFLAGS $list 2>&1 | tee -a "$results"; then
+		failed=1
+	fi
+	echo "== suite $name: $((SECONDS - start)) s"
+}
+
+if [ $# -eq 0 ]; then
+	mapfile -t suites < <(all)
+	set -- "${suites[@]}"
+fi
+for suite; do
+	run "$suite"
+done
+
+echo "== all results after $SECONDS s"
+grep -E '^(ok|FAIL|panic:|[[:space:]]*--- FAIL)' "$results" || true
+exit $failed
