@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,17 +19,22 @@ import (
 // tree. It must be linked statically.
 const AgentEnv = "KATA_AGENT_BINARY"
 
+// staticCgo are the environment and flags of a static binary with C code.
+var (
+	cgoEnv    = []string{"CGO_ENABLED=1"}
+	staticCgo = []string{"-tags=seccomp netgo osusergo", "-ldflags=-s -w -linkmode external -extldflags -static"}
+)
+
 // guestProgram builds the lab's own program for the guest.
 var guestProgram = sync.OnceValues(func() (string, error) {
-	return build("lab-guest", "./test/vm/lab/guest", []string{"CGO_ENABLED=0"}, "-ldflags=-s -w")
+	return build("lab-guest", "./test/vm/lab/guest", []string{"CGO_ENABLED=0"}, "build", "-ldflags=-s -w")
 })
 
 var agentProgram = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(AgentEnv); path != "" {
 		return path, nil
 	}
-	return build("kata-agent", "./cmd/kata-agent", []string{"CGO_ENABLED=1"},
-		"-tags=seccomp netgo osusergo", "-ldflags=-s -w -linkmode external -extldflags -static")
+	return build("kata-agent", "./cmd/kata-agent", cgoEnv, append([]string{"build"}, staticCgo...)...)
 })
 
 // Agent is the agent's static binary, built from the tree once per process.
@@ -42,8 +48,8 @@ func Agent(t testing.TB) string {
 }
 
 // build compiles a program of this module into the cache, one file for each
-// tree it is run from.
-func build(name, pkg string, env []string, flags ...string) (string, error) {
+// tree it is run from. verb is the go command with its flags.
+func build(name, pkg string, env []string, verb ...string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
@@ -59,8 +65,7 @@ func build(name, pkg string, env []string, flags ...string) (string, error) {
 	// renames it, so that none reads half a program.
 	scratch := fmt.Sprintf("%s.%d", out, os.Getpid())
 	defer os.Remove(scratch)
-	args := append([]string{"build", "-trimpath", "-o", scratch}, flags...)
-	cmd := exec.Command("go", append(args, pkg)...)
+	cmd := exec.Command("go", slices.Concat(verb, []string{"-trimpath", "-o", scratch, pkg})...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), env...)
 	if msg, err := cmd.CombinedOutput(); err != nil {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/test/vm/lab"
+)
+
+// leafPackages have tests that skip or see less on a usual test machine.
+var leafPackages = []string{
+	"guest/cgroup", "guest/clock", "guest/random", "guest/module", "guest/mount", "guest/namespace",
+	"guest/pidfd", "guest/stdio", "guest/metrics",
+}
+
+// TestLeafPackages runs the leaf packages' own tests in a VM with cgroup v2.
+func TestLeafPackages(t *testing.T) {
+	vm := lab.Boot(t, lab.Options{
+		CgroupV2:  true,
+		MemoryMiB: 1024,
+		Modules:   lab.FullModules(),
+		Files:     lab.GoTests(t, leafPackages...),
+		Lifetime:  8 * time.Minute,
+	})
+	vm.Shell(t, "mkdir -p /sys/fs/cgroup /dev/pts /dev/shm && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t devpts devpts /dev/pts && mount -t tmpfs tmpfs /tmp && ip link set lo up")
+	for _, pkg := range leafPackages {
+		vm.GoTest(t, pkg)
+	}
+}
