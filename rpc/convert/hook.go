@@ -18,7 +18,7 @@ func hooks(in *protocols.Hooks) (*specs.Hooks, error) {
 		from []*protocols.Hook
 		to   *[]specs.Hook
 	}{
-		//lint:ignore SA1019 deprecated, but hosts and images still have prestart hooks
+		//nolint:staticcheck // deprecated, but images still have prestart hooks
 		{in.Prestart, &out.Prestart},
 		{in.CreateRuntime, &out.CreateRuntime},
 		{in.CreateContainer, &out.CreateContainer},
