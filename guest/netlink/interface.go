@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netlink
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net"
+
+	vnl "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// change is a checked request.
+type change struct {
+	name  string
+	mac   net.HardwareAddr
+	text  string // mac as the request has it
+	addrs []vnl.Addr
+	mtu   int
+	noARP bool
+}
+
+// UpdateInterface gives a link its name, addresses, MTU and ARP flag and brings it up.
+// The link is the one with the MAC address HWAddr, else the one called Name, which then
+// gets that MAC address. When there is neither the error is a [LinkNotFoundError].
+//
+// The addresses replace those that were set before, if the request has any; addresses
+// that the kernel made itself (link-local, from router advertisements) stay. IPv6
+// addresses are passed over in a guest without IPv6. A link that has the name already is
+// renamed to what the first one was called.
+func (h *Handle) UpdateInterface(want Interface) error {
+	c, err := h.check(want)
+	if err != nil {
+		return err
+	}
+	links, err := h.links()
+	if err != nil {
+		return err
+	}
+	link := findByMAC(links, c.mac, c.name)
+	newMAC := link == nil
+	if newMAC {
+		link = findByName(links, c.name)
+	}
+	if link == nil {
+		return &LinkNotFoundError{HWAddr: c.text}
+	}
+	if c.name == "" {
+		c.name = link.Attrs().Name
+	}
+	u := &update{h: h, link: link, links: links, want: c, newMAC: newMAC}
+	if err := u.apply(); err != nil {
+		if undoErr := u.undo.run(); undoErr != nil {
+			return fmt.Errorf("%w (and taking it back: %w)", err, undoErr)
+		}
+		return err
+	}
+	return nil
+}
+
+func (h *Handle) check(want Interface) (change, error) {
+	mac, err := parseMAC(want.HWAddr)
+	if err != nil {
+		return change{}, err
+	}
+	if want.MTU > math.MaxInt32 {
+		return change{}, fmt.Errorf("MTU %d is out of range", want.MTU)
+	}
+	if len(want.Name) >= unix.IFNAMSIZ {
+		return change{}, fmt.Errorf("interface name %q is too long", want.Name)
+	}
+	c := change{
+		name: want.Name, mac: mac, text: want.HWAddr, mtu: int(want.MTU),
+		noARP: want.Flags&unix.IFF_NOARP != 0,
+	}
+	for _, a := range want.Addresses {
+		addr, err := parseAddress(a)
+		if err != nil {
+			return change{}, err
+		}
+		if addr.IP.To4() == nil && !h.ipv6Enabled() {
+			continue
+		}
+		c.addrs = append(c.addrs, addr)
+	}
+	return c, nil
+}
+
+// findByMAC prefers the link that has the wanted name too: a bridge or a VLAN shares the
+// MAC address of the link below it.
+func findByMAC(links []vnl.Link, mac net.HardwareAddr, name string) vnl.Link {
+	var found vnl.Link
+	for _, l := range links {
+		if !bytes.Equal(l.Attrs().HardwareAddr, mac) {
+			continue
+		}
+		if l.Attrs().Name == name {
+			return l
+		}
+		if found == nil {
+			found = l
+		}
+	}
+	return found
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netlink
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	vnl "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+func v4(addr, mask string) Address { return Address{IPv4, addr, mask} }
+func v6(addr, mask string) Address { return Address{IPv6, addr, mask} }
+
+func TestUpdateInterface(t *testing.T) {
+	h := newNamespace(t)
+	addLink(t, h, "d0", macA, false)
+	err := h.UpdateInterface(Interface{
+		Name: "eth0", HWAddr: strings.ToUpper(macA), MTU: 1400, Flags: unix.IFF_NOARP,
+		Addresses: []Address{v4("10.1.0.2", "24"), v6("fd00::2", "64")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := state{Up: true, NoARP: true, MTU: 1400, MAC: macA, Addrs: "10.1.0.2/24 fd00::2/64 "}
+	if got := stateOf(t, h, "eth0"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	assertUsable(t, h, "eth0")
+
+	// Again, with another MTU of 0, one address replaced by one in the same net, one kept.
+	err = h.UpdateInterface(Interface{
+		Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.3", "24"), v6("fd00::2", "64")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = state{Up: true, MTU: 1400, MAC: macA, Addrs: "10.1.0.3/24 fd00::2/64 "}
+	if got := stateOf(t, h, "eth0"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+
+	// Without addresses: they stay, also those that a rename would lose.
+	if err = h.UpdateInterface(Interface{Name: "eth1", HWAddr: macA}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stateOf(t, h, "eth1"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// assertUsable fails when an IPv6 address is still being looked for on the wire.
+func assertUsable(t *testing.T, h *Handle, name string) {
+	t.Helper()
+	link, err := h.nl.LinkByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs, err := h.nl.AddrList(link, vnl.FAMILY_V6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if isOurs(a) && (a.Flags&unix.IFA_F_TENTATIVE != 0 || a.Flags&unix.IFA_F_NODAD == 0) {
+			t.Errorf("%s has flags %#x", a.IPNet, a.Flags)
+		}
+	}
+}
+
+func TestUpdateInterfaceKeepsRoutesOfUpLink(t *testing.T) {
+	h := newNamespace(t)
+	addLink(t, h, "eth0", macA, false)
+	request := Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.2", "24"), v6("fd00::2", "64")}}
+	if err := h.UpdateInterface(request); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.UpdateRoutes([]Route{{Gateway: "10.1.0.1", Device: "eth0"}, {Gateway: "fd00::1", Device: "eth0", Family: IPv6}}); err != nil {
+		t.Fatal(err)
+	}
+	_, before, _ := everything(t, h)
+	if err := h.UpdateInterface(request); err != nil {
+		t.Fatal(err)
+	}
+	if _, after, _ := everything(t, h); !reflect.DeepEqual(before, after) {
+		t.Errorf("routes before %+v\nafter %+v", before, after)
+	}
+}
+
+func TestUpdateInterfaceWithoutIPv6(t *testing.T) {
+	h := newNamespace(t)
+	setIPv6(t, h.proc, "1")
+	addLink(t, h, "eth0", macA, false)
+	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v6("fd00::2", "64"), v4("10.1.0.2", "32")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := stateOf(t, h, "eth0").Addrs; got != "10.1.0.2/32 " {
+		t.Errorf("addresses %q", got)
+	}
+}
+
+func TestUpdateInterfaceByName(t *testing.T) {
+	h := newNamespace(t)
+	addLink(t, h, "eth0", macB, true)
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stateOf(t, h, "eth0"); got.MAC != macA || !got.Up {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestUpdateInterfaceNotFound(t *testing.T) {
+	h := newNamespace(t)
+	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: "AA:bb:cc:dd:ee:ff"})
+	var notFound *LinkNotFoundError
+	if !errors.As(err, &notFound) || err.Error() != "Link not found (Address: AA:bb:cc:dd:ee:ff)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUpdateInterfacePrefersName(t *testing.T) {
+	h := newNamespace(t)
+	parent := addLink(t, h, "p0", macA, true)
+	vlan := &vnl.Vlan{LinkAttrs: vnl.LinkAttrs{Name: "eth0", ParentIndex: parent.Attrs().Index}, VlanId: 5}
+	if err := h.nl.LinkAdd(vlan); err != nil {
+		t.Skipf("no VLANs here: %v", err)
+	}
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, MTU: 1300}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stateOf(t, h, "eth0"); got.MTU != 1300 {
+		t.Errorf("eth0 %+v", got)
+	}
+	if got := stateOf(t, h, "p0"); got.MTU != 1500 {
+		t.Errorf("p0 %+v", got)
+	}
+}
+
+func TestUpdateInterfaceSwapsNames(t *testing.T) {
+	h := newNamespace(t)
+	addLink(t, h, "eth1", macA, true)
+	other := addLink(t, h, "eth0", macB, true)
+	for _, a := range []Address{v4("10.2.0.2", "24"), v6("fd02::2", "64")} {
+		addr, err := parseAddress(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.nl.AddrAdd(other, &addr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.UpdateRoutes([]Route{{Dest: "10.9.0.0/16", Gateway: "10.2.0.1", Device: "eth0"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.2", "24")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := stateOf(t, h, "eth0"), (state{Up: true, MTU: 1500, MAC: macA, Addrs: "10.1.0.2/24 "}); got != want {
+		t.Errorf("eth0: got %+v, want %+v", got, want)
+	}
+	want := state{Up: true, MTU: 1500, MAC: macB, Addrs: "10.2.0.2/24 fd02::2/64 "}
+	if got := stateOf(t, h, "eth1"); got != want {
+		t.Errorf("eth1: got %+v, want %+v", got, want)
+	}
+	_, routes, _ := everything(t, h)
+	if !slices.ContainsFunc(routes, func(r Route) bool { return r.Dest == "10.9.0.0/16" && r.Device == "eth1" }) {
+		t.Errorf("the displaced link lost its route: %+v", routes)
+	}
+
+	// A displaced link that is down stays down.
+	addLink(t, h, "eth2", macC, false)
+	if err := h.UpdateInterface(Interface{Name: "eth2", HWAddr: macA}); err != nil {
+		t.Fatal(err)
+	}
+	if stateOf(t, h, "eth0").Up || stateOf(t, h, "eth0").MAC != macC {
+		t.Errorf("eth0: %+v", stateOf(t, h, "eth0"))
+	}
+}
+
+// TestUpdateInterfaceTakesBack makes requests fail at each of their steps.
+func TestUpdateInterfaceTakesBack(t *testing.T) {
+	good := []Address{v4("10.1.0.9", "24"), v6("fd01::9", "64")}
+	tests := map[string]Interface{
+		"MTU":             {Name: "eth0", HWAddr: macA, MTU: 20, Addresses: good},
+		"address":         {Name: "eth0", HWAddr: macA, MTU: 1400, Flags: unix.IFF_NOARP, Addresses: append(good, v6("ff02::1", "64"))},
+		"address by name": {Name: "eth1", HWAddr: macC, Addresses: append(good, v6("ff02::1", "64"))},
+		"no rename":       {Name: "eth1", HWAddr: macA, MTU: 1400, Addresses: append(good, v6("ff02::1", "64"))},
+		"name":            {Name: "a/b", HWAddr: macA, Addresses: good},
+		"new MAC":         {Name: "eth1", HWAddr: "01:00:00:00:00:01", Addresses: good},
+		"bad address":     {Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0", "24")}},
+		"bad mask":        {Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.1", "33")}},
+		"empty mask":      {Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.1", "")}},
+		"no MAC":          {Name: "eth0", HWAddr: ""},
+		"short MAC":       {Name: "eth0", HWAddr: "02:00"},
+		"dashes":          {Name: "eth0", HWAddr: "02-00-00-00-00-0a"},
+		"long name":       {Name: "a234567890123456", HWAddr: macA},
+		"huge MTU":        {Name: "eth0", HWAddr: macA, MTU: 1 << 40},
+	}
+	for name, request := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := newNamespace(t)
+			addLink(t, h, "eth1", macA, false)
+			addLink(t, h, "eth0", macB, false)
+			for _, i := range []Interface{
+				{Name: "eth1", HWAddr: macA, Addresses: []Address{v4("10.1.0.2", "24"), v4("10.1.0.3", "24"), v6("fd01::2", "64")}},
+				{Name: "eth0", HWAddr: macB, Addresses: []Address{v4("10.2.0.2", "24"), v6("fd02::2", "64")}},
+			} {
+				if err := h.UpdateInterface(i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := h.UpdateRoutes([]Route{
+				{Gateway: "10.1.0.1", Device: "eth1"},
+				{Dest: "fd99::/64", Gateway: "fd02::1", Device: "eth0", Family: IPv6},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			interfaces, routes, up := everything(t, h)
+			err := h.UpdateInterface(request)
+			if err == nil || strings.Contains(err.Error(), "taking it back") {
+				t.Fatalf("got %v", err)
+			}
+			nowInterfaces, nowRoutes, nowUp := everything(t, h)
+			sortAddresses(interfaces)
+			sortAddresses(nowInterfaces)
+			if fmt.Sprint(interfaces) != fmt.Sprint(nowInterfaces) {
+				t.Errorf("interfaces before %+v\nafter %+v", interfaces, nowInterfaces)
+			}
+			if !sameRoutes(routes, nowRoutes) {
+				t.Errorf("routes before %+v\nafter %+v", routes, nowRoutes)
+			}
+			if !reflect.DeepEqual(up, nowUp) {
+				t.Errorf("up before %v, after %v", up, nowUp)
+			}
+		})
+	}
+}
+
+// sortAddresses also drops the kernel's own link-local addresses, which come and go.
+func sortAddresses(interfaces []Interface) {
+	for i := range interfaces {
+		addrs := slices.DeleteFunc(interfaces[i].Addresses, func(a Address) bool { return strings.HasPrefix(a.Address, "fe80") })
+		slices.SortFunc(addrs, func(a, b Address) int { return strings.Compare(a.Address, b.Address) })
+		interfaces[i].Addresses = addrs
+	}
+}
+
+// sameRoutes leaves out the kernel's own, whose source is the primary address.
+func sameRoutes(a, b []Route) bool {
+	pick := func(routes []Route) (out []Route) {
+		for _, r := range routes {
+			if r.Gateway != "" {
+				out = append(out, r)
+			}
+		}
+		return out
+	}
+	return reflect.DeepEqual(pick(a), pick(b))
+}
