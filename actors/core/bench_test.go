@@ -98,9 +98,7 @@ func BenchmarkSpawnStop(b *testing.B) {
 }
 
 func BenchmarkGo(b *testing.B) {
-	_, ref := newEcho(b)
-	_ = ref
-	s := core.NewSystem(zap.NewNop())
+	s, _ := newEcho(b)
 	worker, err := s.Spawn("worker", &script{receive: func(t *core.Turn, m core.Message) {
 		d := m.(*double)
 		core.Go(t, func(context.Context) (int, error) { return 2 * d.N, nil },
@@ -109,7 +107,6 @@ func BenchmarkGo(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = s.Stop(context.Background()) }()
 	for b.Loop() {
 		if _, err := core.Ask(b.Context(), worker, &double{N: 1}); err != nil {
 			b.Fatal(err)

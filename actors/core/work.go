@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -31,7 +32,11 @@ func Join(ctx, caller context.Context) (joined context.Context, cancel context.C
 	if d, ok := ctx.Deadline(); ok {
 		joined, undo = context.WithDeadline(joined, d)
 	}
-	stop := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+	stop := context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) { // that one joined has itself
+			end(context.Cause(ctx))
+		}
+	})
 	return joined, func() {
 		stop()
 		undo()
