@@ -110,6 +110,9 @@ func (vm *VM) DialWhenUp(ctx context.Context, port uint32) (net.Conn, error) {
 	}
 }
 
+// Started is when QEMU was started.
+func (vm *VM) Started() time.Time { return vm.started }
+
 // Pause stops the guest's CPUs; its clock falls behind.
 func (vm *VM) Pause(t testing.TB) { t.Helper(); vm.do(t, "stop", nil) }
 
