@@ -105,7 +105,7 @@ func (j *job[T]) with(v any, err error) (Message, error) {
 	if v != nil {
 		var ok bool
 		if r.v, ok = v.(T); !ok {
-			return nil, fmt.Errorf("work gives a %T, not a %T", r.v, v)
+			return nil, fmt.Errorf("work of %s gives a %T, not a %T", j.a.path, r.v, v)
 		}
 	}
 	return r, nil
