@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
@@ -139,15 +139,12 @@ func (c *Container) Init() *Process { return c.init }
 // CgroupPaths are the cgroup directories by controller; on cgroup v2 the only key is "".
 func (c *Container) CgroupPaths() map[string]string { return c.cgroup.GetPaths() }
 
-// Stats reads the container's cgroups. Controllers the guest has not mounted are zero.
-// After the container's end, when its cgroup is gone, the statistics are empty.
-func (c *Container) Stats() (*cgroups.Stats, error) {
-	s, err := c.cgroup.GetStats()
+// Stats reads the container's cgroups. A stopped container whose cgroup is gone has none:
+// its statistics are empty.
+func (c *Container) Stats() (*cgroup.Stats, error) {
+	s, err := cgroup.Read(c.cgroup)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return cgroups.NewStats(), nil
-		}
-		return nil, fmt.Errorf("statistics of container %q: %w", c.id, err)
+		return nil, fmt.Errorf("container %q: %w", c.id, err)
 	}
 	return s, nil
 }

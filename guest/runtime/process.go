@@ -64,6 +64,9 @@ func (p *Process) waitGone(ctx context.Context) {
 	}
 }
 
+// WaitGone waits until the process has exited; it does not reap.
+func (p *Process) WaitGone() { p.waitGone(context.Background()) }
+
 // startProcess starts a process by libcontainer. For init it returns when init waits at
 // the fifo, for others when the program is about to run.
 func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*Process, error) {
@@ -173,4 +176,15 @@ func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process,
 		}
 	}
 	return lp, nil
+}
+
+// Files are the files that are there.
+func (s Stdio) Files() []*os.File {
+	var out []*os.File
+	for _, f := range []*os.File{s.Stdin, s.Stdout, s.Stderr} {
+		if f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
 }

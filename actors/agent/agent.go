@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/kata-containers/kata-agent/actors/container"
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/network"
+	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/stdio"
+	"go.uber.org/zap"
+)
+
+// Params say how the agent runs.
+type Params struct {
+	InitMode bool // the guest's first program, or started by our init
+	PipeSize int  // agent.container_pipe_size, in bytes
+	Spawn    runtime.Spawner
+	Log      *zap.Logger
+}
+
+// Paths of the guest. Hosts, hooks and specs know them.
+const (
+	proc       = "/proc"
+	sys        = "/sys"
+	bundleRoot = "/run/kata-containers"
+	stateRoot  = "/run/kata-agent/containers"
+	nsDir      = "/var/run/sandbox-ns"
+)
+
+// Agent is what requests are addressed to. Nothing in it changes.
+type Agent struct {
+	Sandbox    core.Ref
+	Storage    core.Ref
+	Network    core.Ref
+	Containers *sandbox.Containers
+	Processes  *process.Directory
+
+	poller *stdio.Poller
+	oom    *cgroup.OOMWatcher
+}
+
+// Start makes the tree. Close ends what the actors stand on, after the system was stopped.
+func Start(system *core.System, p Params) (a *Agent, err error) {
+	a = &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if a.poller, err = stdio.NewPoller(); err != nil {
+		return nil, fmt.Errorf("stream poller: %w", err)
+	}
+	if a.oom, err = cgroup.NewOOMWatcher(); err != nil {
+		return nil, fmt.Errorf("OOM watcher: %w", err)
+	}
+	mounter := &mounter{}
+	if a.Storage, err = system.Spawn("storage", storage.New(mounter.mount)); err != nil {
+		return nil, err
+	}
+	if a.Network, err = system.Spawn("network", network.New()); err != nil {
+		return nil, err
+	}
+	a.Sandbox, err = system.Spawn("sandbox", sandbox.New(sandbox.Deps{
+		Guest:      guest(),
+		Container:  a.containerDeps(p),
+		Containers: a.Containers,
+		Storage:    a.Storage,
+		Proc:       proc,
+	}))
+	return a, err
+}
+
+func (a *Agent) containerDeps(p Params) *container.Deps {
+	return &container.Deps{
+		Runtime: runtime.Options{
+			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
+			NoPivotRoot: rootIsInitramfs(proc),
+		},
+		Poller:     a.poller,
+		Processes:  a.Processes,
+		Storage:    a.Storage,
+		BundleRoot: bundleRoot,
+		PipeSize:   p.PipeSize,
+		Cgroup: cgroup.Chooser{InitMode: p.InitMode, Reachable: func() bool {
+			return cgroup.SystemdReachable("/run")
+		}},
+		WatchOOM: a.watchOOM,
+		Warn:     func(err error) { p.Log.Warn("container", zap.Error(err)) },
+	}
+}
+
+// watchOOM watches the memory cgroup among a container's.
+func (a *Agent) watchOOM(paths map[string]string, fn func()) (func(), error) {
+	dir := paths["memory"]
+	if unified, ok := paths[""]; ok {
+		dir = unified
+	}
+	if dir == "" {
+		return nil, fmt.Errorf("no memory cgroup")
+	}
+	w, err := a.oom.Watch(filepath.Clean(dir), func(kills uint64) {
+		for range kills {
+			fn()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w.Close, nil
+}
+
+// Close ends the poller and the watcher.
+func (a *Agent) Close() {
+	if a.poller != nil {
+		a.poller.Close()
+	}
+	if a.oom != nil {
+		a.oom.Close()
+	}
+}

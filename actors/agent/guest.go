@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/guest/dns"
+	"github.com/kata-containers/kata-agent/guest/hook"
+	"github.com/kata-containers/kata-agent/guest/module"
+	"github.com/kata-containers/kata-agent/guest/namespace"
+)
+
+// modprobe is where guest images have it.
+const modprobe = "/sbin/modprobe"
+
+// guest gives the sandbox the real guest.
+func guest() sandbox.Guest {
+	return sandbox.Guest{
+		LoadModule: func(ctx context.Context, name string, parameters []string) error {
+			return module.Load(ctx, modprobe, name, parameters)
+		},
+		Namespaces: sharedNamespaces,
+		SetDNS:     dns.ResolvConf{}.Apply,
+		Hooks:      hook.Scan,
+	}
+}
+
+// sharedNamespaces makes the pod's IPC and UTS namespaces.
+func sharedNamespaces(hostname string) (sandbox.Namespaces, func() error, error) {
+	ipc, err := namespace.NewIPC(nsDir)
+	if err != nil {
+		return sandbox.Namespaces{}, nil, err
+	}
+	uts, err := namespace.NewUTS(nsDir, hostname)
+	if err != nil {
+		return sandbox.Namespaces{}, nil, errors.Join(err, ipc.Release())
+	}
+	release := func() error { return errors.Join(uts.Release(), ipc.Release()) }
+	return sandbox.Namespaces{IPC: ipc.Path, UTS: uts.Path}, release, nil
+}
+
+// rootIsInitramfs tells whether / is the kernel's rootfs, which pivot_root(2) refuses.
+func rootIsInitramfs(proc string) bool {
+	b, err := os.ReadFile(filepath.Join(proc, "self/mountstats"))
+	if err != nil {
+		return false
+	}
+	root := false
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		if f := bytes.Fields(line); len(f) >= 8 && string(f[4]) == "/" {
+			root = string(f[7]) == "rootfs" // the latest mount on / counts
+		}
+	}
+	return root
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/id"
+	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Deps is what every container of the agent works with.
+type Deps struct {
+	Runtime    runtime.Options
+	Poller     *stdio.Poller
+	Processes  *process.Directory
+	Storage    core.Ref
+	BundleRoot string // parent of the bundles: /run/kata-containers
+	PipeSize   int    // of stdout and stderr, in bytes; 0: the kernel's default
+	// Cgroup turns the host's cgroups path into that of the driver to use.
+	Cgroup cgroup.Chooser
+	// WatchOOM calls fn for each OOM kill in the container's cgroup until stop is called.
+	WatchOOM func(paths map[string]string, fn func()) (stop func(), err error)
+	// Warn reports what is not worth an error.
+	Warn func(error)
+}
+
+// container is the actor. Create, Start, Pause, Resume, Update and Remove run one after
+// the other; exec sessions, signals and statistics do not wait for them.
+type container struct {
+	id     id.Container
+	deps   *Deps
+	parent core.Ref
+	state  state
+	// resumeTo is the state that a resume leads back to.
+	resumeTo state
+
+	os   *runtime.Container
+	spec *specs.Spec
+	undo undoList
+
+	procs    map[id.Exec]*entry
+	starting map[id.Exec]bool // sessions whose process is not there yet
+
+	busy     bool               // one of the exclusive operations is under way
+	cancelOp context.CancelFunc // gives that operation up
+	removals []*Remove          // who waits for the removal
+	removing bool
+	undone   bool // the removal's work has ended
+	stopOOM  func()
+}
+
+// entry is a process of the container.
+type entry struct {
+	handle *process.Handle
+	exited bool
+}
+
+// New makes the behaviour of a container; parent is told Created and Forgotten.
+func New(cid id.Container, deps *Deps, parent core.Ref) core.Behavior {
+	return &container{
+		id: cid, deps: deps, parent: parent,
+		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
+	}
+}
+
+// Receive handles one message.
+func (c *container) Receive(t *core.Turn, m core.Message) {
+	switch m := m.(type) {
+	case *Exec:
+		c.exec(t, m)
+	case *Stats:
+		c.stats(t, m)
+	case *Spec:
+		m.Reply(c.spec, nil)
+	case *KillAll:
+		c.killAll(t, m)
+	case *Remove:
+		c.remove(t, m)
+	case process.Exited:
+		c.exited(t, m)
+	case process.Gone:
+		c.gone(m.Handle)
+	case core.ChildExited:
+		// Gone has told it, or a panic of the process actor has cost its streams.
+	case finalize:
+		c.finish(t)
+	default:
+		c.exclusive(t, m)
+	}
+}
+
+// exclusive runs the operations of which only one may be under way.
+func (c *container) exclusive(t *core.Turn, m core.Message) {
+	if c.busy {
+		t.Park()
+		return
+	}
+	switch m := m.(type) {
+	case *Create:
+		c.create(t, m)
+	case *Start:
+		c.start(t, m)
+	case *Pause:
+		c.pause(t, m)
+	case *Resume:
+		c.resume(t, m)
+	case *Update:
+		c.update(t, m)
+	default:
+		t.Log().Sugar().Errorf("message of type %T is not for a container", m)
+	}
+}
+
+// begin marks an exclusive operation as under way. Its context ends when the one who
+// asked has gone, the operation is given up, or the actor dies.
+func (c *container) begin(asker context.Context) func(context.Context) (context.Context, func()) {
+	given, cancel := context.WithCancel(asker)
+	c.busy, c.cancelOp = true, cancel
+	return func(actor context.Context) (context.Context, func()) {
+		stop := context.AfterFunc(actor, cancel)
+		return given, func() { stop(); cancel() }
+	}
+}
+
+// end lets the next exclusive operation begin.
+func (c *container) end(t *core.Turn) {
+	c.busy, c.cancelOp = false, nil
+	t.Unpark()
+	if c.removing {
+		c.teardown(t)
+	}
+}
+
+func (c *container) key(e id.Exec) process.Key {
+	return process.Key{Container: c.id, Exec: e}
+}
+
+// initID is the exec id under which init is kept.
+func (c *container) initID() id.Exec { return id.Exec(c.id) }
+
+// adopt makes the actor of a process that has been started and enters it.
+func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams process.Streams) error {
+	io, err := process.NewIO(c.deps.Poller, streams)
+	if err != nil {
+		discard(p)
+		return fmt.Errorf("streams of process %q: %w", e, err)
+	}
+	h := &process.Handle{Key: c.key(e), IO: io}
+	err = process.Spawn(t, process.Params{
+		Handle: h, OS: p, Poller: c.deps.Poller, Parent: t.Self(), Proc: c.deps.Runtime.Proc,
+	})
+	if err != nil {
+		io.Close()
+		discard(p)
+		return fmt.Errorf("process %q: %w", e, err)
+	}
+	c.procs[e] = &entry{handle: h}
+	c.deps.Processes.Put(h.Key, h)
+	return nil
+}
+
+// discard kills and reaps a process that nobody will own.
+func discard(p *runtime.Process) {
+	_ = p.Kill()
+	go func() { p.WaitGone(); p.Reap() }()
+	if p.Terminal != nil {
+		p.Terminal.Close()
+	}
+}
+
+func (c *container) exited(t *core.Turn, m process.Exited) {
+	e := c.procs[m.Handle.Key.Exec]
+	if e == nil || e.handle != m.Handle {
+		return
+	}
+	e.exited = true
+	if m.Handle.Key.Exec == c.initID() {
+		c.state = stopped
+	}
+	if c.undone {
+		c.settleRemoval(t)
+	}
+}
+
+func (c *container) gone(h *process.Handle) {
+	if e := c.procs[h.Key.Exec]; e != nil && e.handle == h {
+		delete(c.procs, h.Key.Exec)
+		c.deps.Processes.Delete(h.Key)
+	}
+}
+
+// Stopped ends whoever still waits for the removal. A container whose actor has
+// panicked has lost its undo list: the sandbox reports it, and the host ends the pod.
+func (c *container) Stopped(error) {
+	if c.cancelOp != nil {
+		c.cancelOp()
+	}
+	if c.stopOOM != nil {
+		c.stopOOM()
+	}
+	for e, p := range c.procs {
+		c.deps.Processes.Delete(p.handle.Key)
+		delete(c.procs, e)
+	}
+}

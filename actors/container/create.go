@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/bundle"
+	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"go.uber.org/zap"
+)
+
+// killTimeout bounds the wait for a killed init to exit.
+const killTimeout = 10 * time.Second
+
+// made is the result of a create's work.
+type made struct {
+	os      *runtime.Container
+	init    *runtime.Process
+	streams process.Streams
+	undo    undoList
+}
+
+func (c *container) create(t *core.Turn, m *Create) {
+	begin := c.begin(m.Context())
+	log := t.Log()
+	core.Go(t, func(actor context.Context) (made, error) {
+		ctx, done := begin(actor)
+		defer done()
+		out, err := c.make(ctx, m)
+		if err == nil {
+			err = ctx.Err() // the caller has gone: nobody would ever remove it
+		}
+		if err != nil {
+			out.streams.Close()
+			if undoErr := out.undo.run(); undoErr != nil {
+				log.Error("undo of a failed create", zap.Error(undoErr))
+			}
+		}
+		return out, err
+	}, func(t *core.Turn, out made, err error) {
+		if err == nil {
+			c.os, c.spec, c.undo = out.os, m.Spec, out.undo
+			err = c.adopt(t, c.initID(), out.init, out.streams)
+			if err != nil {
+				_ = out.undo.run()
+			}
+		}
+		if err != nil {
+			c.createFailed(t, m, err)
+			return
+		}
+		c.state = created
+		c.parent.Tell(Created{ID: c.id, InitPid: out.init.Pid})
+		m.Reply(struct{}{}, nil)
+		c.end(t)
+	})
+}
+
+func (c *container) createFailed(t *core.Turn, m *Create, err error) {
+	if errors.Is(err, context.Canceled) && c.removing {
+		err = fmt.Errorf("create container %q: %w", c.id, ErrGivenUp)
+	}
+	c.parent.Tell(Forgotten{ID: c.id})
+	m.Reply(struct{}{}, err)
+	for _, r := range c.removals {
+		r.Reply(struct{}{}, nil)
+	}
+	t.Stop(err)
+}
+
+// make does the work of a create, beside the mailbox. Each step enters its undo before
+// the next begins; on error the caller runs them.
+func (c *container) make(ctx context.Context, m *Create) (out made, err error) {
+	for _, s := range m.Storages {
+		if err := c.attach(ctx, s, &out.undo); err != nil {
+			return out, err
+		}
+	}
+	shareNamespaces(m)
+	mergeHooks(m.Spec, m.GuestHooks)
+	driver := c.deps.Cgroup.Choose(m.Spec.Linux.CgroupsPath, string(c.id))
+	m.Spec.Linux.CgroupsPath = driver.Path
+	b, err := bundle.Make(c.deps.BundleRoot, string(c.id), m.Spec)
+	if err != nil {
+		return out, err
+	}
+	out.undo.add("bundle", b.Remove)
+	if err := ctx.Err(); err != nil {
+		return out, err
+	}
+	stdio, streams, err := c.openStdio(m.Spec.Process)
+	if err != nil {
+		return out, err
+	}
+	out.streams = streams
+	out.os, out.init, err = runtime.Create(ctx, c.deps.Runtime, runtime.CreateParams{
+		ID: string(c.id), Bundle: b.Dir(), Spec: m.Spec, SystemdCgroup: driver.Systemd, Stdio: stdio,
+	})
+	closeChildEnds(stdio)
+	if err != nil {
+		return out, err
+	}
+	out.streams.Terminal = out.init.Terminal
+	out.undo.add("container", destroyer(out.os))
+	return out, nil
+}
+
+// attach mounts a storage, or shares it with those who have it mounted already.
+func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList) error {
+	holder := string(c.id)
+	if _, err := core.Ask(ctx, c.deps.Storage, &storage.Attach{Holder: holder, Volume: s}); err != nil {
+		return err
+	}
+	undo.add("storage "+s.MountPoint, func() error {
+		_, err := core.Ask(context.Background(), c.deps.Storage, &storage.Release{Holder: holder, MountPoint: s.MountPoint})
+		return err
+	})
+	return nil
+}
+
+// shareNamespaces puts the pod's namespaces into the spec: ipc and uts where the spec
+// has an entry, pid always, in place of what the spec says (hosts strip it).
+func shareNamespaces(m *Create) {
+	if m.Spec.Linux == nil {
+		m.Spec.Linux = &specs.Linux{}
+	}
+	kept := m.Spec.Linux.Namespaces[:0]
+	for _, ns := range m.Spec.Linux.Namespaces {
+		switch ns.Type {
+		case specs.IPCNamespace:
+			ns.Path = m.IPC
+		case specs.UTSNamespace:
+			ns.Path = m.UTS
+			if ns.Path != "" {
+				m.Spec.Hostname = "" // the pod's namespace has its name
+			}
+		case specs.PIDNamespace:
+			continue
+		}
+		kept = append(kept, ns)
+	}
+	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID})
+}
+
+// mergeHooks puts the guest image's hooks before the spec's own.
+func mergeHooks(spec *specs.Spec, guest *specs.Hooks) {
+	if guest == nil {
+		return
+	}
+	if spec.Hooks == nil {
+		spec.Hooks = &specs.Hooks{}
+	}
+	h := spec.Hooks
+	h.Prestart = append(clone(guest.Prestart), h.Prestart...) //nolint:staticcheck // deprecated, still what guest images have
+	h.Poststart = append(clone(guest.Poststart), h.Poststart...)
+	h.Poststop = append(clone(guest.Poststop), h.Poststop...)
+}
+
+func clone(h []specs.Hook) []specs.Hook { return append([]specs.Hook(nil), h...) }
+
+// destroyer kills whatever runs in the container, waits for its init and removes it.
+func destroyer(rt *runtime.Container) func() error {
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+		defer cancel()
+		killErr := rt.KillAll()
+		_ = rt.Init().Kill()
+		rt.WaitInit(ctx)
+		if _, err := rt.Destroy(context.WithoutCancel(ctx)); err != nil {
+			return errors.Join(killErr, err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/guest/runtime"
+)
+
+// started is a session whose process runs.
+type started struct {
+	process *runtime.Process
+	streams process.Streams
+}
+
+// exec starts a session. Sessions of one container start side by side.
+func (c *container) exec(t *core.Turn, m *Exec) {
+	if err := c.mayExec(m); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.starting[m.ExecID] = true
+	runtime.InheritFrom(c.spec.Process, m.Process)
+	rt := c.os
+	core.Go(t, func(actor context.Context) (started, error) {
+		return c.startSession(m.Context(), rt, m)
+	}, func(t *core.Turn, s started, err error) {
+		delete(c.starting, m.ExecID)
+		if err == nil {
+			err = c.enter(t, m, s)
+		}
+		m.Reply(struct{}{}, err)
+	})
+}
+
+func (c *container) mayExec(m *Exec) error {
+	if err := m.ExecID.Check(); err != nil {
+		return err
+	}
+	if c.removing {
+		return fmt.Errorf("exec in container %q: %w", c.id, ErrGivenUp)
+	}
+	if err := c.allow("exec in", created, running); err != nil {
+		return err
+	}
+	if e := c.procs[m.ExecID]; c.starting[m.ExecID] || e != nil && !e.handle.Waited() {
+		return fmt.Errorf("exec_id '%s' %w in container %q", m.ExecID, ErrExecExists, c.id)
+	}
+	return nil
+}
+
+func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (s started, err error) {
+	stdio, streams, err := c.openStdio(m.Process)
+	if err != nil {
+		return s, err
+	}
+	p, err := rt.Exec(ctx, m.Process, stdio)
+	closeChildEnds(stdio)
+	if err != nil {
+		streams.Close()
+		return s, err
+	}
+	streams.Terminal = p.Terminal
+	return started{p, streams}, nil
+}
+
+// enter makes the session known, unless nobody wants it any more: its container is going,
+// or the one who asked has gone and would never wait for it.
+func (c *container) enter(t *core.Turn, m *Exec, s started) error {
+	err := m.Context().Err()
+	if c.removing {
+		err = ErrGivenUp
+	}
+	if err != nil {
+		discard(s.process)
+		s.streams.Terminal = nil // discard has closed it
+		s.streams.Close()
+		return fmt.Errorf("exec in container %q: %w", c.id, err)
+	}
+	if old := c.procs[m.ExecID]; old != nil { // waited for, its output lingers
+		c.gone(old.handle)
+		old.handle.Ref.Tell(process.Discard{})
+	}
+	return c.adopt(t, m.ExecID, s.process, s.streams)
+}

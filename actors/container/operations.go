@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"go.uber.org/zap"
+)
+
+func (c *container) start(t *core.Turn, m *Start) {
+	if err := c.allow("start", created); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.watchOOM(t)
+	rt, log := c.os, t.Log()
+	c.work(t, &m.Call, func(ctx context.Context) error {
+		warnings, err := rt.Start(ctx)
+		for _, w := range warnings {
+			log.Warn("poststart hook", zap.Error(w))
+		}
+		return err
+	}, func(err error) {
+		if err == nil && c.state == created {
+			c.state = running
+		}
+	})
+}
+
+func (c *container) pause(t *core.Turn, m *Pause) {
+	if err := c.allow("pause", created, running); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.resumeTo = c.state
+	c.work(t, &m.Call, func(context.Context) error { return c.os.Pause() }, func(err error) {
+		if err == nil && c.state != stopped {
+			c.state = paused
+		}
+	})
+}
+
+func (c *container) resume(t *core.Turn, m *Resume) {
+	if err := c.allow("resume", paused); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.work(t, &m.Call, func(context.Context) error { return c.os.Resume() }, func(err error) {
+		if err == nil && c.state == paused {
+			c.state = c.resumeTo
+		}
+	})
+}
+
+func (c *container) update(t *core.Turn, m *Update) {
+	if err := c.allow("update", created, running, paused); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.work(t, &m.Call, func(context.Context) error { return c.os.Update(m.Resources) }, func(error) {})
+}
+
+// work runs an exclusive operation beside the mailbox; after it, before the answer, then
+// moves the state.
+func (c *container) work(t *core.Turn, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
+	begin := c.begin(call.Context())
+	core.Go(t, func(actor context.Context) (struct{}, error) {
+		ctx, done := begin(actor)
+		defer done()
+		return struct{}{}, do(ctx)
+	}, func(t *core.Turn, _ struct{}, err error) {
+		then(err)
+		call.Reply(struct{}{}, err)
+		c.end(t)
+	})
+}
+
+func (c *container) killAll(t *core.Turn, m *KillAll) {
+	if c.os == nil {
+		m.Reply(struct{}{}, c.allow("kill", created))
+		return
+	}
+	rt := c.os
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, rt.KillAll()
+	}, func(_ *core.Turn, _ struct{}, err error) {
+		if err == nil && c.state == paused { // a frozen process only dies thawed
+			c.state = c.resumeTo
+		}
+		m.Reply(struct{}{}, err)
+	})
+}
+
+func (c *container) stats(t *core.Turn, m *Stats) {
+	if c.os == nil {
+		m.Reply(nil, c.allow("measure", created))
+		return
+	}
+	rt := c.os
+	core.Go(t, func(context.Context) (*cgroup.Stats, error) { return rt.Stats() },
+		func(_ *core.Turn, s *cgroup.Stats, err error) { m.Reply(s, err) })
+}
+
+// watchOOM has every OOM kill in the container reported. A guest that cannot (no memory
+// controller) only warns: the start must not fail for it.
+func (c *container) watchOOM(t *core.Turn) {
+	if c.deps.WatchOOM == nil || c.stopOOM != nil {
+		return
+	}
+	parent, cid := c.parent, c.id
+	stop, err := c.deps.WatchOOM(c.os.CgroupPaths(), func() { parent.Tell(OOMKilled{ID: cid}) })
+	if err != nil {
+		t.Log().Warn("OOM kills of this container are not reported", zap.Error(err))
+		return
+	}
+	c.stopOOM = stop
+}

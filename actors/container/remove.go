@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/process"
+	"go.uber.org/zap"
+)
+
+// exitGrace is how long a removal waits for the exits of the processes it has killed, so
+// that those who wait for them get their status.
+const exitGrace = time.Second
+
+// remove begins a removal, or joins the one under way. An operation under way is given
+// up first; its end goes on with teardown.
+func (c *container) remove(t *core.Turn, m *Remove) {
+	c.removals = append(c.removals, m)
+	if c.removing {
+		return
+	}
+	c.removing = true
+	if c.busy {
+		c.cancelOp()
+		return
+	}
+	c.teardown(t)
+}
+
+// teardown undoes everything the container has. It does not end with its callers: once
+// begun, it runs to its end.
+func (c *container) teardown(t *core.Turn) {
+	c.busy = true
+	if c.stopOOM != nil {
+		c.stopOOM()
+		c.stopOOM = nil
+	}
+	undo := c.undo
+	core.Go(t, func(context.Context) (undoList, error) {
+		err := undo.run()
+		return undo, err
+	}, func(t *core.Turn, left undoList, err error) {
+		c.undo, c.busy = left, false
+		if err != nil {
+			c.removalFailed(t, err)
+			return
+		}
+		c.undone = true
+		t.After(exitGrace, finalize{})
+		c.settleRemoval(t)
+	})
+}
+
+// removalFailed answers with the error and keeps the container, so that the removal can
+// be tried again: what is undone already is not undone twice.
+func (c *container) removalFailed(t *core.Turn, err error) {
+	t.Log().Error("remove container", zap.Error(err))
+	c.removing = false
+	for _, r := range c.removals {
+		r.Reply(struct{}{}, err)
+	}
+	c.removals = nil
+	t.Unpark()
+}
+
+// settleRemoval ends the removal once every process has been seen to exit.
+func (c *container) settleRemoval(t *core.Turn) {
+	for _, e := range c.procs {
+		if !e.exited {
+			return
+		}
+	}
+	c.finish(t)
+}
+
+func (c *container) finish(t *core.Turn) {
+	for _, e := range c.procs {
+		c.deps.Processes.Delete(e.handle.Key)
+		e.handle.Ref.Tell(process.Discard{})
+	}
+	c.parent.Tell(Forgotten{ID: c.id})
+	for _, r := range c.removals {
+		r.Reply(struct{}{}, nil)
+	}
+	c.removals = nil
+	t.Stop(nil)
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/kata-containers/kata-agent/guest/stdio"
+)
+
+// ErrNoStdin says that the process's stdin is closed, or has never been there.
+var ErrNoStdin = errors.New("stdin is closed")
+
+// IO has the agent's ends of a process's streams. Its methods may be called from any
+// goroutine and never block; see the stdio package for what done may do.
+type IO struct {
+	stdin  *stdio.Writer
+	stdout *stdio.Reader
+	stderr *stdio.Reader // nil for a terminal, whose output is all one stream
+	master *os.File      // of the terminal; nil for pipes
+	closed atomic.Bool   // stdin
+	// ended counts the readers that have been told the end of their stream.
+	outEnded, errEnded atomic.Bool
+	lastRead           atomic.Int64 // unix nanoseconds
+}
+
+// Streams are what an IO is made of. Terminal excludes the others.
+type Streams struct {
+	Stdin, Stdout, Stderr *os.File // the agent's ends of the pipes
+	Terminal              *os.File // the pty's master
+}
+
+// Close closes what has not been taken over.
+func (s Streams) Close() {
+	for _, f := range []*os.File{s.Stdin, s.Stdout, s.Stderr, s.Terminal} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// NewIO takes the streams over; on error they are all closed.
+func NewIO(p *stdio.Poller, s Streams) (_ *IO, err error) {
+	o := &IO{}
+	defer func() {
+		if err != nil {
+			o.Close()
+			s.Close()
+		}
+	}()
+	if s.Terminal != nil {
+		o.master, s.Terminal = s.Terminal, nil
+		o.stdout, o.stdin, err = p.NewTerminal(o.master)
+		return o, err
+	}
+	if o.stdin, err = p.NewWriter(s.Stdin); err != nil {
+		return nil, err
+	}
+	s.Stdin = nil
+	if o.stdout, err = p.NewReader(s.Stdout); err != nil {
+		return nil, err
+	}
+	s.Stdout = nil
+	if o.stderr, err = p.NewReader(s.Stderr); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// ReadStdout reads once, at most n bytes; the end of the stream is (nil, io.EOF).
+func (o *IO) ReadStdout(n int, done func([]byte, error)) (cancel func() bool) {
+	return o.read(o.stdout, &o.outEnded, n, done)
+}
+
+// ReadStderr is as ReadStdout. A terminal has no stderr: the stream has ended.
+func (o *IO) ReadStderr(n int, done func([]byte, error)) (cancel func() bool) {
+	return o.read(o.stderr, &o.errEnded, n, done)
+}
+
+func (o *IO) read(r *stdio.Reader, ended *atomic.Bool, n int, done func([]byte, error)) func() bool {
+	if r == nil {
+		done(nil, io.EOF)
+		return func() bool { return false }
+	}
+	return r.Read(n, func(b []byte, err error) {
+		if err != nil {
+			ended.Store(true)
+		}
+		o.lastRead.Store(time.Now().UnixNano())
+		done(b, err)
+	})
+}
+
+// WriteStdin writes all of data.
+func (o *IO) WriteStdin(data []byte, done func(error)) (cancel func() bool) {
+	if o.stdin == nil || o.closed.Load() {
+		done(ErrNoStdin)
+		return func() bool { return false }
+	}
+	return o.stdin.Write(data, done)
+}
+
+// CloseStdin ends stdin after what has been written. On a terminal it does nothing: the
+// end of input there is a character that the host sends, and closing the master would
+// hang up the terminal and lose its output.
+func (o *IO) CloseStdin() {
+	if o.master == nil && o.stdin != nil && !o.closed.Swap(true) {
+		o.stdin.CloseAfterWrites()
+	}
+}
+
+// Terminal tells whether the process has a terminal.
+func (o *IO) Terminal() bool { return o.master != nil }
+
+func (o *IO) resize(rows, columns uint16) error {
+	if o.master == nil {
+		return ErrNoTerminal
+	}
+	return stdio.Resize(o.master, rows, columns)
+}
+
+// exited lets the streams end once they have been read empty.
+func (o *IO) exited() {
+	for _, r := range []*stdio.Reader{o.stdout, o.stderr} {
+		if r != nil {
+			r.Exited()
+		}
+	}
+}
+
+// unread tells whether somebody may still want what is in the streams.
+func (o *IO) unread() bool {
+	return o.holds(o.stdout, &o.outEnded) || o.holds(o.stderr, &o.errEnded)
+}
+
+func (o *IO) holds(r *stdio.Reader, ended *atomic.Bool) bool {
+	return r != nil && !ended.Load() && r.Unread() > 0
+}
+
+// idleFor is how long ago something was read.
+func (o *IO) idleFor() time.Duration { return time.Since(time.Unix(0, o.lastRead.Load())) }
+
+// Close closes every stream; pending reads end.
+func (o *IO) Close() {
+	o.closed.Store(true)
+	if o.stdin != nil {
+		o.stdin.Close()
+	}
+	for _, r := range []*stdio.Reader{o.stdout, o.stderr} {
+		if r != nil {
+			r.Close()
+		}
+	}
+	if o.master != nil {
+		o.master.Close()
+	}
+}

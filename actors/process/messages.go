@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"errors"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnknown says that there is no such process, or that its exit status has been
+// handed out. Hosts take the words for "already terminated".
+var ErrUnknown = errors.New("process not found")
+
+// ErrNoTerminal says that a process has no terminal.
+var ErrNoTerminal = errors.New("no tty")
+
+// Wait is answered with the exit status (0 to 255; 128 plus the signal for a killed
+// one). All who wait at the exit get it, or the first who asks after it.
+type Wait struct{ core.Call[int] }
+
+// Signal is sent to the process. A signal to an exited one is no error.
+type Signal struct {
+	core.Call[struct{}]
+	Number unix.Signal
+	// TermKills turns SIGTERM into SIGKILL when the process neither blocks, ignores nor
+	// catches it: the kernel keeps it from an init of a pid namespace.
+	TermKills bool
+}
+
+// Resize sets the size of the terminal in character cells.
+type Resize struct {
+	core.Call[struct{}]
+	Rows, Columns uint16
+}
+
+// Discard ends the actor: its streams are closed, who still waits gets ErrUnknown.
+// Sent by the container when the id is needed again or the container goes.
+type Discard struct{}
+
+// Exited is told to the container when the process has exited.
+type Exited struct {
+	Handle *Handle
+	Status int
+}
+
+// Gone is told to the container when nothing of the process is of use to anybody: it has
+// been waited for and its output was read. The actor ends itself.
+type Gone struct{ Handle *Handle }
+
+// exitSeen says that the pidfd has become readable.
+type exitSeen struct{}
+
+// lingerOver says that it is time to look whether output is still unread.
+type lingerOver struct{}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"go.uber.org/zap"
+)
+
+// setUp is what a Create has done.
+type setUp struct {
+	ns    Namespaces
+	hooks *specs.Hooks
+	undo  []func() error
+}
+
+func (s *sandbox) create(t *core.Turn, m *Create) {
+	switch {
+	case s.destroyed:
+		m.Reply(struct{}{}, ErrDestroyed)
+		return
+	case s.created || s.creating:
+		m.Reply(struct{}{}, fmt.Errorf("sandbox %q %w", s.id, ErrExists))
+		return
+	}
+	s.creating, s.id = true, m.ID
+	log := t.Log()
+	core.Go(t, func(actor context.Context) (setUp, error) {
+		ctx, cancel := context.WithCancel(m.Context())
+		defer cancel()
+		defer context.AfterFunc(actor, cancel)()
+		out, err := s.deps.setUp(ctx, m, log)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			err = errors.Join(err, undoAll(out.undo))
+		}
+		return out, err
+	}, func(_ *core.Turn, out setUp, err error) {
+		s.creating = false
+		if err == nil {
+			s.created = true
+			s.ns, s.hooks, s.undo = out.ns, out.hooks, out.undo
+		} else {
+			s.id = ""
+		}
+		m.Reply(struct{}{}, err)
+	})
+}
+
+// setUp does the work beside the mailbox: modules first, as storages may need them.
+func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out setUp, err error) {
+	for _, mod := range m.Modules {
+		if err := d.Guest.LoadModule(ctx, mod.Name, mod.Parameters); err != nil {
+			return out, err
+		}
+	}
+	ns, release, err := d.Guest.Namespaces(m.Hostname)
+	if err != nil {
+		return out, err
+	}
+	out.ns = ns
+	out.undo = append(out.undo, release)
+	for _, v := range m.Storages {
+		if _, err := core.Ask(ctx, d.Storage, &storage.Attach{Volume: v}); err != nil {
+			return out, err
+		}
+		out.undo = append(out.undo, func() error {
+			_, err := core.Ask(context.Background(), d.Storage, &storage.Release{MountPoint: v.MountPoint})
+			return err
+		})
+	}
+	if m.HookPath != "" {
+		// Hooks that cannot be read are a guest image's fault that hosts do not know of.
+		if out.hooks, err = d.Guest.Hooks(m.HookPath); err != nil {
+			log.Warn("guest hooks", zap.Error(err))
+		}
+	}
+	undoDNS, err := d.Guest.SetDNS(m.DNS)
+	if err != nil {
+		return out, err
+	}
+	out.undo = append(out.undo, undoDNS)
+	return out, nil
+}
+
+// undoAll runs the steps, last first, whatever the others say.
+func undoAll(steps []func() error) error {
+	var errs []error
+	for i := len(steps) - 1; i >= 0; i-- {
+		if steps[i] != nil {
+			errs = append(errs, steps[i]())
+		}
+	}
+	return errors.Join(errs...)
+}

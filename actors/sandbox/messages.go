@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"errors"
+
+	"github.com/kata-containers/kata-agent/actors/container"
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/id"
+	"github.com/kata-containers/kata-agent/actors/storage"
+)
+
+// Errors of the sandbox; each says what it is about when it is returned.
+var (
+	ErrExists    = errors.New("already exists")
+	ErrNoPIDNS   = errors.New("Sandbox does not have sandbox_pidns") //nolint:staticcheck // the words of all Kata agents
+	ErrDestroyed = errors.New("sandbox is destroyed")
+)
+
+// Module is a kernel module to load.
+type Module struct {
+	Name       string
+	Parameters []string
+}
+
+// Create sets the pod up. Once only; what a failed one has done is undone.
+type Create struct {
+	core.Call[struct{}]
+	ID       string
+	Hostname string
+	DNS      []string // lines of resolv.conf
+	Storages []storage.Volume
+	HookPath string // directory of guest hooks; "" is none
+	Modules  []Module
+}
+
+// CreateContainer makes a container. Its ID must be free.
+type CreateContainer struct {
+	container.Create
+	// SharedPID puts it into the pid namespace that the pod shares.
+	SharedPID bool
+}
+
+// NextOOM is answered with the next container in which the kernel has killed a process
+// for want of memory. Each kill goes to one caller.
+type NextOOM struct{ core.Call[id.Container] }
+
+// Destroy removes every container and everything the pod has; containers that cannot be
+// removed do not keep the others. New ones are refused from then on.
+type Destroy struct{ core.Call[struct{}] }
+
+// Containers is the directory of the pod's containers.
+type Containers = core.Directory[id.Container, core.Ref]

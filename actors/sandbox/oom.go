@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import "github.com/kata-containers/kata-agent/actors/id"
+
+// oomLimit bounds the kills kept for a host that does not ask; the oldest go first.
+const oomLimit = 1000
+
+// oomQueue brings kills and those who ask for them together.
+type oomQueue struct {
+	kills   []id.Container
+	waiting []*NextOOM
+}
+
+func (q *oomQueue) ask(m *NextOOM) {
+	if len(q.kills) > 0 {
+		m.Reply(q.kills[0], nil)
+		q.kills = q.kills[1:]
+		return
+	}
+	live := q.waiting[:0]
+	for _, w := range q.waiting {
+		if w.Context().Err() == nil {
+			live = append(live, w)
+		}
+	}
+	q.waiting = append(live, m)
+}
+
+// add gives a kill to the first who still waits, or keeps it.
+func (q *oomQueue) add(c id.Container) {
+	for len(q.waiting) > 0 {
+		w := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		if w.Context().Err() == nil {
+			w.Reply(c, nil)
+			return
+		}
+	}
+	if q.kills = append(q.kills, c); len(q.kills) > oomLimit {
+		q.kills = q.kills[1:]
+	}
+}

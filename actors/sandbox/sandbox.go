@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/kata-containers/kata-agent/actors/container"
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/id"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"go.uber.org/zap"
+)
+
+// Guest is what the sandbox changes of the guest. Each call may block; undo and release
+// take back what it has done.
+type Guest struct {
+	LoadModule func(ctx context.Context, name string, parameters []string) error
+	Namespaces func(hostname string) (ns Namespaces, release func() error, err error)
+	SetDNS     func(lines []string) (undo func() error, err error)
+	Hooks      func(dir string) (*specs.Hooks, error)
+}
+
+// Namespaces are the paths of the pod's shared namespaces.
+type Namespaces struct{ IPC, UTS string }
+
+// Deps is what the sandbox works with.
+type Deps struct {
+	Guest      Guest
+	Container  *container.Deps
+	Containers *Containers
+	Storage    core.Ref
+	Proc       string // mount point of procfs
+}
+
+// sandbox is the actor. Before Create it runs containers too, with namespaces of their
+// own: hosts of peer pods do without.
+type sandbox struct {
+	deps      Deps
+	id        string
+	created   bool
+	creating  bool
+	destroyed bool
+	ns        Namespaces
+	hooks     *specs.Hooks
+	undo      []func() error
+
+	members map[id.Container]core.Ref
+	pid     sharedPID
+	oom     oomQueue
+}
+
+// sharedPID is the pid namespace of the pod: that of its first container, held open so
+// that it is never taken for another one's.
+type sharedPID struct {
+	owner id.Container
+	file  *os.File
+	ready bool // the owner stands
+	ended bool // the owner has gone, and its namespace with it
+}
+
+// New makes the behaviour of the sandbox.
+func New(d Deps) core.Behavior {
+	return &sandbox{deps: d, members: map[id.Container]core.Ref{}}
+}
+
+// Receive handles one message.
+func (s *sandbox) Receive(t *core.Turn, m core.Message) {
+	switch m := m.(type) {
+	case *CreateContainer:
+		s.createContainer(t, m)
+	case *Create:
+		s.create(t, m)
+	case *NextOOM:
+		s.oom.ask(m)
+	case *Destroy:
+		s.destroy(t, m)
+	case container.Created:
+		s.containerCreated(t, m)
+	case container.Forgotten:
+		s.forget(t, m.ID)
+	case container.OOMKilled:
+		if string(m.ID) != s.id { // the pause container's kills are no event to hosts
+			s.oom.add(m.ID)
+		}
+	case core.ChildExited:
+		s.childExited(t, m)
+	}
+}
+
+func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
+	if err := s.admit(m); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	if m.SharedPID && s.pid.owner != "" && !s.pid.ready && !s.pid.ended {
+		t.Park() // until the pod's first container stands or has failed
+		return
+	}
+	if m.SharedPID {
+		path, err := s.pid.path()
+		if err != nil {
+			m.Reply(struct{}{}, fmt.Errorf("create container %q: %w", m.ID, err))
+			return
+		}
+		m.PID = path
+	}
+	if s.pid.owner == "" {
+		s.pid.owner = m.ID
+	}
+	m.IPC, m.UTS, m.GuestHooks = s.ns.IPC, s.ns.UTS, s.hooks
+	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.deps.Container, t.Self()))
+	if err != nil {
+		m.Reply(struct{}{}, fmt.Errorf("create container %q: %w", m.ID, err))
+		return
+	}
+	s.members[m.ID] = ref
+	s.deps.Containers.Put(m.ID, ref)
+	ref.Tell(&m.Create)
+}
+
+func (s *sandbox) admit(m *CreateContainer) error {
+	if s.destroyed {
+		return fmt.Errorf("create container %q: %w", m.ID, ErrDestroyed)
+	}
+	if err := m.ID.Check(); err != nil {
+		return err
+	}
+	if _, taken := s.members[m.ID]; taken {
+		return fmt.Errorf("container %q %w", m.ID, ErrExists)
+	}
+	return nil
+}
+
+// path is how a container joins the shared pid namespace; "" for the first one, whose
+// namespace it becomes.
+func (p *sharedPID) path() (string, error) {
+	switch {
+	case p.owner == "":
+		return "", nil
+	case p.ended:
+		return "", fmt.Errorf("%w: it ended with container %q", ErrNoPIDNS, p.owner)
+	case p.file == nil:
+		return "", ErrNoPIDNS
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), p.file.Fd()), nil
+}
+
+func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
+	if m.ID != s.pid.owner {
+		return
+	}
+	file, err := os.Open(fmt.Sprintf("%s/%d/ns/pid", s.deps.Proc, m.InitPid))
+	if err != nil {
+		t.Log().Warn("pid namespace of the first container cannot be shared", zap.Error(err))
+	}
+	s.pid.file, s.pid.ready = file, true
+	t.Unpark()
+}
+
+// forget drops a container that is gone. If it never stood, the next one may become the
+// pod's first.
+func (s *sandbox) forget(t *core.Turn, cid id.Container) {
+	delete(s.members, cid)
+	s.deps.Containers.Delete(cid)
+	if cid != s.pid.owner {
+		return
+	}
+	if s.pid.file != nil {
+		s.pid.file.Close()
+	}
+	if s.pid.ready && len(s.members) > 0 {
+		s.pid = sharedPID{owner: cid, ended: true}
+	} else {
+		s.pid = sharedPID{}
+	}
+	t.Unpark()
+}
+
+// childExited is the end of a container's actor: expected after Forgotten, else a panic
+// whose container stays in the guest until the pod ends.
+func (s *sandbox) childExited(t *core.Turn, m core.ChildExited) {
+	for cid, ref := range s.members {
+		if ref == m.Child {
+			t.Log().Error("container lost", zap.String("container", string(cid)), zap.Error(m.Cause))
+			s.forget(t, cid)
+		}
+	}
+}
+
+// Stopped closes what the sandbox holds open.
+func (s *sandbox) Stopped(error) {
+	if s.pid.file != nil {
+		s.pid.file.Close()
+	}
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+)
+
+// ErrNotHeld says that a mount point is released by one who does not hold it.
+var ErrNotHeld = errors.New("is not held")
+
+// index is the actor that knows every mount point. It keeps the holders; the mount's own
+// actor does the mounting, one step after the other.
+type index struct {
+	mount   Mounter
+	entries map[string]*entry
+	order   []string // of the first attach, for ReleaseAll
+}
+
+// entry is one mount point.
+type entry struct {
+	ref     core.Ref
+	holders map[string]int
+	shared  bool
+	// ending is true from the release of the last holder until the actor has died; whoever
+	// comes meanwhile is parked.
+	ending bool
+}
+
+// New makes the behaviour of the index.
+func New(mount Mounter) core.Behavior {
+	return &index{mount: mount, entries: map[string]*entry{}}
+}
+
+// Receive handles one message.
+func (x *index) Receive(t *core.Turn, m core.Message) {
+	switch m := m.(type) {
+	case *Attach:
+		x.attach(t, m)
+	case *Release:
+		x.release(t, m)
+	case *ReleaseAll:
+		x.releaseAll(t, m)
+	case failed:
+		x.failed(t, m)
+	case core.ChildExited:
+		x.ended(t, m)
+	}
+}
+
+func (x *index) attach(t *core.Turn, m *Attach) {
+	mp := m.Volume.MountPoint
+	e := x.entries[mp]
+	if e != nil && e.ending {
+		t.Park()
+		return
+	}
+	if e == nil {
+		ref, err := t.Spawn(mp, &mounted{mountPoint: mp, mount: x.mount, index: t.Self()})
+		if err != nil {
+			m.Reply(struct{}{}, fmt.Errorf("storage %q: %w", mp, err))
+			return
+		}
+		e = &entry{ref: ref, holders: map[string]int{}, shared: m.Volume.Shared}
+		x.entries[mp] = e
+		x.order = append(x.order, mp)
+	}
+	e.holders[m.Holder]++
+	e.ref.Tell(m)
+}
+
+func (x *index) release(t *core.Turn, m *Release) {
+	e := x.entries[m.MountPoint]
+	if e == nil || e.ending || e.holders[m.Holder] == 0 {
+		m.Reply(struct{}{}, fmt.Errorf("storage %q %w by %q", m.MountPoint, ErrNotHeld, m.Holder))
+		return
+	}
+	x.drop(m.MountPoint, m.Holder)
+	if len(e.holders) > 0 || e.shared {
+		m.Reply(struct{}{}, nil)
+		return
+	}
+	e.ending = true
+	e.ref.Tell(&unmount{reply: m.Reply})
+}
+
+// drop takes one hold of a holder away.
+func (x *index) drop(mp, holder string) {
+	e := x.entries[mp]
+	if e == nil {
+		return
+	}
+	if e.holders[holder]--; e.holders[holder] <= 0 {
+		delete(e.holders, holder)
+	}
+}
+
+// failed takes back a hold whose mount has failed; with the last one the entry goes. Those
+// who wait in the mount's mailbox are counted, so it is never ended under them.
+func (x *index) failed(t *core.Turn, m failed) {
+	x.drop(m.mountPoint, m.holder)
+	if e := x.entries[m.mountPoint]; e != nil && len(e.holders) == 0 && !e.ending {
+		e.ending = true
+		e.ref.Tell(&unmount{reply: func(struct{}, error) {}})
+	}
+}
+
+// ended forgets a mount point whose actor has died: unmounted, or never mounted.
+func (x *index) ended(t *core.Turn, m core.ChildExited) {
+	for mp, e := range x.entries {
+		if e.ref == m.Child {
+			delete(x.entries, mp)
+			x.order = without(x.order, mp)
+		}
+	}
+	t.Unpark()
+}
+
+func without(list []string, s string) []string {
+	out := list[:0]
+	for _, l := range list {
+		if l != s {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// releaseAll unmounts one after the other, the latest first, as later ones may lie on
+// earlier ones.
+func (x *index) releaseAll(t *core.Turn, m *ReleaseAll) {
+	var refs []core.Ref
+	for i := len(x.order) - 1; i >= 0; i-- {
+		e := x.entries[x.order[i]]
+		e.ending = true
+		refs = append(refs, e.ref)
+	}
+	var errs []error
+	var next func()
+	next = func() {
+		if len(refs) == 0 {
+			m.Reply(struct{}{}, errors.Join(errs...))
+			return
+		}
+		ref := refs[0]
+		refs = refs[1:]
+		ref.Tell(&unmount{reply: func(_ struct{}, err error) {
+			errs = append(errs, err)
+			next()
+		}})
+	}
+	next()
+}
+
+// Stopped has nothing to give back: mounts live and die with the guest.
+func (x *index) Stopped(error) {}

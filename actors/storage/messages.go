@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+)
+
+// Volume is a storage as the host describes it.
+type Volume struct {
+	Driver        string
+	DriverOptions []string
+	Source        string
+	FSType        string
+	Options       []string
+	MountPoint    string
+	Shared        bool
+}
+
+// Attach mounts a volume for a holder, or adds the holder to those who share the mount.
+// A holder may attach a mount point several times and lets it go as often.
+type Attach struct {
+	core.Call[struct{}]
+	Holder string // a container id; "" is the sandbox
+	Volume Volume
+}
+
+// Release lets a mount point go. The last holder's release unmounts it. Releasing what is
+// not held is an error.
+type Release struct {
+	core.Call[struct{}]
+	Holder     string
+	MountPoint string
+}
+
+// ReleaseAll unmounts everything, whoever holds it, the latest first. Errors are joined;
+// each mount is tried.
+type ReleaseAll struct{ core.Call[struct{}] }
+
+// Mounter mounts a volume and returns what undoes it. It blocks, for a disk that is
+// plugged in as long as ctx lets it, and must leave nothing behind when it fails.
+type Mounter func(ctx context.Context, holder string, v Volume) (release func() error, err error)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+)
+
+// mounted is the actor of one mount point. It mounts at the first Attach; further ones
+// are parked until that has ended, and try for themselves when it has failed.
+type mounted struct {
+	mountPoint string
+	mount      Mounter
+	index      core.Ref
+	busy       bool
+	release    func() error // not nil: mounted
+}
+
+// unmount ends the mount point; reply is called with the outcome.
+type unmount struct{ reply func(struct{}, error) }
+
+// failed tells the index that an Attach it has counted has come to nothing.
+type failed struct{ mountPoint, holder string }
+
+// Receive handles one message.
+func (s *mounted) Receive(t *core.Turn, m core.Message) {
+	if s.busy {
+		t.Park()
+		return
+	}
+	switch m := m.(type) {
+	case *Attach:
+		s.attach(t, m)
+	case *unmount:
+		s.unmount(t, m)
+	}
+}
+
+func (s *mounted) attach(t *core.Turn, m *Attach) {
+	if s.release != nil {
+		m.Reply(struct{}{}, nil)
+		return
+	}
+	s.busy = true
+	asker := m.Context()
+	core.Go(t, func(actor context.Context) (func() error, error) {
+		ctx, cancel := context.WithCancel(asker)
+		defer cancel()
+		defer context.AfterFunc(actor, cancel)()
+		release, err := s.mount(ctx, m.Holder, m.Volume)
+		if err == nil && ctx.Err() != nil {
+			// Nobody waits any more, and nobody would ever release it.
+			return nil, errors.Join(ctx.Err(), release())
+		}
+		return release, err
+	}, func(t *core.Turn, release func() error, err error) {
+		s.busy, s.release = false, release
+		if err != nil {
+			s.index.Tell(failed{s.mountPoint, m.Holder})
+			err = fmt.Errorf("storage %q: %w", s.mountPoint, err)
+		}
+		m.Reply(struct{}{}, err)
+		t.Unpark()
+	})
+}
+
+func (s *mounted) unmount(t *core.Turn, m *unmount) {
+	if s.release == nil {
+		m.reply(struct{}{}, nil)
+		t.Stop(nil)
+		return
+	}
+	s.busy = true
+	release := s.release
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, release()
+	}, func(t *core.Turn, _ struct{}, err error) {
+		if err != nil {
+			err = fmt.Errorf("storage %q: %w", s.mountPoint, err)
+		}
+		// A mount that cannot be undone is given up: kept, it would block the place for
+		// everybody who comes later.
+		m.reply(struct{}{}, err)
+		t.Stop(nil)
+	})
+}
+
+// Stopped has nothing to do: what is mounted stays until the guest ends.
+func (s *mounted) Stopped(error) {}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/agent"
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/config"
+	"github.com/kata-containers/kata-agent/rpc"
+	"github.com/kata-containers/kata-agent/rpc/server"
+	"go.uber.org/zap"
+)
+
+// drainTimeout bounds the wait for answers on their way when the agent ends.
+const drainTimeout = 5 * time.Second
+
+// serve runs the agent until its sandbox is destroyed or it is told to end.
+func serve(cfg *config.Config, log *zap.Logger) error {
+	ctx, stop := endOn(syscall.SIGTERM)
+	defer stop()
+	system := core.NewSystem(log)
+	a, err := agent.Start(system, agent.Params{PipeSize: cfg.ContainerPipeSize, Log: log})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	defer stopSystem(system, log)
+
+	destroyed := make(chan struct{})
+	service := rpc.New(rpc.Options{
+		Agent: a, Version: version, Log: log,
+		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
+	})
+	s, err := server.New(server.Options{
+		Routes: service.Routes(), Status: rpc.Status, Log: log, Allowed: allowed(cfg),
+	})
+	if err != nil {
+		return err
+	}
+	l, err := server.Listen(cfg.ServerAddress)
+	if err != nil {
+		return err
+	}
+	log.Info("listening", zap.String("address", cfg.ServerAddress))
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(context.WithoutCancel(ctx), l) }()
+	select {
+	case err = <-served:
+		return err
+	case <-a.Sandbox.Done():
+		err = errors.New("the sandbox actor has died")
+	case <-a.Storage.Done():
+		err = errors.New("the storage actor has died")
+	case <-destroyed:
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if drainErr := s.Shutdown(drain); drainErr != nil {
+		log.Warn("answers were cut off", zap.Error(drainErr))
+	}
+	return err
+}
+
+// allowed is the list of endpoints for the server: nil allows all.
+func allowed(cfg *config.Config) []string {
+	if !cfg.Endpoints.Restricted {
+		return nil
+	}
+	return append([]string{}, cfg.Endpoints.Allowed...)
+}
+
+// endOn returns a context that ends with one of the signals. Signals that a console can
+// make (INT, QUIT, HUP) and a broken pipe are no reason to end a pod.
+func endOn(signals ...os.Signal) (context.Context, func()) {
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
+	return signal.NotifyContext(context.Background(), signals...)
+}
+
+func stopSystem(system *core.System, log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := system.Stop(ctx); err != nil {
+		log.Warn("actors did not end", zap.Error(fmt.Errorf("stop: %w", err)))
+	}
+}

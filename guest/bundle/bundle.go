@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundle
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Bundle is one container's bundle directory.
+type Bundle struct{ dir string }
+
+// Dir is its absolute path.
+func (b *Bundle) Dir() string { return b.dir }
+
+// Make makes the bundle of a container and sets the spec's root path to its rootfs: the
+// spec's root bind-mounted there, or what is there already (an overlay or a pulled image
+// that a storage has put in place). When it fails nothing is left that it has made.
+func Make(root, id string, spec *specs.Spec) (_ *Bundle, err error) {
+	if spec.Root == nil || spec.Root.Path == "" {
+		return nil, fmt.Errorf("spec of container %q has no root", id)
+	}
+	b := &Bundle{dir: filepath.Join(root, id)}
+	rootfs := filepath.Join(b.dir, "rootfs")
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Remove())
+		}
+	}()
+	if _, err := os.Lstat(rootfs); errors.Is(err, fs.ErrNotExist) {
+		if err := bindRoot(spec.Root.Path, rootfs); err != nil {
+			return nil, fmt.Errorf("rootfs of container %q: %w", id, err)
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	spec.Root.Path = rootfs
+	return b, b.Save(spec)
+}
+
+func bindRoot(source, rootfs string) error {
+	st, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() {
+		return &fs.PathError{Op: "bind", Path: source, Err: unix.ENOTDIR}
+	}
+	if err := os.MkdirAll(rootfs, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount(source, rootfs, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("bind %s to %s: %w", source, rootfs, err)
+	}
+	return nil
+}
+
+// Save writes config.json. The file holds the environment, so only root reads it.
+func (b *Bundle) Save(spec *specs.Spec) error {
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.dir, "config.json"), data, 0o600)
+}
+
+// Remove unmounts what is mounted below the bundle and deletes it. Idempotent. Every
+// mount is detached first, so that nothing of a volume is ever deleted with it.
+func (b *Bundle) Remove() error {
+	if err := detachBelow(b.dir); err != nil {
+		return err
+	}
+	return os.RemoveAll(b.dir)
+}
+
+func detachBelow(dir string) error {
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
+	if err != nil {
+		return fmt.Errorf("mounts below %s: %w", dir, err)
+	}
+	// The deepest first, and of several at one place the latest first.
+	slices.Reverse(mounts)
+	slices.SortStableFunc(mounts, func(a, b *mountinfo.Info) int {
+		return strings.Count(b.Mountpoint, "/") - strings.Count(a.Mountpoint, "/")
+	})
+	for _, m := range mounts {
+		err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("unmount %s: %w", m.Mountpoint, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/container"
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/id"
+	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/rpc/convert"
+	"github.com/kata-containers/kata-agent/rpc/server"
+)
+
+func (s *Service) containerRoutes() []server.Route {
+	return []server.Route{
+		empty("CreateContainer", s.createContainer),
+		empty("StartContainer", s.startContainer),
+		empty("RemoveContainer", s.removeContainer),
+		empty("UpdateContainer", s.updateContainer),
+		unary("StatsContainer", s.statsContainer),
+		empty("PauseContainer", s.pauseContainer),
+		empty("ResumeContainer", s.resumeContainer),
+	}
+}
+
+func (s *Service) createContainer(ctx context.Context, q *protocols.CreateContainerRequest) error {
+	if q.StdinPort|q.StdoutPort|q.StderrPort != 0 {
+		return fmt.Errorf("create container %q: passfd streams: CreateContainer with stream ports %w", q.ContainerId, errUnsupported)
+	}
+	if len(q.SharedMounts) > 0 {
+		return fmt.Errorf("create container %q: CreateContainer with shared mounts %w", q.ContainerId, errUnsupported)
+	}
+	if err := id.Container(q.ContainerId).Check(); err != nil {
+		return err
+	}
+	if q.OCI == nil {
+		return fmt.Errorf("create container %q: the request has no OCI spec: EINVAL: Invalid argument", q.ContainerId)
+	}
+	spec, err := convert.Spec(q.OCI)
+	if err != nil {
+		return fmt.Errorf("create container %q: %w", q.ContainerId, err)
+	}
+	m := &sandbox.CreateContainer{SharedPID: q.SandboxPidns}
+	m.ID, m.Spec, m.Storages = id.Container(q.ContainerId), spec, volumes(q.Storages)
+	_, err = core.Ask(ctx, s.agent.Sandbox, m)
+	return err
+}
+
+func (s *Service) startContainer(ctx context.Context, q *protocols.StartContainerRequest) error {
+	_, err := ask(ctx, s, q.ContainerId, &container.Start{})
+	return internalIfUnknown(err)
+}
+
+// removeContainer answers with ETIME when the host's timeout (seconds; 0: none) passes
+// before the removal has ended. The removal goes on, and a second request joins it.
+func (s *Service) removeContainer(ctx context.Context, q *protocols.RemoveContainerRequest) error {
+	if q.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(q.Timeout)*time.Second, errTimer)
+		defer cancel()
+	}
+	_, err := ask(ctx, s, q.ContainerId, &container.Remove{})
+	if err != nil && context.Cause(ctx) == errTimer {
+		return opaque{fmt.Errorf("remove container %q: %w", q.ContainerId, errTimer)}
+	}
+	return internalIfUnknown(err)
+}
+
+// errTimer has the words of the agents before.
+var errTimer = errors.New("ETIME: Timer expired")
+
+// internalIfUnknown gives start, remove and exec the code that agents have always given
+// them for an unknown container.
+func internalIfUnknown(err error) error {
+	if errors.Is(err, errNoContainer) {
+		return opaque{err}
+	}
+	return err
+}
+
+func (s *Service) updateContainer(ctx context.Context, q *protocols.UpdateContainerRequest) error {
+	if q.Resources == nil {
+		_, err := s.container(q.ContainerId)
+		return err
+	}
+	r, err := convert.Resources(q.Resources)
+	if err != nil {
+		return fmt.Errorf("update container %q: %w", q.ContainerId, err)
+	}
+	_, err = ask(ctx, s, q.ContainerId, &container.Update{Resources: r})
+	return err
+}
+
+func (s *Service) statsContainer(ctx context.Context, q *protocols.StatsContainerRequest) (*protocols.StatsContainerResponse, error) {
+	stats, err := ask(ctx, s, q.ContainerId, &container.Stats{})
+	if err != nil {
+		return nil, err
+	}
+	return &protocols.StatsContainerResponse{CgroupStats: cgroupStats(stats)}, nil
+}
+
+func (s *Service) pauseContainer(ctx context.Context, q *protocols.PauseContainerRequest) error {
+	_, err := ask(ctx, s, q.ContainerId, &container.Pause{})
+	return err
+}
+
+func (s *Service) resumeContainer(ctx context.Context, q *protocols.ResumeContainerRequest) error {
+	_, err := ask(ctx, s, q.ContainerId, &container.Resume{})
+	return err
+}

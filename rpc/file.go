@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rpc
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/guest/copyfile"
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/rpc/server"
+)
+
+// sharedDir is where hosts share files with the guest, and the only place CopyFile writes to.
+const sharedDir = "/run/kata-containers/shared/containers"
+
+func (s *Service) fileRoutes() []server.Route {
+	return []server.Route{empty("CopyFile", s.copyFile, server.Quiet)}
+}
+
+func (s *Service) copyFile(_ context.Context, q *protocols.CopyFileRequest) error {
+	err := s.files.Copy(copyfile.Request{
+		Path: q.Path, FileSize: q.FileSize, FileMode: q.FileMode, DirMode: q.DirMode,
+		UID: q.Uid, GID: q.Gid, Offset: q.Offset, Data: q.Data,
+	})
+	if err != nil {
+		return fmt.Errorf("copy file %q: %w", q.Path, err)
+	}
+	return nil
+}

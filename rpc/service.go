@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rpc
+
+import (
+	"github.com/kata-containers/kata-agent/actors/agent"
+	"github.com/kata-containers/kata-agent/guest/copyfile"
+	"github.com/kata-containers/kata-agent/guest/metrics"
+	"github.com/kata-containers/kata-agent/rpc/server"
+	"go.uber.org/zap"
+)
+
+// Names of the services on the socket.
+const (
+	agentService  = "grpc.AgentService"
+	healthService = "grpc.Health"
+)
+
+// APIVersion is the version of the interface, the same for every agent so far.
+const APIVersion = "0.0.1"
+
+// Options of a service.
+type Options struct {
+	Agent    *agent.Agent
+	Version  string
+	InitMode bool
+	Features []string // extra features, sorted
+	Log      *zap.Logger
+	// Destroyed is called after DestroySandbox, when its answer is on its way: the agent
+	// is to end.
+	Destroyed func()
+}
+
+// Service has the handlers.
+type Service struct {
+	agent   *agent.Agent
+	options Options
+	files   *copyfile.Tree
+	metrics *metrics.Collector
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	return &Service{agent: o.Agent, options: o, metrics: metrics.New("/proc"), files: copyfile.NewTree(sharedDir)}
+}
+
+// Routes binds every method of the two services.
+func (s *Service) Routes() []server.Route {
+	var all []server.Route
+	for _, part := range [][]server.Route{
+		s.healthRoutes(), s.containerRoutes(), s.processRoutes(), s.streamRoutes(), s.sandboxRoutes(),
+		s.fileRoutes(), s.guestRoutes(), s.networkRoutes(), s.memoryRoutes(), s.volumeRoutes(),
+	} {
+		all = append(all, part...)
+	}
+	return all
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rpc
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kata-containers/kata-agent/actors/container"
+	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/rpc/frame"
+	"google.golang.org/grpc/codes"
+)
+
+// Errors that arise in handlers.
+var (
+	// errNoContainer is for process requests on an unknown container.
+	errNoContainer = errors.New("invalid container id")
+	// errUnsupported is for what this agent does not do.
+	errUnsupported = errors.New("is not implemented in kata-agent")
+	// errMissing is for a request without the part it is about.
+	errMissing = errors.New("empty")
+	// errArgument is for a request whose part makes no sense.
+	errArgument = errors.New("unsupported")
+)
+
+// statusTable is the one place that knows codes. Everything else is INTERNAL, the code
+// agents have always given to what went wrong in the guest. Hosts act on NOT_FOUND (the
+// process has ended), UNIMPLEMENTED (tolerated for some methods) and texts; see docs/errors.md.
+var statusTable = []struct {
+	err  error
+	code codes.Code
+}{
+	{process.ErrUnknown, codes.NotFound},
+	{errNoContainer, codes.InvalidArgument},
+	{errMissing, codes.InvalidArgument},
+	{errArgument, codes.InvalidArgument},
+	{process.ErrNoTerminal, codes.Unavailable},
+	{sandbox.ErrExists, codes.AlreadyExists},
+	{container.ErrState, codes.FailedPrecondition},
+	{runtime.ErrNotCreated, codes.FailedPrecondition},
+	{errUnsupported, codes.Unimplemented},
+	{context.DeadlineExceeded, codes.DeadlineExceeded},
+	{context.Canceled, codes.Canceled},
+}
+
+// Status turns an error into the code and text of an answer.
+func Status(err error) (codes.Code, string) {
+	var answer *frame.Error
+	if errors.As(err, &answer) {
+		return answer.Code, answer.Message
+	}
+	for _, row := range statusTable {
+		if errors.Is(err, row.err) {
+			return row.code, err.Error()
+		}
+	}
+	return codes.Internal, err.Error()
+}
+
+// opaque hides what an error wraps, for methods that answer INTERNAL whatever it is.
+type opaque struct{ error }

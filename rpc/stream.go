@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/rpc/frame"
+	"github.com/kata-containers/kata-agent/rpc/server"
+)
+
+// Streams are answered at the frame: bytes go from the pipe straight into the reply, and
+// a call that waits costs no goroutine.
+func (s *Service) streamRoutes() []server.Route {
+	return []server.Route{
+		parked("ReadStdout", s.readStdout, server.Bulk),
+		parked("ReadStderr", s.readStderr, server.Bulk),
+		parked("WriteStdin", s.writeStdin),
+		empty("CloseStdin", s.closeStdin, server.Quiet),
+	}
+}
+
+func (s *Service) readStdout(c *frame.Call, q *protocols.ReadStreamRequest) {
+	s.read(c, q, (*process.IO).ReadStdout)
+}
+
+func (s *Service) readStderr(c *frame.Call, q *protocols.ReadStreamRequest) {
+	s.read(c, q, (*process.IO).ReadStderr)
+}
+
+// maxRead bounds one read, in bytes: a reply over the frame limit would be an error.
+const maxRead = 1 << 20
+
+type readStream func(o *process.IO, n int, done func([]byte, error)) (cancel func() bool)
+
+// read answers with what is there, or parks the call. The end of the stream is an answer
+// without data, which is what hosts take for it.
+func (s *Service) read(c *frame.Call, q *protocols.ReadStreamRequest, from readStream) {
+	h, err := s.process(q.ContainerId, q.ExecId)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	c.OnCancel(from(h.IO, int(min(q.Len, maxRead)), func(data []byte, err error) {
+		if err != nil && !errors.Is(err, io.EOF) {
+			c.Fail(fmt.Errorf("read from container %q: %w", q.ContainerId, err))
+			return
+		}
+		c.ReplyBytes(data)
+	}))
+}
+
+// writeStdin writes all of the data and answers with their length. No data means the end
+// of input, which is how runtime-rs says it.
+func (s *Service) writeStdin(c *frame.Call, q *protocols.WriteStreamRequest) {
+	h, err := s.process(q.ContainerId, q.ExecId)
+	if err != nil {
+		c.Fail(opaque{err}) // INTERNAL, unlike the reads: hosts know it so
+		return
+	}
+	n := uint32(len(q.Data))
+	if n == 0 {
+		h.IO.CloseStdin()
+		c.Reply(&protocols.WriteStreamResponse{})
+		return
+	}
+	c.OnCancel(h.IO.WriteStdin(q.Data, func(err error) {
+		if err != nil {
+			c.Fail(fmt.Errorf("write to stdin of container %q: %w", q.ContainerId, err))
+			return
+		}
+		c.Reply(&protocols.WriteStreamResponse{Len: n})
+	}))
+}
+
+func (s *Service) closeStdin(_ context.Context, q *protocols.CloseStdinRequest) error {
+	h, err := s.process(q.ContainerId, q.ExecId)
+	if err != nil {
+		return err
+	}
+	h.IO.CloseStdin()
+	return nil
+}
