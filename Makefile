@@ -60,7 +60,7 @@ demo: build ## Start the agent and drive a sandbox, a container and exec session
 protocols: ## Write the generated code anew, from the .proto files and the option table
 	sh protocols/generate.sh
 	$(GO) run ./guest/config/gendoc
-	$(GO) run ./test/architecture/dependencies -w
+	$(GO) test ./test/architecture -run Dependencies -update
 
 .PHONY: clean
 clean: ## Remove what was built

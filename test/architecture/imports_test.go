@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package architecture
+
+import (
+	"strings"
+	"testing"
+)
+
+// ban forbids packages in from to import packages in to. A path without a dot
+// in its first element is in the module.
+type ban struct {
+	from, to string
+	except   []string // packages in from that may
+	tests    bool     // applies to test files too
+	why      string
+}
+
+var bans = []ban{
+	{from: "guest", to: "actors", tests: true, why: "leaf packages know the kernel, not who uses them"},
+	{from: "guest", to: "rpc", tests: true, why: "leaf packages know the kernel, not who uses them"},
+	{from: "guest", to: "protocols", tests: true, why: "leaf packages take plain Go values; rpc/convert makes them"},
+	{from: "guest", to: "go.uber.org/zap", except: []string{"guest/logging"}, why: "leaf packages return errors, they do not log"},
+	{from: "guest", to: "github.com/sirupsen/logrus", except: []string{"guest/logging"}, why: "leaf packages return errors, they do not log"},
+	{from: "guest", to: "log", except: []string{"guest/logging"}, why: "leaf packages return errors, they do not log"},
+	{from: "actors", to: "rpc", tests: true, why: "calls go down the tree only"},
+	{from: "actors", to: "protocols", tests: true, why: "messages between actors are plain Go"},
+	{from: "actors/core", to: "guest", why: "the core knows no kernel facility"},
+	{from: "rpc", to: "cmd", tests: true, why: "calls go down the tree only"},
+	{from: "protocols", to: "guest", tests: true, why: "messages are data"},
+	{from: "protocols", to: "actors", tests: true, why: "messages are data"},
+	{from: "protocols", to: "rpc", tests: true, why: "messages are data"},
+	{from: "cmd/kata-agent", to: "protocols", why: "main only wires; rpc speaks to hosts"},
+	{from: "cmd/kata-agent-ctl", to: "actors", why: "the client sees what a host sees"},
+	{from: "", to: "cmd", except: []string{"cmd"}, why: "commands wire packages, nothing builds on them"},
+	{from: "", to: "test", except: []string{"test"}, tests: false, why: "what is shipped does not depend on test tools"},
+	{
+		from: "", to: "github.com/asynkron/protoactor-go", except: []string{"actors/core"}, tests: true,
+		why: "its hazards (lost requests at a stop, restarts with empty state, LIFO stash) are closed in actors/core only",
+	},
+	{from: "", to: "unsafe", except: []string{"guest", "cmd", "test", "rpc/frame"}, why: "memory tricks belong to system calls"},
+}
+
+func (b ban) covers(p pkg) bool {
+	if b.from != "" && !within(p.path(), b.from) {
+		return false
+	}
+	for _, e := range b.except {
+		if within(p.path(), e) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, b := range bans {
+			if !b.covers(p) {
+				continue
+			}
+			imports := p.Imports
+			if b.tests {
+				imports = append(append(append([]string(nil), imports...), p.TestImports...), p.XTestImports...)
+			}
+			for _, i := range imports {
+				if within(strings.TrimPrefix(i, module+"/"), b.to) {
+					t.Errorf("%s imports %s: %s", p.path(), i, b.why)
+				}
+			}
+		}
+	}
+}
+
+// TestBansAreKnown finds a ban that a renamed package has made void.
+func TestBansAreKnown(t *testing.T) {
+	for _, b := range bans {
+		for _, place := range append([]string{b.from}, b.except...) {
+			known := place == ""
+			for _, p := range packages(t) {
+				known = known || within(p.path(), place)
+			}
+			if !known && !strings.HasPrefix(place, "cmd") {
+				t.Errorf("the ban on %s names %s, which is not there", b.to, place)
+			}
+		}
+	}
+}
+
+// TestModuleStandsAlone finds a replace or exclude, which make a module that
+// nobody else can build the same.
+func TestModuleStandsAlone(t *testing.T) {
+	for line := range strings.Lines(read(t, "go.mod")) {
+		for _, word := range []string{"replace", "exclude", "toolchain"} {
+			if strings.HasPrefix(strings.TrimSpace(line), word) {
+				t.Errorf("go.mod: %s", strings.TrimSpace(line))
+			}
+		}
+	}
+}
