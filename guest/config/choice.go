@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,11 +42,7 @@ func (c choice[T]) text() string { return string(*c.p) }
 func (c choice[T]) toml() string { return quoteTOML(c.text()) }
 func (choice[T]) kind() string   { return "name" }
 func (c choice[T]) allowed() string {
-	words := append([]string(nil), c.names...)
-	for _, n := range sortedKeys(c.aliases) {
-		words = append(words, n)
-	}
-	return joinCode(words)
+	return joinCode(slices.Concat(c.names, sortedKeys(c.aliases)))
 }
 
 // level is the union of the names logrus (Go 1.x agent) and slog (Rust agent)
