@@ -72,19 +72,18 @@ type asked interface {
 // order call, then actor.
 type call struct {
 	mu      sync.Mutex
-	armed   bool // an asker waits, or has waited
-	settled bool // replied or withdrawn
-	gone    bool // withdrawn
-	to      *actor
+	moves   atomic.Uint32 // how often it was told: a turn sees that it has been told on
+	armed   bool          // an asker waits, or has waited
+	settled bool          // replied or withdrawn
+	gone    bool          // withdrawn
+	linked  bool          // stands in a list, guarded by owner.mu as are the next three
+	self    asked
+	prev    *call
+	next    *call
+	owner   *actor // in whose list of pending calls it stands or stood
+	to      *actor // whom it was asked
 	ctx     context.Context
 	cancel  context.CancelFunc
-
-	moves  atomic.Uint32 // how often it was told: tells a turn that it has been told on
-	owner  *actor        // in whose list of pending calls it stands
-	self   asked         // guarded, as the next three, by owner.mu
-	linked bool
-	prev   *call
-	next   *call
 }
 
 // arm readies the call for one asker. A request can be asked once.

@@ -163,6 +163,8 @@ func TestForwardedRequestBelongsToItsNewActor(t *testing.T) {
 				second.Tell(d)
 			}
 		}
+		block := make(chan struct{})
+		second.Tell(func(*core.Turn) { <-block }) // they wait in its mailbox
 		atOnce := askFunc(first, &double{N: 1})
 		later := askFunc(first, &double{N: 2})
 		synctest.Wait()
@@ -170,6 +172,8 @@ func TestForwardedRequestBelongsToItsNewActor(t *testing.T) {
 		synctest.Wait()
 		first.Tell(func(tn *core.Turn) { tn.Stop(nil) })
 		<-first.Done()
+		close(block)
+		synctest.Wait()
 		for _, a := range []*answer{atOnce, later} {
 			if n, _, err := a.get(); n != 0 {
 				t.Fatalf("failed by the old actor: %v", err)
@@ -180,6 +184,41 @@ func TestForwardedRequestBelongsToItsNewActor(t *testing.T) {
 		<-second.Done()
 		failed(t, "at once", atOnce, cause)
 		failed(t, "later", later, cause)
+	})
+}
+
+// The new actor may have the request, and be slow with it, before the turn that
+// told it on has ended.
+func TestRequestForwardedEarlyInATurn(t *testing.T) {
+	bubble(t, func(e *env) {
+		second := e.spawn("second", &script{})
+		first := e.spawn("first", &script{receive: func(tn *core.Turn, m core.Message) {
+			second.Tell(m)
+			time.Sleep(time.Second)
+			tn.Stop(nil)
+		}})
+		a := askFunc(first, &double{})
+		<-first.Done()
+		if n, _, err := a.get(); n != 0 {
+			t.Errorf("failed by the old actor: %v", err)
+		}
+		second.Tell(func(tn *core.Turn) { tn.Stop(nil) })
+		<-second.Done()
+		failed(t, "forwarded", a, core.ErrStopped)
+	}, core.WithSlowTurn(time.Hour))
+}
+
+func TestNameIsTakenUntilChildExited(t *testing.T) {
+	bubble(t, func(e *env) {
+		parent := e.spawn("p", &script{})
+		child := e.child(parent, "c", &script{})
+		e.do(parent, func(tn *core.Turn) {
+			child.Tell(func(tn *core.Turn) { tn.Stop(nil) })
+			<-child.Done()
+			if _, err := tn.Spawn("c", &script{}); !errors.Is(err, core.ErrNameTaken) {
+				t.Errorf("spawn before ChildExited: %v", err)
+			}
+		})
 	})
 }
 

@@ -142,13 +142,44 @@ func TestFrameworkPanicEndsTheActor(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := make(chan error, 1)
-	AskFunc(ref, &struct{ Call[int] }{}, func(_ int, err error) { failed <- err })
+	AskFunc(ref, &ping{}, func(_ int, err error) { failed <- err })
 	ref.p.PostSystemMessage((*proto.Terminated)(nil)) // its handler cannot take a nil
 	if err := <-failed; !errors.Is(err, ErrPanicked) {
 		t.Errorf("got %v", err)
 	}
 	<-ref.Done()
 }
+
+type ping struct{ Call[int] }
+
+// TestReplyThatBeatTheDeadlineCounts holds the asker between the end of its
+// context and its withdrawal, and replies meanwhile.
+func TestReplyThatBeatTheDeadlineCounts(t *testing.T) {
+	s := NewSystem(zap.NewNop())
+	defer func() { _ = s.Stop(context.Background()) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	ref, err := s.Spawn("a", replyLate{cancel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := Ask(ctx, ref, &ping{}); v != 3 || err != nil {
+		t.Errorf("got %d, %v", v, err)
+	}
+}
+
+type replyLate struct{ cancel func() }
+
+func (r replyLate) Receive(_ *Turn, m Message) {
+	p := m.(*ping)
+	p.head.mu.Lock()
+	defer p.head.mu.Unlock()
+	r.cancel()
+	time.Sleep(10 * time.Millisecond) // the asker is in withdraw now, or the test proves nothing
+	p.head.settled = true
+	p.ch <- reply[int]{v: 3}
+}
+
+func (replyLate) Stopped(error) {}
 
 type nopBehavior struct{}
 

@@ -71,9 +71,12 @@ func TestAfterMayCarryACall(t *testing.T) {
 		if v, err := core.Ask(context.Background(), ref, &double{}); v != 3 || err != nil {
 			t.Errorf("got %d, %v", v, err)
 		}
+		if got := e.sys.Tree()[0]; got.Pending != 0 {
+			t.Errorf("%d pending after the reply", got.Pending)
+		}
 		tries = 0
 		open := askFunc(ref, &double{})
-		synctest.Wait()
+		time.Sleep(1500 * time.Millisecond)
 		ref.Tell(func(tn *core.Turn) { tn.Stop(nil) })
 		<-ref.Done()
 		failed(t, "in a timer", open, core.ErrStopped)
