@@ -23,9 +23,10 @@ packages() {
 	fi
 }
 
-# flags of one suite; make check has run vet. The race detector is left out where the code under test
+# flags of one suite. The race detector is left out where the code under test
 # is a program in a virtual machine or a process of its own. Suites that change
-# the machine (mounts, cgroups, interfaces) run one package at a time.
+# the machine (mounts, cgroups, interfaces) run one package at a time. make
+# check has run vet.
 flags() {
 	case $1 in
 	unit) echo "-race -vet=off -timeout 10m" ;;
