@@ -33,7 +33,8 @@ type Call struct {
 	heapAt   int32 // place in Conn.deadlines; -1: none
 	size     int32 // what a cold call counts for in Conn.requests
 	state    atomic.Uint32
-	again    bool
+	served   bool  // Route.Hot has been called
+	again    bool  // and then a second time
 	flags    uint8 // guarded by Conn.mu
 }
 
@@ -50,9 +51,8 @@ const (
 )
 
 const (
-	flagParked    = 1 << iota // hot and waiting
-	flagSuspended             // Bulk and withdrawn until the peer reads
-	flagLinked                // in the list of the connection
+	flagParked = 1 << iota // hot and waiting
+	flagLinked             // in the list of the connection
 )
 
 // epoch is what deadlines count from: a duration takes a third of the space of a time.Time.
@@ -81,7 +81,7 @@ func (c *Call) Context() context.Context {
 	return c.conn.ctx
 }
 
-// Again says that Route.Hot has been called for this call before (Route.Bulk).
+// Again says, within Route.Hot, that it has been called for this call before (Route.Bulk).
 func (c *Call) Again() bool { return c.again }
 
 // Deadline returns when the call will be answered with DEADLINE_EXCEEDED, if ever.
@@ -162,7 +162,7 @@ func (c *Call) answer(buf *buffer, data []byte, err error) {
 		}
 		buf = errorFrame(c.stream, code, text)
 	}
-	c.conn.box.send(buf, data)
+	c.conn.send(buf, data)
 	c.ended(code, text)
 }
 

@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,3 +186,33 @@ func echo(_ context.Context, r *protocols.ReadStreamRequest) (protocols.Message,
 }
 
 func hotEcho(c *Call, r *protocols.ReadStreamRequest) { c.ReplyBytes(make([]byte, r.Len)) }
+
+func requestTo(method string, payload []byte) *ttrpc.Request {
+	return &ttrpc.Request{Service: "grpc.AgentService", Method: method, Payload: payload}
+}
+
+func (c *client) reset() { c.br = bufio.NewReaderSize(c.nc, 64<<10) }
+
+// socketPair returns two ends of a unix connection.
+func socketPair(t testing.TB) (net.Conn, net.Conn) {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
+
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

@@ -36,15 +36,13 @@ type Conn struct {
 	running  int  // cold calls handed on and not yet come back
 	inner    *inner
 	work     sync.Cond // backlog, running or closed has changed
-	settled  sync.Cond // inner.settled has changed
 	open     sync.Cond // the gate, for connections without a raw descriptor
 
 	deadlines deadlines
 	timer     *time.Timer
 	armed     time.Duration // when timer fires; 0: not set
 
-	pausing   bool    // suspended calls are being collected or resumed by a flush
-	suspended []*Call // Bulk calls to be served anew, oldest first
+	flow flow
 }
 
 // readBuffer is the size of a connection's read buffer in bytes: frames that fit are used in place.
@@ -52,7 +50,7 @@ const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
 	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{})}
-	c.work.L, c.settled.L, c.open.L = &c.mu, &c.mu, &c.mu
+	c.work.L, c.open.L = &c.mu, &c.mu
 	c.box.init(nc)
 	c.box.changed = c.queueChanged
 	c.box.failed = func(error) { c.Close() }
@@ -134,7 +132,6 @@ func (c *Conn) Close() {
 		c.timer.Stop()
 	}
 	c.work.Broadcast()
-	c.settled.Broadcast()
 	c.open.Broadcast()
 	c.mu.Unlock()
 
@@ -167,7 +164,7 @@ func (c *Conn) detach() []withdrawal {
 		gone = append(gone, withdrawal{call, call.withdraw})
 		c.remove(call)
 	}
-	c.deadlines, c.suspended = nil, nil
+	c.deadlines, c.flow.suspended = nil, nil
 	return gone
 }
 

@@ -30,7 +30,6 @@ type inner struct {
 	// All of these are guarded by Conn.mu.
 	calls   map[uint32]*Call
 	next    uint32 // stream id of the next request
-	settled uint32 // ids below this have been entered into the server's own table
 	retired bool   // no more requests
 	closed  bool   // the server has let go of it
 
@@ -38,8 +37,8 @@ type inner struct {
 	unwritten []byte // beginning of a reply
 }
 
-// lastStream is the last stream id used on an inner connection; a variable for tests.
-var lastStream uint32 = 1<<32 - 3
+// lastStream is the last stream id used on an inner connection.
+const lastStream = 1<<32 - 3
 
 type innerKey struct{}
 
@@ -57,16 +56,13 @@ func (c *Conn) startInner() {
 	}()
 }
 
-// Read gives the server one whole request. Being called means that it is done with the one
-// before, so that the reply to that may be let through.
+// Read gives the server one whole request at a time.
 func (in *inner) Read(p []byte) (int, error) {
 	if len(in.unread) > 0 {
 		return in.readRest(p), nil
 	}
 	c := in.c
 	c.mu.Lock()
-	in.settled = in.next
-	c.settled.Broadcast()
 	call := in.take()
 	if call == nil {
 		c.mu.Unlock()
@@ -126,7 +122,7 @@ func (c *Conn) release(call *Call) {
 
 // rotate replaces the inner connection after its last id. Conn.mu is held.
 func (in *inner) rotate(id uint32) {
-	if id < lastStream {
+	if id < in.c.mux.lastStream {
 		return
 	}
 	in.retired = true
@@ -175,15 +171,10 @@ func (in *inner) replies(b []byte) []byte {
 	return b
 }
 
-// reply notes that the server is through with a call. The server enters a call into its table only
-// after it has started the handler; a reply that overtakes that leaves an entry for good, 100
-// bytes for each such call. So the reply waits until the server has come back for the next request.
+// reply notes that the server is through with a call.
 func (in *inner) reply(id uint32, payload []byte) {
 	c := in.c
 	c.mu.Lock()
-	for id >= in.settled && !c.closed && !in.closed {
-		c.settled.Wait()
-	}
 	call := in.calls[id]
 	delete(in.calls, id)
 	if call == nil {
@@ -219,7 +210,6 @@ func (in *inner) Close() error {
 	first := !in.closed
 	in.closed = true
 	fatal := first && !in.retired
-	in.c.settled.Broadcast()
 	in.c.work.Broadcast()
 	in.c.mu.Unlock()
 	if first {

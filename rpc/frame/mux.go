@@ -16,6 +16,8 @@ type Mux struct {
 	config  Config
 	methods map[string]map[string]*Route // by service, then method
 	server  *ttrpc.Server
+	// lastStream is the constant of that name, but for tests.
+	lastStream uint32
 }
 
 // NewMux makes a Mux. It fails if two routes have the same name or one has no or two handlers.
@@ -28,7 +30,7 @@ func NewMux(config Config) (*Mux, error) {
 	if config.Status == nil {
 		config.Status = Status
 	}
-	m := &Mux{config: config, server: server, methods: map[string]map[string]*Route{}}
+	m := &Mux{config: config, server: server, lastStream: lastStream, methods: map[string]map[string]*Route{}}
 	for i := range config.Routes {
 		if err := m.add(&m.config.Routes[i]); err != nil {
 			return nil, err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/protocols"
 )
 
 // read reads and serves frames until the connection ends.
@@ -112,15 +114,21 @@ func (c *Conn) serveHot(call *Call, payload []byte) {
 		call.Fail(Errorf(codes.Unknown, bodyText, err))
 		return
 	}
-	if call.route.Bulk {
-		call.keep(request)
+	if call.route.Bulk && c.hold(call, request) {
+		return
 	}
-	call.route.Hot(call, request)
+	call.serve(request)
+}
+
+// serve gives a hot call to its handler.
+func (c *Call) serve(request protocols.Message) {
+	c.again, c.served = c.served, true
+	c.route.Hot(c, request)
 }
 
 // reject answers a frame that reaches no handler.
 func (c *Conn) reject(h header, e *envelope, err *Error) {
-	c.box.send(errorFrame(h.stream, err.Code, err.Message), nil)
+	c.send(errorFrame(h.stream, err.Code, err.Message), nil)
 	if rejected := c.mux.config.Rejected; rejected != nil {
 		var service, method string
 		if e != nil {

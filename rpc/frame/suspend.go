@@ -2,24 +2,137 @@
 
 package frame
 
-import "github.com/kata-containers/kata-agent/protocols"
+import (
+	"slices"
 
-// keep keeps the request of a Bulk call, to serve it anew.
-func (c *Call) keep(request protocols.Message) {
-	c.conn.mu.Lock()
-	if c.flags&flagLinked != 0 {
-		c.request = request
-	}
-	c.conn.mu.Unlock()
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+// flow is what keeps reads from piling up. A client may have thousands of reads outstanding and
+// then stop taking replies; each read that were answered would move its bytes from a pipe, where
+// they hold up only their writer, into our memory. So when half of Limits.Queued waits for the peer,
+// its Bulk calls are withdrawn, and served anew in their order when less than a quarter is left.
+// All of it is guarded by Conn.mu.
+type flow struct {
+	pausing   bool    // calls are being withdrawn, on a goroutine made for it
+	paused    bool    // they have been
+	resuming  bool    // they are being served anew
+	suspended []*Call // withdrawn or not served yet, oldest first
 }
 
-// queueChanged hears from the outbox that the peer has read something. It runs on the goroutine
-// that flushes, of which there is one at a time.
+// holds says that new Bulk calls have to queue up behind suspended ones.
+func (f *flow) holds() bool { return f.pausing || f.paused || len(f.suspended) > 0 }
+
+func (c *Conn) congested() bool { return c.box.size.Load() > int64(c.mux.config.Limits.Queued/2) }
+func (c *Conn) relieved() bool  { return c.box.size.Load() <= int64(c.mux.config.Limits.Queued/4) }
+
+// send hands a frame to the socket.
+func (c *Conn) send(buf *buffer, data []byte) {
+	c.box.send(buf, data)
+	if !c.congested() {
+		return
+	}
+	c.mu.Lock()
+	if !c.closed && !c.flow.pausing && !c.flow.paused {
+		c.flow.pausing = true
+		go c.suspend() // withdrawing takes locks of the calls' sources, which the caller may hold
+	}
+	c.mu.Unlock()
+}
+
+// queueChanged hears from the outbox that the peer has read something.
 func (c *Conn) queueChanged() {
 	c.mu.Lock()
 	c.wake()
 	c.mu.Unlock()
+	c.resume()
 	if c.box.size.Load() == 0 {
 		c.checkDrained()
 	}
+}
+
+// hold queues up a Bulk call if it must not be served yet. It keeps the request in any case.
+func (c *Conn) hold(call *Call, request protocols.Message) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.flags&flagLinked == 0 {
+		return true // timed out or disconnected: nothing to serve
+	}
+	call.request = request
+	if !c.flow.holds() {
+		return false
+	}
+	c.flow.suspended = append(c.flow.suspended, call)
+	return true
+}
+
+// suspend withdraws the Bulk calls that wait.
+func (c *Conn) suspend() {
+	c.mu.Lock()
+	var calls []withdrawal
+	for call := c.calls; call != nil; call = call.next {
+		if call.route.Bulk && call.withdraw != nil {
+			calls = append(calls, withdrawal{call, call.withdraw})
+			call.withdraw = nil
+		}
+	}
+	c.mu.Unlock()
+
+	slices.Reverse(calls) // the list has the newest first
+	withdrawn := make([]*Call, 0, len(calls))
+	for _, w := range calls {
+		if w.withdraw() {
+			withdrawn = append(withdrawn, w.call)
+		}
+	}
+
+	c.mu.Lock()
+	if !c.closed {
+		// In front: whoever is suspended already has come later.
+		c.flow.suspended = append(withdrawn, c.flow.suspended...)
+	}
+	c.flow.pausing, c.flow.paused = false, true
+	c.mu.Unlock()
+	c.resume() // the peer may have read everything meanwhile
+}
+
+// resume serves suspended calls, if the peer has read enough, until it falls behind again. As long
+// as it is not relieved a flush is running, whose end comes here.
+func (c *Conn) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := &c.flow
+	if f.resuming {
+		return // whoever it is looks again
+	}
+	f.resuming = true
+	for f.paused && !f.pausing && c.relieved() {
+		f.paused = false
+		for len(f.suspended) > 0 && !f.pausing && !f.paused {
+			if c.congested() {
+				f.paused = true
+				break
+			}
+			c.serveNext()
+		}
+	}
+	f.resuming = false
+}
+
+// serveNext serves the oldest suspended call. Conn.mu is held, but not meanwhile.
+func (c *Conn) serveNext() {
+	f := &c.flow
+	call := f.suspended[0]
+	f.suspended[0] = nil
+	if f.suspended = f.suspended[1:]; len(f.suspended) == 0 {
+		f.suspended = nil
+	}
+	if call.flags&flagLinked == 0 {
+		return
+	}
+	request := call.request
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	defer call.recovered()
+	call.serve(request)
 }

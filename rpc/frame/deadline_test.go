@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/containerd/ttrpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+func (c *client) callFor(stream uint32, method string, limit time.Duration) {
+	c.t.Helper()
+	c.send(stream, &ttrpc.Request{Service: "grpc.AgentService", Method: method, TimeoutNano: int64(limit)})
+}
+
+func TestDeadline(t *testing.T) {
+	var s source
+	release := make(chan struct{})
+	deadlines := make(chan bool, 1)
+	_, path := serveMux(t, Config{Routes: []Route{
+		s.route(false),
+		cold("Cold", echo),
+		hot("Silent", func(*Call, *protocols.ReadStreamRequest) {}),
+		hot("Stubborn", func(c *Call, _ *protocols.ReadStreamRequest) { c.OnCancel(func() bool { return false }) }),
+		hot("Late", func(c *Call, _ *protocols.ReadStreamRequest) {
+			c.OnCancel(func() bool { c.ReplyBytes([]byte("late")); return false })
+		}),
+		cold("Obeys", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+			_, ok := ctx.Deadline()
+			deadlines <- ok
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}),
+		cold("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+			<-release
+			return &protocols.ReadStreamResponse{Data: []byte("x")}, nil
+		}),
+	}})
+	c := dial(t, path)
+	const limit = 20 * time.Millisecond
+	for _, method := range []string{"Hot", "Silent", "Stubborn", "Obeys", "Hangs"} {
+		c.callFor(7, method, limit)
+		c.expect(7, codes.DeadlineExceeded, "timeout")
+	}
+	if !<-deadlines {
+		t.Error("the handler's context has no deadline")
+	}
+	if s.withdrawn.Load() != 1 {
+		t.Errorf("withdrawn %d times", s.withdrawn.Load())
+	}
+	// A reply that comes instead of a withdrawal is not lost.
+	c.callFor(7, "Late", limit)
+	c.expectData(7, 4)
+	// The late reply of Hangs goes nowhere.
+	close(release)
+	c.callFor(7, "Cold", time.Hour)
+	c.expectData(7, 0)
+	// The time is over before the call has arrived.
+	c.callFor(9, "Hot", -1)
+	c.expect(9, codes.DeadlineExceeded, "timeout")
+	c.callFor(9, "Obeys", -1)
+	c.expect(9, codes.DeadlineExceeded, "timeout")
+}
+
+// TestManyDeadlines has calls end in the order of their deadlines, not of their arrival.
+func TestManyDeadlines(t *testing.T) {
+	var s source
+	_, path := serveMux(t, Config{Routes: []Route{s.route(false)}})
+	c := dial(t, path)
+	c.callFor(1, "Hot", time.Hour)
+	for i := range 20 {
+		c.callFor(uint32(1001-2*i), "Hot", time.Second-time.Duration(i)*20*time.Millisecond)
+	}
+	for i := 19; i >= 0; i-- {
+		c.expect(uint32(1001-2*i), codes.DeadlineExceeded, "timeout")
+	}
+	if n := s.waiting(); n != 1 {
+		t.Errorf("%d calls wait", n)
+	}
+}

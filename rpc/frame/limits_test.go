@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+// TestStalledReader has a client with many reads outstanding that takes no replies: what it is
+// owed stays in the pipes, others are served, and nothing is lost or reordered when it reads again.
+func TestStalledReader(t *testing.T) {
+	const reads, size = 2000, 32 << 10
+	var s source
+	limits := Limits{Queued: 1 << 20}
+	_, path := serveMux(t, Config{Routes: []Route{s.route(true), hot("Echo", hotEcho)}, Limits: limits})
+	other := dial(t, path)
+	c := dial(t, path)
+	for i := range uint32(reads) {
+		c.call(2*i+1, "Hot", &protocols.ReadStreamRequest{Len: size})
+	}
+	waitFor(t, "the reads to arrive", func() bool { return s.waiting() == reads })
+
+	before := heapInUse()
+	stop := make(chan struct{})
+	var answers sync.WaitGroup
+	var taken atomic.Int64
+	answers.Go(func() { // all streams have bytes, always
+		data := make([]byte, size)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if sc := s.next(); sc != nil {
+				taken.Add(1)
+				sc.call.ReplyBytes(data)
+			} else {
+				runtime.Gosched()
+			}
+			other.call(1, "Echo", &protocols.ReadStreamRequest{Len: 1})
+			other.expectData(1, 1)
+		}
+	})
+	waitFor(t, "reads to be withdrawn", func() bool { return s.withdrawn.Load() > 0 && s.waiting() == 0 })
+	if n := taken.Load(); n*size > int64(limits.Queued)+4*size+1<<20 {
+		t.Errorf("%d replies of %d bytes taken for a peer that does not read", n, size)
+	}
+	if grown := heapInUse() - before; grown > 4<<20 {
+		t.Errorf("%d bytes of heap for a peer that does not read", grown)
+	}
+	// Its further calls are not read, or only few.
+	for i := range uint32(5) {
+		c.call(100001+2*i, "Hot", &protocols.ReadStreamRequest{Len: size})
+	}
+	seen := map[uint32]bool{}
+	for range reads + 5 {
+		id, resp := c.receive()
+		if seen[id] || len(resp.Payload) < size {
+			t.Fatalf("reply to %d with %d bytes, seen before: %v", id, len(resp.Payload), seen[id])
+		}
+		seen[id] = true
+	}
+	close(stop)
+	answers.Wait()
+	if n := taken.Load(); n != reads+5 {
+		t.Errorf("%d replies taken from their sources for %d reads", n, reads+5)
+	}
+}
+
+// TestStalledReaderOfReplies has a client that sends without reading: it is no longer read from,
+// and when it dies its calls do.
+func TestStalledReaderOfReplies(t *testing.T) {
+	var served atomic.Int64
+	var gone atomic.Bool
+	_, path := serveMux(t, Config{Routes: []Route{
+		hot("Echo", func(c *Call, r *protocols.ReadStreamRequest) { served.Add(1); hotEcho(c, r) }),
+		hot("Waits", func(c *Call, _ *protocols.ReadStreamRequest) {
+			c.OnCancel(func() bool { gone.Store(true); return true })
+		}),
+	}})
+	c := dial(t, path)
+	c.call(1, "Waits", &protocols.ReadStreamRequest{})
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		payload, _ := (&protocols.ReadStreamRequest{Len: 32 << 10}).Marshal()
+		b := frameOf(3, kindRequest, 0, envelopeOf(t, requestTo("Echo", payload)))
+		for range 100000 {
+			if _, err := c.nc.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	last := int64(-1)
+	waitFor(t, "the connection to be left unread", func() bool {
+		time.Sleep(20 * time.Millisecond)
+		n := served.Load()
+		defer func() { last = n }()
+		return n == last && n > 0
+	})
+	if n := served.Load(); n > 200 {
+		t.Errorf("%d replies of 32 KiB for a peer that does not read", n)
+	}
+	c.nc.Close()
+	<-sent
+	waitFor(t, "the waiting call to be withdrawn", gone.Load)
+}
+
+// TestFull reaches the limits on calls: hot ones go on while cold ones wait for their turn, a
+// connection with all the calls it may have is not read, and its end is noticed all the same.
+func TestFull(t *testing.T) {
+	var s source
+	var running, most atomic.Int64
+	release := make(chan struct{})
+	_, path := serveMux(t, Config{
+		Limits: Limits{Running: 4, Parked: 50, Requests: 100 * callOverhead},
+		Routes: []Route{s.route(false), hot("Echo", hotEcho),
+			cold("Waits", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+				most.Store(max(most.Load(), running.Add(1)))
+				defer running.Add(-1)
+				select {
+				case <-release:
+				case <-ctx.Done():
+				}
+				return nil, nil
+			}),
+		},
+	})
+	c := dial(t, path)
+	for range 20 {
+		c.call(1, "Waits", &protocols.ReadStreamRequest{})
+	}
+	waitFor(t, "handlers", func() bool { return running.Load() == 4 })
+	for range 10 { // answered though the handlers hang
+		c.call(3, "Echo", &protocols.ReadStreamRequest{Len: 1})
+		c.expectData(3, 1)
+	}
+	for range 60 {
+		c.call(5, "Hot", &protocols.ReadStreamRequest{Len: 1})
+	}
+	waitFor(t, "the limit", func() bool { return s.waiting() == 50 })
+	c.call(7, "Echo", &protocols.ReadStreamRequest{Len: 1})
+	close(release)
+	for range 20 {
+		c.expect(1, codes.OK, "")
+	}
+	if s.waiting() != 50 || most.Load() > 4 {
+		t.Errorf("%d hot calls wait, at most %d handlers ran", s.waiting(), most.Load())
+	}
+	for range 11 {
+		s.next().call.ReplyBytes([]byte("x"))
+		c.expectData(5, 1)
+	}
+	c.expectData(7, 1) // read at last
+
+	for range 20 {
+		c.call(5, "Hot", &protocols.ReadStreamRequest{Len: 1})
+	}
+	waitFor(t, "the limit again", func() bool { return s.waiting() == 50 })
+	c.nc.Close()
+	waitFor(t, "withdrawal", func() bool { return s.withdrawn.Load() >= 50 })
+}
+
+// TestRequestBytes lets no more than the limit of request bytes in, but always one request.
+func TestRequestBytes(t *testing.T) {
+	var running atomic.Int64
+	release := make(chan struct{})
+	_, path := serveMux(t, Config{
+		Limits: Limits{Requests: 10 << 10},
+		Routes: []Route{cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+			running.Add(1)
+			<-release
+			return nil, nil
+		})},
+	})
+	c := dial(t, path)
+	big := &protocols.ReadStreamRequest{ContainerId: string(make([]byte, 100<<10))}
+	go func() {
+		for range 3 {
+			c.call(1, "Waits", big)
+		}
+	}()
+	waitFor(t, "one", func() bool { return running.Load() == 1 })
+	for i := range 3 {
+		if n := running.Load(); n != int64(i+1) {
+			t.Errorf("%d run, want %d", n, i+1)
+		}
+		release <- struct{}{}
+		c.expect(1, codes.OK, "")
+		if i < 2 {
+			waitFor(t, "the next", func() bool { return running.Load() == int64(i+2) })
+		}
+	}
+}
+
+// TestDrain answers what is in flight, and reads no more.
+func TestDrain(t *testing.T) {
+	release := make(chan struct{})
+	entered := make(chan struct{}, 1)
+	var s source
+	m, err := NewMux(Config{Routes: []Route{s.route(false), hot("Echo", hotEcho),
+		cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+			entered <- struct{}{}
+			<-release
+			return &protocols.ReadStreamResponse{Data: make([]byte, 3<<20)}, nil
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ours, theirs := socketPair(t)
+	c := &client{t: t, nc: theirs}
+	c.reset()
+	conns := make(chan *Conn, 1)
+	served := make(chan struct{})
+	go func() {
+		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
+		close(served)
+	}()
+	conn := <-conns
+	c.call(1, "Hot", &protocols.ReadStreamRequest{Len: 1})
+	c.call(3, "Waits", &protocols.ReadStreamRequest{})
+	<-entered
+
+	short, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := conn.Drain(short); err != context.DeadlineExceeded {
+		t.Errorf("drained with a call in flight: %v", err)
+	}
+	c.call(5, "Echo", &protocols.ReadStreamRequest{Len: 1}) // too late
+	close(release)
+	drained := make(chan error)
+	go func() { drained <- conn.Drain(context.Background()) }()
+	c.expectData(3, 3<<20)
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	conn.Close()
+	<-served
+	if _, _, err := c.tryReceive(); err != io.EOF && !isReset(err) {
+		t.Errorf("after the end: %v", err)
+	}
+	if s.withdrawn.Load() != 1 {
+		t.Error("the waiting call was not withdrawn")
+	}
+}
+
+// TestPipe serves a connection without a descriptor.
+func TestPipe(t *testing.T) {
+	m, err := NewMux(Config{Routes: codeRoutes(), Limits: Limits{Queued: 64 << 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ours, theirs := net.Pipe()
+	served := make(chan struct{})
+	go func() {
+		m.ServeConn(context.Background(), ours, nil)
+		close(served)
+	}()
+	c := &client{t: t, nc: theirs}
+	c.reset()
+	go func() {
+		for i := range uint32(100) {
+			c.call(2*i+1, []string{"Cold", "Hot"}[i%2], &protocols.ReadStreamRequest{Len: 10 << 10})
+		}
+	}()
+	for range 100 {
+		if _, resp := c.receive(); len(resp.Payload) < 10<<10 {
+			t.Fatalf("%d bytes", len(resp.Payload))
+		}
+	}
+	theirs.Close()
+	<-served
+}
+
+// TestNewInnerConnection uses up the stream ids of the server's side.
+func TestNewInnerConnection(t *testing.T) {
+	release := make(chan struct{})
+	m, path := serveMux(t, Config{Routes: []Route{cold("Cold", echo),
+		cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+			<-release
+			return nil, nil
+		})}})
+	m.lastStream = 9
+	c := dial(t, path)
+	c.call(1, "Waits", &protocols.ReadStreamRequest{})
+	for i := range 50 {
+		c.call(3, "Cold", &protocols.ReadStreamRequest{Len: uint32(i)})
+		c.expectData(3, i)
+	}
+	close(release)
+	c.expect(1, codes.OK, "")
+}
