@@ -5,10 +5,11 @@ package cgroup
 import (
 	"fmt"
 	"math/bits"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sysfs"
 )
 
 // maxCPUs bounds a CPU number; the kernel's own limit, NR_CPUS, is at most 8192.
@@ -115,11 +116,11 @@ func (s CPUSet) String() string {
 
 // OnlineCPUs returns the CPUs that are online in the guest. sysRoot is "/sys".
 func OnlineCPUs(sysRoot string) (CPUSet, error) {
-	text, err := os.ReadFile(filepath.Join(sysRoot, "devices/system/cpu/online"))
+	text, err := sysfs.Read(filepath.Join(sysRoot, "devices/system/cpu/online"))
 	if err != nil {
 		return CPUSet{}, fmt.Errorf("read online CPUs: %w", err)
 	}
-	return ParseCPUSet(string(text))
+	return ParseCPUSet(text)
 }
 
 // EffectiveCPUs returns the CPUs a container gets that asks for requested: these if all

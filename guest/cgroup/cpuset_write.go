@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sysfs"
 )
 
 const cpusFile = "cpuset.cpus"
@@ -50,18 +52,17 @@ func SetCPUs(mount, path string, own, online CPUSet) error {
 // right unless the level asks for something else, which must says.
 func writeCPUs(dir string, cpus CPUSet, must bool) error {
 	file := filepath.Join(dir, cpusFile)
-	old, err := os.ReadFile(file)
+	now, err := sysfs.Read(file)
 	if errors.Is(err, fs.ErrNotExist) && isUnified(dir) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("set CPUs of cgroup: %w", err)
 	}
-	now := strings.TrimSpace(string(old))
 	if now == cpus.String() || now == "" && !must && isUnified(dir) {
 		return nil
 	}
-	if err := os.WriteFile(file, []byte(cpus.String()), 0); err != nil {
+	if err := sysfs.Write(file, cpus.String()); err != nil {
 		return fmt.Errorf("set CPUs of cgroup to %s: %w", cpus, err)
 	}
 	return nil

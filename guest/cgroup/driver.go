@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sysfs"
 )
 
 // systemdForm is the form "slice:prefix:name" that selects systemd as the driver.
@@ -60,7 +62,7 @@ func (c Chooser) Choose(cgroupsPath, cid string) Driver {
 // directory means (see sd_booted(3)), and takes connections on the bus or on its private
 // socket. runRoot is "/run".
 func SystemdReachable(runRoot string) bool {
-	if !isDir(filepath.Join(runRoot, "systemd/system")) {
+	if !sysfs.IsDir(filepath.Join(runRoot, "systemd/system")) {
 		return false
 	}
 	for _, socket := range []string{"systemd/private", "dbus/system_bus_socket"} {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kata-containers/kata-agent/guest/sysfs"
 )
 
 // registerEventfd asks a v1 group to signal an eventfd, see "OOM Control" in the kernel's
@@ -23,7 +25,7 @@ func (w *OOMWatcher) registerEventfd(o *OOMWatch) error {
 		return os.NewSyscallError("eventfd", err)
 	}
 	request := fmt.Sprintf("%d %d", fd, control.Fd())
-	if err := os.WriteFile(filepath.Join(o.dir, requestFile), []byte(request), 0); err != nil {
+	if err := sysfs.Write(filepath.Join(o.dir, requestFile), request); err != nil {
 		unix.Close(fd)
 		return err
 	}

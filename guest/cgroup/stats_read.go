@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/cgroups"
 
 	"github.com/kata-containers/kata-agent/guest/netdev"
+	"github.com/kata-containers/kata-agent/guest/sysfs"
 )
 
 // statsControllers are the ones a host gets to see; asking for no more spares the rdma,
@@ -54,7 +55,7 @@ func controllersOf(paths map[string]string) Controllers {
 	}
 	exists := func(name string) bool {
 		dir := paths[name]
-		return dir != "" && isDir(dir)
+		return dir != "" && sysfs.IsDir(dir)
 	}
 	return Controllers{
 		CPU: exists("cpu"), CPUAcct: exists("cpuacct"), Memory: exists("memory"),
@@ -85,11 +86,6 @@ func unifiedControllers(dir string) Controllers {
 	// cpu.stat has the CPU time of a group whether or not the controller is enabled.
 	c.CPUAcct = true
 	return c
-}
-
-func isDir(path string) bool {
-	fi, err := os.Stat(path)
-	return err == nil && fi.IsDir()
 }
 
 // ReadNetwork returns the counters of the interfaces in the network namespace of a
