@@ -14,6 +14,7 @@ import (
 func (s *Service) guestRoutes() []server.Route {
 	return []server.Route{
 		unary("GetMetrics", s.getMetrics),
+		unary("GetGuestDetails", s.getGuestDetails),
 		empty("SetGuestDateTime", s.setGuestDateTime),
 		empty("ReseedRandomDev", s.reseedRandomDev),
 		unsupported[protocols.SetPolicyRequest]("SetPolicy"),

@@ -15,3 +15,8 @@ func (s *Service) memoryRoutes() []server.Route {
 		unsupported[protocols.AddSwapPathRequest]("AddSwapPath"),
 	}
 }
+
+// memoryDetails fills the part about memory hotplug.
+func (s *Service) memoryDetails(q *protocols.GuestDetailsRequest, out *protocols.GuestDetailsResponse) error {
+	return nil
+}

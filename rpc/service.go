@@ -55,3 +55,10 @@ func (s *Service) Routes() []server.Route {
 	}
 	return all
 }
+
+// warn logs what is not worth an error; nil is nothing.
+func (s *Service) warn(err error) {
+	if err != nil {
+		s.options.Log.Warn("request", zap.Error(err))
+	}
+}

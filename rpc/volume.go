@@ -4,6 +4,7 @@ package rpc
 
 import (
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/fsgroup"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
@@ -21,6 +22,12 @@ func volumes(in []*protocols.Storage) []storage.Volume {
 		v := storage.Volume{
 			Driver: s.Driver, DriverOptions: s.DriverOptions, Source: s.Source,
 			FSType: s.Fstype, Options: s.Options, MountPoint: s.MountPoint, Shared: s.Shared,
+		}
+		if g := s.FsGroup; g != nil {
+			v.FSGroup = &fsgroup.Group{ID: g.GroupId}
+			if g.GroupChangePolicy == protocols.FSGroupChangePolicy_OnRootMismatch {
+				v.FSGroup.Policy = fsgroup.OnRootMismatch
+			}
 		}
 		out = append(out, v)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/watch"
 	"go.uber.org/zap"
 )
 
@@ -61,7 +63,7 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	if a.oom, err = cgroup.NewOOMWatcher(); err != nil {
 		return nil, fmt.Errorf("OOM watcher: %w", err)
 	}
-	mounter := &mounter{}
+	mounter := &mounter{drivers: &volume.Drivers{Watches: &watch.Set{}}}
 	if a.Storage, err = system.Spawn("storage", storage.New(mounter.mount)); err != nil {
 		return nil, err
 	}

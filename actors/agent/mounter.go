@@ -4,14 +4,19 @@ package agent
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/volume"
 )
 
-// mounter mounts volumes by their driver.
-type mounter struct{}
+// mounter puts volumes in place by their driver.
+type mounter struct{ drivers *volume.Drivers }
 
-func (m *mounter) mount(ctx context.Context, holder string, v storage.Volume) (func() error, error) {
-	return nil, errors.New("no storage driver yet")
+// mount attaches a volume for a container, or for the sandbox when holder is "".
+func (m *mounter) mount(ctx context.Context, holder string, v storage.Volume) (volume.Attached, error) {
+	if volume.NeedsDevice(v.Driver) {
+		return volume.Attached{}, fmt.Errorf("driver %q: waiting for devices is not implemented in kata-agent", v.Driver)
+	}
+	return m.drivers.Attach(ctx, holder, v)
 }

@@ -46,21 +46,29 @@ func (c *container) create(t *core.Turn, m *Create) {
 		}
 		return out, err
 	}, func(t *core.Turn, out made, err error) {
-		if err == nil {
-			c.os, c.spec, c.undo = out.os, m.Spec, out.undo
-			err = c.adopt(t, c.initID(), out.init, out.streams)
-			if err != nil {
-				_ = out.undo.run()
-			}
-		}
 		if err != nil {
 			c.createFailed(t, m, err)
+			return
+		}
+		c.os, c.spec, c.undo = out.os, m.Spec, out.undo
+		if err := c.adopt(t, c.initID(), out.init, out.streams); err != nil {
+			c.giveUpCreated(t, m, err)
 			return
 		}
 		c.state = created
 		c.parent.Tell(Created{ID: c.id, InitPid: out.init.Pid})
 		m.Reply(struct{}{}, nil)
 		c.end(t)
+	})
+}
+
+// giveUpCreated undoes a container that stands but whose init cannot be watched.
+func (c *container) giveUpCreated(t *core.Turn, m *Create, cause error) {
+	undo := c.undo
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, undo.run()
+	}, func(t *core.Turn, _ struct{}, err error) {
+		c.createFailed(t, m, errors.Join(cause, err))
 	})
 }
 
@@ -120,7 +128,8 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 		return err
 	}
 	undo.add("storage "+s.MountPoint, func() error {
-		_, err := core.Ask(context.Background(), c.deps.Storage, &storage.Release{Holder: holder, MountPoint: s.MountPoint})
+		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: c.os == nil}
+		_, err := core.Ask(context.Background(), c.deps.Storage, release)
 		return err
 	})
 	return nil

@@ -24,7 +24,8 @@ type index struct {
 type entry struct {
 	ref     core.Ref
 	holders map[string]int
-	shared  bool
+	shared  bool // the host wants it for the life of the sandbox
+	kept    bool // its content outlives its containers
 	// ending is true from the release of the last holder until the actor has died; whoever
 	// comes meanwhile is parked.
 	ending bool
@@ -44,6 +45,10 @@ func (x *index) Receive(t *core.Turn, m core.Message) {
 		x.release(t, m)
 	case *ReleaseAll:
 		x.releaseAll(t, m)
+	case kept:
+		if e := x.entries[m.mountPoint]; e != nil {
+			e.kept = true
+		}
 	case failed:
 		x.failed(t, m)
 	case core.ChildExited:
@@ -79,7 +84,7 @@ func (x *index) release(t *core.Turn, m *Release) {
 		return
 	}
 	x.drop(m.MountPoint, m.Holder)
-	if len(e.holders) > 0 || e.shared {
+	if len(e.holders) > 0 || (e.shared || e.kept) && !m.Undo {
 		m.Reply(struct{}{}, nil)
 		return
 	}

@@ -6,18 +6,11 @@ import (
 	"context"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/volume"
 )
 
 // Volume is a storage as the host describes it.
-type Volume struct {
-	Driver        string
-	DriverOptions []string
-	Source        string
-	FSType        string
-	Options       []string
-	MountPoint    string
-	Shared        bool
-}
+type Volume = volume.Storage
 
 // Attach mounts a volume for a holder, or adds the holder to those who share the mount.
 // A holder may attach a mount point several times and lets it go as often.
@@ -27,18 +20,20 @@ type Attach struct {
 	Volume Volume
 }
 
-// Release lets a mount point go. The last holder's release unmounts it. Releasing what is
-// not held is an error.
+// Release lets a mount point go. The last holder's release unmounts it, unless it is
+// shared or its content is to outlive its containers. Releasing what is not held is an error.
 type Release struct {
 	core.Call[struct{}]
 	Holder     string
 	MountPoint string
+	// Undo is for an attach whose container has not come to be: nothing is kept then.
+	Undo bool
 }
 
 // ReleaseAll unmounts everything, whoever holds it, the latest first. Errors are joined;
 // each mount is tried.
 type ReleaseAll struct{ core.Call[struct{}] }
 
-// Mounter mounts a volume and returns what undoes it. It blocks, for a disk that is
+// Mounter mounts a volume; what it returns undoes it. It blocks, for a disk that is
 // plugged in as long as ctx lets it, and must leave nothing behind when it fails.
-type Mounter func(ctx context.Context, holder string, v Volume) (release func() error, err error)
+type Mounter func(ctx context.Context, holder string, v Volume) (volume.Attached, error)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/volume"
+	"go.uber.org/zap"
 )
 
 // mounted is the actor of one mount point. It mounts at the first Attach; further ones
@@ -17,11 +19,14 @@ type mounted struct {
 	mount      Mounter
 	index      core.Ref
 	busy       bool
-	release    func() error // not nil: mounted
+	attached   *volume.Attached // not nil: mounted
 }
 
 // unmount ends the mount point; reply is called with the outcome.
 type unmount struct{ reply func(struct{}, error) }
+
+// kept tells the index that the content is to outlive the containers that use it.
+type kept struct{ mountPoint string }
 
 // failed tells the index that an Attach it has counted has come to nothing.
 type failed struct{ mountPoint, holder string }
@@ -41,25 +46,28 @@ func (s *mounted) Receive(t *core.Turn, m core.Message) {
 }
 
 func (s *mounted) attach(t *core.Turn, m *Attach) {
-	if s.release != nil {
+	if s.attached != nil {
 		m.Reply(struct{}{}, nil)
 		return
 	}
 	s.busy = true
 	asker := m.Context()
-	core.Go(t, func(actor context.Context) (func() error, error) {
+	core.Go(t, func(actor context.Context) (volume.Attached, error) {
 		ctx, cancel := context.WithCancel(asker)
 		defer cancel()
 		defer context.AfterFunc(actor, cancel)()
-		release, err := s.mount(ctx, m.Holder, m.Volume)
+		a, err := s.mount(ctx, m.Holder, m.Volume)
 		if err == nil && ctx.Err() != nil {
 			// Nobody waits any more, and nobody would ever release it.
-			return nil, errors.Join(ctx.Err(), release())
+			err = errors.Join(ctx.Err(), a.Release())
 		}
-		return release, err
-	}, func(t *core.Turn, release func() error, err error) {
-		s.busy, s.release = false, release
-		if err != nil {
+		return a, err
+	}, func(t *core.Turn, a volume.Attached, err error) {
+		s.busy = false
+		if err == nil {
+			s.attached = &a
+			s.report(t, a)
+		} else {
 			s.index.Tell(failed{s.mountPoint, m.Holder})
 			err = fmt.Errorf("storage %q: %w", s.mountPoint, err)
 		}
@@ -68,14 +76,24 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 	})
 }
 
+// report passes on what a mount has to tell.
+func (s *mounted) report(t *core.Turn, a volume.Attached) {
+	if a.Keep {
+		s.index.Tell(kept{s.mountPoint})
+	}
+	if a.Warning != nil {
+		t.Log().Warn("storage", zap.String("mount-point", s.mountPoint), zap.Error(a.Warning))
+	}
+}
+
 func (s *mounted) unmount(t *core.Turn, m *unmount) {
-	if s.release == nil {
+	if s.attached == nil {
 		m.reply(struct{}{}, nil)
 		t.Stop(nil)
 		return
 	}
 	s.busy = true
-	release := s.release
+	release := s.attached.Release
 	core.Go(t, func(context.Context) (struct{}, error) {
 		return struct{}{}, release()
 	}, func(t *core.Turn, _ struct{}, err error) {

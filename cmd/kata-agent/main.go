@@ -8,6 +8,7 @@ import (
 
 	_ "github.com/kata-containers/kata-agent/guest/reexec" // first: the children of libcontainer go no further
 
+	"github.com/kata-containers/kata-agent/cmd/kata-agent/internal/cli"
 	"github.com/kata-containers/kata-agent/guest/config"
 )
 
@@ -27,11 +28,28 @@ func main() {
 // run is main with an exit status: 0 after DestroySandbox or SIGTERM, 1 when the agent
 // could not start or had to end.
 func run() int {
-	args, status, done := parse(os.Args[1:])
-	if done {
-		return status
+	args, err := cli.Parse(os.Args[1:], os.Getpid() == 1)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "kata-agent:", err)
+		return cli.ExitUsage
 	}
-	cfg, warnings, err := config.Load(config.Sources{File: args.Config, Cmdline: cmdline, Environ: os.Environ()})
+	switch args.Action {
+	case cli.Version:
+		fmt.Println(cli.VersionLine(version, commit, features()))
+		return 0
+	case cli.Help:
+		fmt.Print(cli.Usage)
+		return 0
+	case cli.Init:
+		fmt.Fprintln(os.Stderr, "kata-agent: \"init\" is for the children that the agent starts itself")
+		return cli.ExitUsage
+	}
+	return start(args)
+}
+
+// start runs the agent.
+func start(args cli.Invocation) int {
+	cfg, warnings, err := config.Load(config.Sources{File: args.ConfigFile, Cmdline: cmdline, Environ: os.Environ()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
 		return 1
@@ -40,6 +58,9 @@ func run() int {
 	defer log.close()
 	for _, w := range warnings {
 		log.Warn("configuration: " + w.String())
+	}
+	for _, word := range args.Ignored {
+		log.Warn("argument passed over: " + word)
 	}
 	log.announce(cfg)
 	if err := serve(cfg, log.Logger); err != nil {

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rpc
+
+import (
+	"context"
+	"slices"
+
+	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+// getGuestDetails says what the guest can. The Go host passes seccomp profiles only to an
+// agent that supports them.
+func (s *Service) getGuestDetails(_ context.Context, q *protocols.GuestDetailsRequest) (*protocols.GuestDetailsResponse, error) {
+	out := &protocols.GuestDetailsResponse{AgentDetails: &protocols.AgentDetails{
+		Version:         s.options.Version,
+		InitDaemon:      s.options.InitMode,
+		StorageHandlers: storageHandlers(),
+		SupportsSeccomp: seccompBuilt,
+		ExtraFeatures:   s.options.Features,
+	}}
+	return out, s.memoryDetails(q, out)
+}
+
+func storageHandlers() []string {
+	all := append(volume.Names(), volume.DeviceNames()...)
+	slices.Sort(all)
+	return all
+}
