@@ -8,8 +8,9 @@ import (
 )
 
 // Ask tells req and waits for the reply, the actor's death or the end of ctx.
-// It takes one of the system's admission slots until it returns. It must not
-// be called in a turn.
+// It takes one of the system's admission slots until it returns, unless ctx is
+// derived from that of a Call or of a work, or never ends. It must not be called
+// in a turn.
 func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
 	var zero R
 	leave, err := to.p.admit(ctx)
@@ -52,12 +53,20 @@ func AskFunc[R any](to Ref, req Request[R], deliver func(R, error)) (cancel func
 	return c.head.withdraw
 }
 
-// admit waits for a slot. The zero Ref admits: its requests fail at once.
+// insideKey marks the contexts that actors hand out: that of a Call and that of
+// a work. What is asked under them belongs to something already let in.
+type insideKey struct{}
+
+func inside(ctx context.Context) context.Context { return context.WithValue(ctx, insideKey{}, true) }
+
+// admit waits for a slot. The bound is at the border only: an Ask made by a work
+// must not wait for a slot, because all of them may be held by Asks that wait
+// for such works. Nor may one whose context never ends, which could not give up.
 func (a *actor) admit(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if a == nil {
+	if a == nil || ctx.Done() == nil || ctx.Value(insideKey{}) != nil {
 		return func() {}, nil
 	}
 	slots := a.sys.slots

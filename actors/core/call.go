@@ -76,6 +76,7 @@ type call struct {
 	armed   bool          // an asker waits, or has waited
 	settled bool          // replied or withdrawn
 	gone    bool          // withdrawn
+	shown   bool          // ctx is the one to give out
 	linked  bool          // stands in a list, guarded by owner.mu as are the next three
 	self    asked
 	prev    *call
@@ -160,6 +161,10 @@ func (c *call) pend(a *actor, self asked, moves uint32) {
 func (c *call) context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.shown {
+		return c.ctx
+	}
+	c.shown = true
 	switch {
 	case c.ctx != nil:
 	case !c.armed:
@@ -170,5 +175,6 @@ func (c *call) context() context.Context {
 			c.cancel()
 		}
 	}
+	c.ctx = inside(c.ctx)
 	return c.ctx
 }

@@ -161,8 +161,10 @@ func TestAskWaitsForASlotUnderItsContext(t *testing.T) {
 			_, err := core.Ask(ctx, ref, &double{})
 			results <- err
 		}
-		go ask(context.Background())
-		go ask(context.Background())
+		wait, leave := context.WithCancel(context.Background())
+		defer leave()
+		go ask(wait)
+		go ask(wait)
 		synctest.Wait()
 
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -176,7 +178,7 @@ func TestAskWaitsForASlotUnderItsContext(t *testing.T) {
 		if len(kept) != 3 {
 			t.Fatalf("%d requests arrived, want 2 Asks and the AskFunc", len(kept))
 		}
-		go ask(context.Background())
+		go ask(wait)
 		synctest.Wait()
 		kept[0].Reply(0, nil) // lets the waiting one in
 		synctest.Wait()
@@ -195,6 +197,38 @@ func TestAskWaitsForASlotUnderItsContext(t *testing.T) {
 			t.Errorf("AskFunc answered %d times", n)
 		}
 	}, core.WithAskSlots(2))
+}
+
+// The outer Asks hold all slots and wait for works that ask in turn.
+func TestAskOfAWorkNeedsNoSlot(t *testing.T) {
+	bubble(t, func(e *env) {
+		inner := e.spawn("inner", echo{})
+		outer := e.spawn("outer", &script{receive: func(tn *core.Turn, m core.Message) {
+			d := m.(*double)
+			core.Go(tn, func(actor context.Context) (int, error) {
+				joined, cancel := core.Join(actor, d.Context())
+				defer cancel()
+				undo, cancelUndo := context.WithTimeout(context.WithoutCancel(joined), time.Second)
+				defer cancelUndo()
+				for _, ctx := range []context.Context{actor, d.Context(), joined, undo, context.Background()} {
+					if _, err := core.Ask(ctx, inner, &double{N: 1}); err != nil {
+						return 0, err
+					}
+				}
+				return 1, nil
+			}, func(_ *core.Turn, v int, err error) { d.Reply(v, err) })
+		}})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := core.Ask(ctx, outer, &double{}); err != nil {
+			t.Error(err)
+		}
+		byFunc := askFunc(outer, &double{})
+		synctest.Wait()
+		if n, _, err := byFunc.get(); n != 1 || err != nil {
+			t.Errorf("under AskFunc: answered %d times, %v", n, err)
+		}
+	}, core.WithAskSlots(1))
 }
 
 func TestDeliverThatPanicsIsNotTheActorsPanic(t *testing.T) {

@@ -128,7 +128,7 @@ func (a *actor) workBegins() context.Context {
 	x := a.extra()
 	x.works++
 	if x.ctx == nil {
-		x.ctx, x.cancel = context.WithCancel(context.Background())
+		x.ctx, x.cancel = context.WithCancel(inside(context.Background()))
 	}
 	return x.ctx
 }
