@@ -58,9 +58,7 @@ func build(name, pkg string, env []string, verb ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tree := fnv.New32a()
-	io.WriteString(tree, root)
-	out := filepath.Join(cache, fmt.Sprintf("%s-%08x", name, tree.Sum32()))
+	out := filepath.Join(cache, name+"-"+hash(root))
 	// Test processes run side by side: each builds a file of its own and
 	// renames it, so that none reads half a program.
 	scratch := fmt.Sprintf("%s.%d", out, os.Getpid())
@@ -72,6 +70,13 @@ func build(name, pkg string, env []string, verb ...string) (string, error) {
 		return "", fmt.Errorf("build %s: %w: %s", pkg, err, msg)
 	}
 	return out, os.Rename(scratch, out)
+}
+
+// hash is a short name for a long one.
+func hash(s string) string {
+	h := fnv.New32a()
+	io.WriteString(h, s)
+	return fmt.Sprintf("%08x", h.Sum32())
 }
 
 func moduleRoot() (string, error) {

@@ -144,18 +144,11 @@ func moduleFile(host string) (File, error) {
 func addFiles(archive *cpio.Writer, files map[string]File) error {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
-		data := f.Data
-		if f.Path != "" {
-			var err error
-			if data, err = os.ReadFile(f.Path); err != nil {
-				return err
-			}
+		data, err := f.content()
+		if err != nil {
+			return err
 		}
-		mode := f.Mode
-		if mode == 0 {
-			mode = 0o644
-		}
-		archive.File(name, mode, data)
+		archive.File(name, f.mode(), data)
 	}
 	return nil
 }

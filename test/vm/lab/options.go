@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"os"
 	"time"
 
 	"github.com/kata-containers/kata-agent/test/vm/lab/wire"
@@ -54,6 +55,20 @@ type File struct {
 	Data []byte
 	Path string
 	Mode uint32
+}
+
+func (f File) content() ([]byte, error) {
+	if f.Path == "" {
+		return f.Data, nil
+	}
+	return os.ReadFile(f.Path)
+}
+
+func (f File) mode() uint32 {
+	if f.Mode == 0 {
+		return 0o644
+	}
+	return f.Mode
 }
 
 func (o *Options) setDefaults() {
