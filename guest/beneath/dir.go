@@ -25,11 +25,14 @@ const (
 	// Rebase follows links as if the directory were "/": an absolute link and ".."
 	// stay inside. On "/" itself it is ordinary look-up without magic links.
 	Rebase Links = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
+	// Volume is Refuse, and answers EXDEV where another mount begins.
+	Volume Links = Refuse | unix.RESOLVE_NO_XDEV
 	// Inside follows relative links that stay inside, and answers EXDEV for others.
 	Inside Links = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS
 )
 
-// Dir is an open directory; every look-up made through it stays below it.
+// Dir is an open directory; every look-up made through it stays below it. Its
+// descriptors are those of *os.File, safe for use from several goroutines.
 type Dir struct {
 	f     *os.File
 	links Links
@@ -45,6 +48,10 @@ func Open(name string, links Links) (*Dir, error) {
 	}
 	return &Dir{f: os.NewFile(uintptr(fd), name), links: links}, nil
 }
+
+// At makes a Dir of an open directory, which may be O_PATH and stays the caller's to
+// close: the Dir needs no Close.
+func At(f *os.File, links Links) *Dir { return &Dir{f: f, links: links} }
 
 // Close gives the descriptor back. Files opened through d stay open.
 func (d *Dir) Close() error { return d.f.Close() }

@@ -148,20 +148,27 @@ func (m Mounter) openSource(s Spec, o Options) (*os.File, error) {
 	if o.Flags&unix.MS_BIND == 0 || o.Flags&unix.MS_REMOUNT != 0 {
 		return nil, nil
 	}
-	root := m.confinedRoot(path.Clean(s.Source))
+	return m.OpenSource(s.Source)
+}
+
+// OpenSource opens what is to be bound or copied elsewhere, as O_PATH. Below the
+// confined directories links may be passed as long as they stay inside (else EXDEV).
+func (m Mounter) OpenSource(source string) (*os.File, error) {
+	source = path.Clean(source)
+	root := m.confinedRoot(source)
 	if root == "" {
-		fd, err := unix.Open(s.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(source, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return nil, &os.PathError{Op: "open", Path: s.Source, Err: err}
+			return nil, &os.PathError{Op: "open", Path: source, Err: err}
 		}
-		return os.NewFile(uintptr(fd), s.Source), nil
+		return os.NewFile(uintptr(fd), source), nil
 	}
 	d, err := beneath.Open(root, beneath.Inside)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
-	return d.Open(path.Clean(s.Source)[len(root):], unix.O_PATH, 0)
+	return d.Open(source[len(root):], unix.O_PATH, 0)
 }
 
 func isDir(f *os.File) bool {
