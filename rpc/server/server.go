@@ -128,7 +128,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			_ = l.Close() // Shutdown has come first
 			continue
 		}
-		group.Go(func() error { return s.accept(gctx, l) })
+		group.Go(func() error { return s.accept(gctx, l, func(nc net.Conn) { s.serve(ctx, nc) }) })
 	}
 	stop := context.AfterFunc(gctx, s.closeListeners)
 	err := group.Wait()
@@ -145,14 +145,14 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return err
 }
 
-// accept hands every connection of one listener to a goroutine.
-func (s *Server) accept(ctx context.Context, l net.Listener) error {
+// accept hands every connection of one listener to serve, on a goroutine of its own.
+func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
 	for wait := time.Duration(0); ; {
 		nc, err := l.Accept()
 		if err == nil {
 			wait = 0
 			s.serving.Add(1)
-			go s.serve(ctx, nc)
+			go serve(nc)
 			continue
 		}
 		if s.stopped() || errors.Is(err, net.ErrClosed) {
