@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startTimeout is a guard against a hang, far above what a start takes.
+const startTimeout = 30 * time.Second
+
+// Options of a test's agent.
+type Options struct {
+	Config string   // content of a TOML file; "" is none
+	Env    []string // more environment
+	Args   []string // more arguments
+	Binary string   // "" is the one that Build makes
+	// KeepLog prints the agent's log even for a test that passes.
+	KeepLog bool
+}
+
+// Agent is an agent under test.
+type Agent struct {
+	*Client
+	Address string // unix://...
+	Pid     int    // of the agent
+	// Cgroup is where the test's containers go, below each controller.
+	Cgroup string
+
+	tb   testing.TB
+	cmd  *exec.Cmd
+	log  *logBuffer
+	dir  string
+	done chan struct{} // closed when the agent has exited
+}
+
+// isolate gives the agent a mount namespace in which /run is empty, so that the fixed
+// paths of Kata (/run/kata-containers and others) are its own.
+const isolate = `mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec "$@"`
+
+// Start runs an agent and connects a client. It ends with the test.
+func Start(tb testing.TB, o Options) *Agent {
+	tb.Helper()
+	Root(tb)
+	if o.Binary == "" {
+		o.Binary = Build(tb)
+	}
+	dir := shortDir(tb)
+	a := &Agent{
+		tb: tb, dir: dir, log: &logBuffer{}, done: make(chan struct{}),
+		Address: "unix://" + filepath.Join(dir, "agent.sock"),
+		Cgroup:  fmt.Sprintf("/kata-test-%d-%s", os.Getpid(), filepath.Base(dir)),
+	}
+	args := append([]string{"-m", "sh", "-c", isolate, "sh", o.Binary}, o.Args...)
+	if o.Config != "" {
+		file := filepath.Join(dir, "agent.toml")
+		if err := os.WriteFile(file, []byte(o.Config), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		args = append(args, "--config", file)
+	}
+	a.cmd = exec.Command("unshare", args...)
+	a.cmd.Env = append(append(os.Environ(), "KATA_AGENT_SERVER_ADDR="+a.Address), o.Env...)
+	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
+	a.cmd.WaitDelay = 5 * time.Second
+	if err := a.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	a.Pid = a.cmd.Process.Pid // unshare, sh and the agent exec one another
+	go func() { _ = a.cmd.Wait(); close(a.done) }()
+	tb.Cleanup(func() { a.stop(o.KeepLog) })
+	a.connect()
+	return a
+}
+
+func (a *Agent) connect() {
+	a.tb.Helper()
+	deadline := time.Now().Add(startTimeout)
+	for time.Now().Before(deadline) {
+		c, err := Dial(a.Address)
+		if err == nil {
+			a.Client = c
+			return
+		}
+		select {
+		case <-a.done:
+			a.tb.Fatalf("the agent has ended: %v\n%s", a.cmd.ProcessState, a.log)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	a.tb.Fatalf("the agent does not listen\n%s", a.log)
+}
+
+// stop ends the agent: orderly by DestroySandbox, else by force.
+func (a *Agent) stop(keepLog bool) {
+	if a.Client != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		_ = a.Client.DestroySandbox(ctx)
+		cancel()
+		a.Client.Close()
+	}
+	select {
+	case <-a.done:
+	case <-time.After(startTimeout):
+		a.tb.Errorf("the agent does not end after DestroySandbox")
+		_ = a.cmd.Process.Signal(syscall.SIGQUIT)
+		_ = a.cmd.Process.Kill()
+		<-a.done
+	}
+	if a.tb.Failed() || keepLog {
+		a.tb.Logf("log of the agent:\n%s", a.log)
+	}
+	removeCgroups(a.tb, a.Cgroup)
+}
+
+// WaitExit returns the agent's exit status.
+func (a *Agent) WaitExit() int {
+	a.tb.Helper()
+	select {
+	case <-a.done:
+		return a.cmd.ProcessState.ExitCode()
+	case <-time.After(startTimeout):
+		a.tb.Fatal("the agent does not end")
+		return -1
+	}
+}
+
+// Kill ends the agent at once, as a crash would.
+func (a *Agent) Kill() {
+	_ = a.cmd.Process.Kill()
+	<-a.done
+}
+
+// Log is what the agent has logged so far.
+func (a *Agent) Log() string { return a.log.String() }
+
+// Path is a path in the agent's mount namespace, as the test can open it.
+func (a *Agent) Path(p string) string {
+	return fmt.Sprintf("/proc/%d/root%s", a.Pid, p)
+}
+
+// shortDir is a temporary directory whose name leaves room for a socket's path, which
+// has 107 bytes at most.
+func shortDir(tb testing.TB) string {
+	dir, err := os.MkdirTemp("", "ka")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
+	return dir
+}
+
+// Root skips a test that needs to be root and is not.
+func Root(tb testing.TB) {
+	if os.Geteuid() != 0 {
+		tb.Skip("needs root")
+	}
+}
+
+// removeCgroups removes what is left of a test's cgroups, which is an error: removing its
+// containers should have done so.
+func removeCgroups(tb testing.TB, path string) {
+	dirs, _ := filepath.Glob("/sys/fs/cgroup/*" + path)
+	dirs = append(dirs, "/sys/fs/cgroup"+path)
+	for _, dir := range dirs {
+		_ = filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() && p != dir {
+				tb.Errorf("cgroup left behind: %s", p)
+				_ = syscall.Rmdir(p)
+			}
+			return nil
+		})
+		_ = syscall.Rmdir(dir)
+	}
+}
+
+// logBuffer collects output of several writers.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.TrimSpace(b.buf.String())
+}
