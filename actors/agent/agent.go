@@ -5,6 +5,7 @@ package agent
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/core"
@@ -24,8 +25,10 @@ import (
 type Params struct {
 	InitMode bool // the guest's first program, or started by our init
 	PipeSize int  // agent.container_pipe_size, in bytes
-	Spawn    runtime.Spawner
-	Log      *zap.Logger
+	// HotplugTimeout bounds the wait for each device: agent.hotplug_timeout.
+	HotplugTimeout time.Duration
+	Spawn          runtime.Spawner
+	Log            *zap.Logger
 }
 
 // Paths of the guest. Hosts, hooks and specs know them.

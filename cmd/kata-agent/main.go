@@ -10,6 +10,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent/internal/cli"
 	"github.com/kata-containers/kata-agent/guest/config"
+	"github.com/kata-containers/kata-agent/guest/front"
 )
 
 // cmdline is where the kernel shows its command line.
@@ -28,7 +29,8 @@ func main() {
 // run is main with an exit status: 0 after DestroySandbox or SIGTERM, 1 when the agent
 // could not start or had to end.
 func run() int {
-	args, err := cli.Parse(os.Args[1:], os.Getpid() == 1)
+	asInit := front.Started()
+	args, err := cli.Parse(os.Args[1:], asInit)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
 		return cli.ExitUsage
@@ -44,18 +46,30 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "kata-agent: \"init\" is for the children that the agent starts itself")
 		return cli.ExitUsage
 	}
-	return start(args)
+	return start(args, asInit)
 }
 
-// start runs the agent.
-func start(args cli.Invocation) int {
+// start runs the agent. As init it first makes the guest one that it can run in.
+func start(args cli.Invocation, asInit bool) int {
+	var problems []error
+	if asInit {
+		problems = bootGuest()
+	}
 	cfg, warnings, err := config.Load(config.Sources{File: args.ConfigFile, Cmdline: cmdline, Environ: os.Environ()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
 		return 1
 	}
+	if asInit {
+		problems = append(problems, bootCgroups(cfg))
+	}
 	log := newLogger(cfg)
 	defer log.close()
+	for _, p := range problems {
+		if p != nil {
+			log.Error(p.Error())
+		}
+	}
 	for _, w := range warnings {
 		log.Warn("configuration: " + w.String())
 	}
@@ -63,7 +77,7 @@ func start(args cli.Invocation) int {
 		log.Warn("argument passed over: " + word)
 	}
 	log.announce(cfg)
-	if err := serve(cfg, log.Logger); err != nil {
+	if err := serve(cfg, log.Logger, asInit); err != nil {
 		log.Error("agent ends: " + err.Error())
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
 		return 1

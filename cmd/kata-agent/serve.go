@@ -24,11 +24,13 @@ import (
 const drainTimeout = 5 * time.Second
 
 // serve runs the agent until its sandbox is destroyed or it is told to end.
-func serve(cfg *config.Config, log *zap.Logger) error {
+func serve(cfg *config.Config, log *zap.Logger, asInit bool) error {
 	ctx, stop := endOn(syscall.SIGTERM)
 	defer stop()
 	system := core.NewSystem(log)
-	a, err := agent.Start(system, agent.Params{PipeSize: cfg.ContainerPipeSize, Log: log})
+	a, err := agent.Start(system, agent.Params{
+		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout, Log: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -37,7 +39,7 @@ func serve(cfg *config.Config, log *zap.Logger) error {
 
 	destroyed := make(chan struct{})
 	service := rpc.New(rpc.Options{
-		Agent: a, Version: version, Log: log,
+		Agent: a, Version: version, InitMode: asInit, Features: features(), Log: log,
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})
 	s, err := server.New(server.Options{

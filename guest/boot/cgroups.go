@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// v1Controllers are those of /proc/cgroups that containers use.
+var v1Controllers = [...]string{
+	"cpu", "cpuacct", "blkio", "cpuset", "memory", "devices", "freezer",
+	"net_cls", "perf_event", "net_prio", "hugetlb", "pids", "rdma", "misc",
+}
+
+// Cgroups mounts the control groups: the unified hierarchy, or one hierarchy for each
+// controller that the kernel has enabled.
+func Cgroups(unified bool) error {
+	if unified {
+		return cgroupV2()
+	}
+	return cgroupV1()
+}
+
+func cgroupV2() error {
+	m := mountPoint{"cgroup2", "cgroup2", cgroupRoot, locked | unix.MS_RELATIME, "nsdelegate"}
+	if err := m.mount(); err != nil {
+		return err
+	}
+	// Each controller by itself: one that refuses must not cost the others.
+	names, err := os.ReadFile(filepath.Join(cgroupRoot, "cgroup.controllers"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range strings.Fields(string(names)) {
+		errs = append(errs, os.WriteFile(filepath.Join(cgroupRoot, "cgroup.subtree_control"), []byte("+"+name), 0))
+	}
+	return errors.Join(errs...)
+}
+
+func cgroupV1() error {
+	table, err := os.ReadFile("/proc/cgroups")
+	if err != nil {
+		return err
+	}
+	enabled := enabledControllers(string(table))
+	if len(enabled) == 0 {
+		return errors.New("the kernel has no cgroup v1 controller")
+	}
+	base := mountPoint{"tmpfs", "tmpfs", cgroupRoot, locked, "mode=755"}
+	if err := base.mount(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range enabled {
+		m := mountPoint{"cgroup", "cgroup", filepath.Join(cgroupRoot, name), locked | unix.MS_RELATIME, name}
+		errs = append(errs, m.mount())
+	}
+	err = unix.Mount("tmpfs", cgroupRoot, "tmpfs", locked|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755")
+	if err != nil {
+		errs = append(errs, fmt.Errorf("make %s read-only: %w", cgroupRoot, err))
+	}
+	// Without it limits of a parent do not bind its children. Kernels since 5.11 always do.
+	hierarchy := filepath.Join(cgroupRoot, "memory/memory.use_hierarchy")
+	if _, err := os.Stat(hierarchy); err == nil {
+		errs = append(errs, os.WriteFile(hierarchy, []byte("1"), 0))
+	}
+	return errors.Join(errs...)
+}
+
+// enabledControllers reads /proc/cgroups: name, hierarchy, number of cgroups, enabled.
+func enabledControllers(table string) []string {
+	var out []string
+	for _, known := range v1Controllers {
+		for line := range strings.Lines(table) {
+			f := strings.Fields(line)
+			if len(f) >= 4 && f[0] == known && f[3] == "1" {
+				out = append(out, known)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package front is the init in front of the agent: when the binary starts as process 1,
+// it forks before the Go runtime boots. The parent stays as init, in C and some 70 KiB
+// small; the child is the agent.
+//
+// Init collects every orphan of the guest, so the agent never waits for a process that is
+// not its own; it passes SIGTERM on, and when the agent ends, however it ends, it says why
+// on the console, syncs and powers the guest off. A crash of the agent is no kernel panic.
+//
+// "As init" elsewhere means "started by this init": see Started.
+package front

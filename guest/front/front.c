@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The init in front of the agent; see doc.go. It runs before the Go runtime of this
+// process exists and never returns into it in the parent.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Tells the agent that this init has started it. Its value is init's pid.
+#define STARTED "KATA_AGENT_INIT_PID"
+
+static volatile pid_t agent;
+
+static void pass_on(int sig)
+{
+	int saved = errno;
+	if (agent > 0)
+		kill(agent, sig);
+	errno = saved;
+}
+
+// Speaks where a dead agent's last words are looked for. The standard streams of a kernel
+// without a console are closed, so the kernel's log gets the line too.
+static void say(const char *text)
+{
+	static const char *const places[] = {"/dev/console", "/dev/kmsg"};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int fd = open(places[i], O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			continue;
+		ssize_t ignored = write(fd, text, strlen(text));
+		(void)ignored;
+		close(fd);
+	}
+}
+
+// Ends the guest. In a pid namespace reboot(2) ends that namespace instead; where it is
+// refused, the exit does.
+static void end(int status)
+{
+	char text[128];
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (WIFEXITED(status))
+		snprintf(text, sizeof(text), "kata-agent init: agent ended with status %d, powering off\n", code);
+	else
+		snprintf(text, sizeof(text), "kata-agent init: agent killed by signal %d, powering off\n", WTERMSIG(status));
+	say(text);
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(code);
+}
+
+static void __attribute__((noreturn)) init_loop(void)
+{
+	struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status, 0);
+		if (pid == agent)
+			end(status);
+		if (pid < 0 && errno == ECHILD)
+			end(0);
+	}
+}
+
+__attribute__((constructor)) static void front(int argc, char **argv)
+{
+	char pid[16];
+	// A container's init is process 1 too, but has been re-executed with this word.
+	if (getpid() != 1 || (argc > 1 && strcmp(argv[1], "init") == 0 && getenv("_LIBCONTAINER_INITPIPE")))
+		return;
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv(STARTED, pid, 1);
+	// The agent must not miss a signal that comes while init has no handler yet.
+	agent = fork();
+	if (agent < 0) {
+		say("kata-agent init: cannot fork, powering off\n");
+		sync();
+		reboot(RB_POWER_OFF);
+		_exit(1);
+	}
+	if (agent == 0)
+		return;
+	init_loop();
+}
