@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package volume
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+)
+
+const (
+	// writableOverlay asks for upper and work directories of the container's own.
+	writableOverlay = "io.katacontainers.fs-opt.overlay-rw"
+	// overlayDirectory names a directory to make before the mount; it may come often.
+	overlayDirectory = "io.katacontainers.volume.overlayfs.create_directory="
+)
+
+var errNoContainer = errors.New("a writable overlay needs a container")
+
+// attachOverlay mounts an overlay, in most cases a container's root file system.
+func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (Attached, error) {
+	var undo []func() error
+	fail := func(err error) (Attached, error) { return Attached{}, errors.Join(err, runAll(undo)) }
+	if slices.Contains(s.Options, writableOverlay) {
+		if cid == "" {
+			return fail(errNoContainer)
+		}
+		dir, err := d.containerDir(cid)
+		if err != nil {
+			return fail(err)
+		}
+		for _, sub := range []string{"upper", "work"} {
+			target := path.Join(dir, sub)
+			made, err := d.mkdir(target)
+			if err != nil {
+				return fail(err)
+			}
+			if made {
+				undo = append(undo, func() error { return d.Mounts.RemoveAll(target) })
+			}
+			s.Options = append(slices.Clone(s.Options), sub+"dir="+target)
+		}
+		s.FSType = "overlay"
+	}
+	for _, o := range s.DriverOptions {
+		if dir, ok := strings.CutPrefix(o, overlayDirectory); ok {
+			if _, err := d.mkdir(dir); err != nil {
+				return fail(err)
+			}
+		}
+	}
+	a, err := d.attachMount(ctx, cid, s)
+	if err != nil {
+		return fail(err)
+	}
+	unmount := a.release
+	a.release = func() error {
+		if err := unmount(); err != nil {
+			return err
+		}
+		return runAll(undo)
+	}
+	return a, nil
+}
+
+func (d *Drivers) mkdir(target string) (made bool, err error) {
+	dir, made, err := d.Mounts.MkdirAll(target)
+	if err != nil {
+		return false, err
+	}
+	return made, dir.Close()
+}
+
+// runAll runs steps of an undo list, last first, and joins their errors.
+func runAll(undo []func() error) error {
+	var errs []error
+	for _, u := range slices.Backward(undo) {
+		errs = append(errs, u())
+	}
+	return errors.Join(errs...)
+}
