@@ -115,3 +115,25 @@ func (p Path) String() string {
 	}
 	return b.String()
 }
+
+// Below tells whether devPath, a directory below sysfs, is the device's or below it, and
+// returns the elements behind the device's own. It needs no look at sysfs: what is in a
+// bridge's directory is on the bridge's bus, so the slots say it all.
+func (p Path) Below(devPath string) (rest []string, ok bool) {
+	root := fmt.Sprintf("pci0000:%02x", p.Root)
+	_, below, found := strings.Cut(devPath, "/"+root+"/")
+	if !found || len(p.Elements) == 0 {
+		return nil, false
+	}
+	names := strings.Split(below, "/")
+	if len(names) < len(p.Elements) {
+		return nil, false
+	}
+	for i, element := range p.Elements {
+		address, err := ParseAddress(names[i])
+		if err != nil || address.SlotFn != element {
+			return nil, false
+		}
+	}
+	return names[len(p.Elements):], true
+}

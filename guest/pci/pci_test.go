@@ -162,3 +162,27 @@ func TestRescan(t *testing.T) {
 		t.Errorf("wrote %q", text)
 	}
 }
+
+func TestBelow(t *testing.T) {
+	tests := []struct {
+		path, devPath, rest string
+		ok                  bool
+	}{
+		{"02", "/devices/pci0000:00/0000:00:02.0", "", true},
+		{"02/03", "/devices/pci0000:00/0000:00:02.0/0000:01:03.0/virtio1/block/vda", "virtio1/block/vda", true},
+		{"02", "/devices/pci0000:00/0000:00:02.0/0000:01:03.0", "0000:01:03.0", true},
+		{"02", "/devices/platform/3f000000.pcie/pci0000:00/0000:00:02.0/x", "x", true},
+		{"20/00/00", "/devices/pci0000:20/0000:20:00.0/0000:21:00.0/virtio0", "virtio0", true},
+		{"02/03", "/devices/pci0000:00/0000:00:02.0/0000:01:03.1", "", false},
+		{"02/03", "/devices/pci0000:00/0000:00:02.0", "", false},
+		{"02", "/devices/pci0000:20/0000:20:02.0", "", false},
+		{"02", "/devices/pci0000:00/0000:00:02.0x", "", false},
+		{"02", "/devices/virtual/block/loop0", "", false},
+	}
+	for _, tt := range tests {
+		rest, ok := mustParse(t, tt.path).Below(tt.devPath)
+		if got := strings.Join(rest, "/"); got != tt.rest || ok != tt.ok {
+			t.Errorf("%s in %s: got %q, %t", tt.path, tt.devPath, got, ok)
+		}
+	}
+}
