@@ -49,6 +49,9 @@ func (a *Agent) Create(t testing.TB, req *protocols.CreateContainerRequest) *Con
 	return &Container{ID: req.ContainerId, agent: a}
 }
 
+// Container is a container made by another call or connection.
+func (a *Agent) Container(id string) *Container { return &Container{ID: id, agent: a} }
+
 // RunSleeper creates and starts a container that lives until it is killed.
 func (a *Agent) RunSleeper(t testing.TB, id string) *Container {
 	t.Helper()

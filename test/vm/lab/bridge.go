@@ -45,8 +45,9 @@ func (b *bridge) start(vm *VM, m *machine) error {
 	m.arg("-device", "virtio-serial-pci,id=serial0,bus=pcie.0,addr=4")
 	m.arg("-device", "virtserialport,bus=serial0.0,chardev=mux,name="+wire.PortName)
 
-	b.session = mux.New(ours, mux.Host, func(port uint32) (net.Conn, error) {
-		return net.Dial("unix", vm.HostPortPath(port))
+	b.session = mux.New(ours, mux.Host, func(port uint32) (net.Conn, uint32, error) {
+		conn, err := net.Dial("unix", vm.HostPortPath(port))
+		return conn, 0, err
 	})
 	b.running.Go(func() { b.session.Serve() })
 	if b.listener, err = net.Listen("unix", vm.vsockPath); err != nil {
@@ -99,7 +100,7 @@ func (b *bridge) connect(conn net.Conn) {
 		return
 	}
 	conn.SetDeadline(time.Time{})
-	fmt.Fprintf(conn, "OK %d\n", port)
+	fmt.Fprintf(conn, "OK %d\n", stream.From())
 	mux.Join(&handshaken{conn.(*net.UnixConn), in}, stream)
 }
 

@@ -55,3 +55,36 @@ func makeExt4(image, tree string) error {
 	}
 	return nil
 }
+
+// Swap makes a raw image to swap on.
+func Swap(t testing.TB, mebibytes int) string {
+	t.Helper()
+	image := Blank(t, mebibytes)
+	if out, err := exec.Command("mkswap", image).CombinedOutput(); err != nil {
+		t.Fatalf("mkswap: %v: %s", err, out)
+	}
+	return image
+}
+
+// BusyboxTree makes a busybox root file system in a host directory.
+func BusyboxTree(t testing.TB, root string) {
+	t.Helper()
+	script := `mkdir -p "$1/bin" "$1/proc" "$1/sys" "$1/dev" "$1/tmp" "$1/etc" "$1/root" &&
+		cp "$2" "$1/bin/busybox" && for a in $("$2" --list); do [ $a = busybox ] || ln -s busybox "$1/bin/$a"; done`
+	if out, err := exec.Command("sh", "-c", script, "sh", root, busyboxPath).CombinedOutput(); err != nil {
+		t.Fatalf("busybox root: %v: %s", err, out)
+	}
+}
+
+// Busybox makes a raw ext4 image with a busybox root file system in its
+// directory rootfs.
+func Busybox(t testing.TB, mebibytes int) string {
+	t.Helper()
+	tree := t.TempDir()
+	BusyboxTree(t, filepath.Join(tree, "rootfs"))
+	image := Blank(t, mebibytes)
+	if err := makeExt4(image, tree); err != nil {
+		t.Fatal(err)
+	}
+	return image
+}

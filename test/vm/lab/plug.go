@@ -68,6 +68,18 @@ func (vm *VM) place(t testing.TB, slot Slot, id string) place {
 	return place{}
 }
 
+// NextRootPort is the PCI path the next device in a root port will have.
+func (vm *VM) NextRootPort() string {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	for i := 1; i <= rootPorts; i++ {
+		if vm.ports[i] == "" {
+			return fmt.Sprintf("%02x/00", rootPortSlot(i))
+		}
+	}
+	return ""
+}
+
 func (vm *VM) newID(kind string) string {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()

@@ -60,24 +60,32 @@ func (vm *VM) HostPortPath(port uint32) string { return fmt.Sprintf("%s_%d", vm.
 // Dial connects to a vsock port in the guest. It tries once: a port nobody
 // listens on is an error at once.
 func (vm *VM) Dial(ctx context.Context, port uint32) (net.Conn, error) {
+	conn, _, err := vm.DialNamed(ctx, port)
+	return conn, err
+}
+
+// DialNamed is Dial; it also returns the port on the host's side, by which the
+// guest knows the connection.
+func (vm *VM) DialNamed(ctx context.Context, port uint32) (net.Conn, uint32, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", vm.vsockPath)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	line, err := handshake(conn, port)
 	if !stop() {
 		err = errors.Join(err, ctx.Err())
 	}
-	if err == nil && !strings.HasPrefix(line, "OK") {
-		err = fmt.Errorf("answer %q", line)
+	var from uint32
+	if err == nil {
+		_, err = fmt.Sscanf(line, "OK %d", &from)
 	}
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("connect to vsock port %d: %w", port, err)
+		return nil, 0, fmt.Errorf("connect to vsock port %d: %w", port, err)
 	}
-	return conn, nil
+	return conn, from, nil
 }
 
 // handshake reads byte by byte: what follows the line is the guest's.

@@ -41,8 +41,12 @@ func help() error {
 // vsock address in this VM is reached at CID 1.
 func bridge(hostPorts []uint32) error {
 	port := os.NewFile(4, wire.PortName)
-	session := mux.New(port, mux.Guest, func(p uint32) (net.Conn, error) {
-		return vsock.Dial(unix.VMADDR_CID_LOCAL, p, nil)
+	session := mux.New(port, mux.Guest, func(p uint32) (net.Conn, uint32, error) {
+		conn, err := vsock.Dial(unix.VMADDR_CID_LOCAL, p, nil)
+		if err != nil {
+			return nil, 0, err
+		}
+		return conn, conn.LocalAddr().(*vsock.Addr).Port, nil
 	})
 	for _, p := range hostPorts {
 		// Without a vsock device the kernel takes CID 2, the host, to the

@@ -13,7 +13,8 @@ type kind uint8
 const (
 	// kindOpen asks for a stream; the payload is the port as uint32.
 	kindOpen kind = iota + 1
-	// kindAccept says that something listens on the port.
+	// kindAccept says that something listens on the port; the payload is the
+	// port it was dialled from.
 	kindAccept
 	// kindRefuse says that nothing does; the stream id is free again.
 	kindRefuse

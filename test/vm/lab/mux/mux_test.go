@@ -44,8 +44,8 @@ func socketpair(t *testing.T) (net.Conn, net.Conn) {
 
 // echoOn answers port 7 with what it is sent, and gives port 9 a peer that
 // never reads.
-func echoOn(t *testing.T) func(uint32) (net.Conn, error) {
-	return func(port uint32) (net.Conn, error) {
+func echoOn(t *testing.T) mux.Dialer {
+	return func(port uint32) (net.Conn, uint32, error) {
 		near, far := socketpair(t)
 		switch port {
 		case 7:
@@ -55,9 +55,9 @@ func echoOn(t *testing.T) func(uint32) (net.Conn, error) {
 			}()
 		case 9:
 		default:
-			return nil, errors.New("no listener")
+			return nil, 0, errors.New("no listener")
 		}
-		return near, nil
+		return near, 7000 + port, nil
 	}
 }
 
@@ -128,6 +128,13 @@ func TestUnreadStreamStopsOnlyItself(t *testing.T) {
 		}
 	case <-time.After(guard):
 		t.Fatal("write still waits after Close")
+	}
+}
+
+func TestPortDialledFrom(t *testing.T) {
+	host, _ := pair(t)
+	if got := open(t, host, 7).From(); got != 7007 {
+		t.Errorf("dialled from %d, want 7007", got)
 	}
 }
 

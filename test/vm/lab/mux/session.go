@@ -27,10 +27,15 @@ const (
 	Guest Role = 1
 )
 
+// Dialer connects an incoming stream to a port on this side. It also returns
+// the port it dialled from, which the other end may want to name later; 0 if
+// there is none.
+type Dialer func(port uint32) (conn net.Conn, from uint32, err error)
+
 // Session is one end of the pipe.
 type Session struct {
 	pipe io.ReadWriteCloser
-	dial func(port uint32) (net.Conn, error)
+	dial Dialer
 
 	writing sync.Mutex // one frame at a time on the pipe
 
@@ -42,7 +47,7 @@ type Session struct {
 
 // New makes a session over pipe. dial connects a stream that the other end
 // opens to its destination; nil refuses all. The caller runs Serve.
-func New(pipe io.ReadWriteCloser, role Role, dial func(port uint32) (net.Conn, error)) *Session {
+func New(pipe io.ReadWriteCloser, role Role, dial Dialer) *Session {
 	return &Session{pipe: pipe, dial: dial, next: uint32(role), streams: map[uint32]*Stream{}}
 }
 
@@ -136,6 +141,7 @@ func (s *Session) dispatch(f frame) {
 	}
 	switch f.kind {
 	case kindAccept:
+		st.from = f.number()
 		st.opened <- nil
 	case kindRefuse:
 		s.forget(st.id)
@@ -163,20 +169,20 @@ func (s *Session) admit(f frame) {
 	s.streams[st.id] = st
 	s.mu.Unlock()
 	go func() {
-		conn, err := s.connect(f.number())
+		conn, from, err := s.connect(f.number())
 		if err != nil {
 			s.forget(st.id)
 			s.send(frame{kind: kindRefuse, stream: st.id})
 			return
 		}
-		s.send(frame{kind: kindAccept, stream: st.id})
+		s.send(frame{kindAccept, st.id, uint32Payload(from)})
 		Join(st, conn)
 	}()
 }
 
-func (s *Session) connect(port uint32) (net.Conn, error) {
+func (s *Session) connect(port uint32) (net.Conn, uint32, error) {
 	if s.dial == nil {
-		return nil, ErrRefused
+		return nil, 0, ErrRefused
 	}
 	return s.dial(port)
 }

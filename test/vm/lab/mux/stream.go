@@ -15,6 +15,7 @@ type Stream struct {
 	session *Session
 	id      uint32
 	opened  chan error
+	from    uint32 // set before opened has its answer
 
 	mu      sync.Mutex
 	change  *sync.Cond
@@ -31,6 +32,9 @@ func newStream(s *Session, id uint32) *Stream {
 	st.change = sync.NewCond(&st.mu)
 	return st
 }
+
+// From is the port the other end's dialer used, once Open has returned.
+func (st *Stream) From() uint32 { return st.from }
 
 // Read returns what has arrived, io.EOF after the other end's CloseWrite.
 func (st *Stream) Read(p []byte) (int, error) {

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/vm/host"
+	"github.com/kata-containers/kata-agent/test/vm/lab"
+)
+
+// TestHotplug plugs disks in every way a host has and gives each to a
+// container as a volume.
+func TestHotplug(t *testing.T) {
+	cold := volumeImage(t, "cold")
+	vm, agent := bootPod(t, lab.Options{
+		CgroupV2: true, Modules: lab.FullModules(), Disks: []string{cold}, KernelArgs: []string{"agent.hotplug_timeout=6"},
+	})
+	t.Run("disk present at boot", func(t *testing.T) {
+		useVolume(t, agent, "cold", &protocols.Storage{Driver: "blk", Source: vm.Disks[0].PCIPath})
+	})
+	for name, slot := range map[string]lab.Slot{
+		"root port": lab.RootPort, "bridge": lab.BehindBridge, "second root": lab.SecondRoot,
+	} {
+		t.Run("disk in "+name, func(t *testing.T) {
+			word := strings.ReplaceAll(name, " ", "-")
+			disk := vm.PlugDisk(t, volumeImage(t, word), slot)
+			useVolume(t, agent, word, &protocols.Storage{Driver: "blk", Source: disk.PCIPath})
+			vm.Unplug(t, disk)
+		})
+	}
+	t.Run("disk after the request", func(t *testing.T) { lateDisk(t, vm, agent) })
+	t.Run("same slot again", func(t *testing.T) {
+		for _, word := range []string{"first", "second"} {
+			disk := vm.PlugDisk(t, volumeImage(t, word), lab.RootPort)
+			useVolume(t, agent, word, &protocols.Storage{Driver: "blk", Source: disk.PCIPath})
+			vm.Unplug(t, disk)
+		}
+	})
+	t.Run("disk that never comes", func(t *testing.T) {
+		start := time.Now()
+		spec := agent.Sleeper(t, "never")
+		err := agent.Fails(t, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: "never", OCI: spec,
+			Storages: []*protocols.Storage{{Driver: "blk", Source: "0d/00", Fstype: "ext4", MountPoint: "/run/kata-containers/sandbox/storage/never"}}})
+		wantContains(t, "error", err.Error(), "0d/00")
+		if waited := time.Since(start); waited < 5*time.Second {
+			t.Errorf("gave up after %v, agent.hotplug_timeout is 6", waited)
+		}
+		// Nothing is left of the attempt: the same id works at once.
+		c := agent.Create(t, &protocols.CreateContainerRequest{ContainerId: "never", OCI: spec})
+		c.Start(t)
+		c.Remove(t)
+	})
+	t.Run("scsi disk", func(t *testing.T) {
+		disk := vm.PlugSCSI(t, volumeImage(t, "scsi"))
+		useVolume(t, agent, "scsi", &protocols.Storage{Driver: "scsi", Source: disk.SCSI})
+		vm.Unplug(t, disk)
+	})
+	t.Run("pmem", func(t *testing.T) {
+		image := lab.Ext4(t, 128, map[string]string{"word": "pmem"})
+		vm.PlugPMEM(t, image)
+		useVolume(t, agent, "pmem", &protocols.Storage{Driver: "nvdimm", Source: "/dev/pmem0"})
+	})
+	t.Run("device in the container", func(t *testing.T) { rawDevice(t, vm, agent) })
+	t.Run("root file system on a disk", func(t *testing.T) { blockRoot(t, vm, agent) })
+}
+
+// volumeImage is a disk whose file "word" holds the word.
+func volumeImage(t *testing.T, word string) string {
+	t.Helper()
+	return lab.Ext4(t, 16, map[string]string{"word": word})
+}
+
+// useVolume runs a container with the storage as its /volume, reads the word
+// and lets everything go again.
+func useVolume(t *testing.T, agent *host.Agent, word string, s *protocols.Storage) {
+	t.Helper()
+	req := volumeRequest(t, agent, word, s)
+	c := agent.Create(t, req)
+	c.Start(t)
+	checkVolume(t, agent, c, word, s)
+}
+
+func volumeRequest(t *testing.T, agent *host.Agent, word string, s *protocols.Storage) *protocols.CreateContainerRequest {
+	t.Helper()
+	id := "volume-" + word
+	s.Fstype, s.MountPoint = "ext4", "/run/kata-containers/sandbox/storage/"+word
+	spec := agent.Sleeper(t, id)
+	spec.Mounts = append(spec.Mounts, &protocols.Mount{
+		Destination: "/volume", Source: s.MountPoint, Type: "bind", Options: []string{"rbind", "rw"},
+	})
+	return &protocols.CreateContainerRequest{ContainerId: id, OCI: spec, Storages: []*protocols.Storage{s}}
+}
+
+func checkVolume(t *testing.T, agent *host.Agent, c *host.Container, word string, s *protocols.Storage) {
+	t.Helper()
+	if got := c.Shell(t, "cat /volume/word"); got != word {
+		t.Errorf("the volume says %q, want %q", got, word)
+	}
+	c.Remove(t)
+	agent.VM.WaitUntil(t, "! grep -q "+s.MountPoint+" /proc/mounts")
+}
+
+// lateDisk plugs the disk while the agent waits for it already.
+func lateDisk(t *testing.T, vm *lab.VM, agent *host.Agent) {
+	port := vm.NextRootPort()
+	s := &protocols.Storage{Driver: "blk", Source: port}
+	req := volumeRequest(t, agent, "late", s)
+	created := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), guard)
+	defer cancel()
+	go func() {
+		_, err := agent.Try(ctx, "CreateContainer", req)
+		created <- err
+	}()
+	// Other calls do not wait for the one that waits.
+	agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{})
+	disk := vm.PlugDisk(t, volumeImage(t, "late"), lab.RootPort)
+	if disk.PCIPath != port {
+		t.Fatalf("plugged at %s, the agent waits for %s", disk.PCIPath, port)
+	}
+	if err := <-created; err != nil {
+		t.Fatal(err)
+	}
+	c := agent.Container(req.ContainerId)
+	c.Start(t)
+	checkVolume(t, agent, c, "late", s)
+	vm.Unplug(t, disk)
+}
+
+// rawDevice gives a disk to a container as a device node. The host's numbers
+// in the specification are not the guest's.
+func rawDevice(t *testing.T, vm *lab.VM, agent *host.Agent) {
+	disk := vm.PlugDisk(t, volumeImage(t, "raw"), lab.RootPort)
+	spec := agent.Sleeper(t, "raw-device")
+	spec.Linux.Devices = []*protocols.LinuxDevice{{Path: "/dev/xda", Type: "b", Major: 8, Minor: 0, FileMode: 0o660}}
+	c := agent.Create(t, &protocols.CreateContainerRequest{
+		ContainerId: "raw-device", OCI: spec,
+		Devices: []*protocols.Device{{Id: disk.PCIPath, Type: "blk", ContainerPath: "/dev/xda"}},
+	})
+	c.Start(t)
+	// The magic number of ext4 lies at 0x438.
+	if got := c.Shell(t, "dd if=/dev/xda bs=1 skip=1080 count=2 2>/dev/null | hexdump -e '2/1 \"%02x\"'"); got != "53ef" {
+		t.Errorf("the device says %q at the place of the magic number", got)
+	}
+	c.Remove(t)
+	vm.Unplug(t, disk)
+}
+
+// blockRoot is a container whose root file system is a disk of its own.
+func blockRoot(t *testing.T, vm *lab.VM, agent *host.Agent) {
+	disk := vm.PlugDisk(t, lab.Busybox(t, 32), lab.RootPort)
+	const root = "/run/kata-containers/shared/containers/block-root"
+	c := agent.Create(t, &protocols.CreateContainerRequest{
+		ContainerId: "block-root", OCI: host.Spec("block-root", root+"/rootfs", "sleep", "1000000"),
+		Storages: []*protocols.Storage{{Driver: "blk", Source: disk.PCIPath, Fstype: "ext4", MountPoint: root}},
+	})
+	c.Start(t)
+	if got := c.Shell(t, "grep ' / ext4 ' /proc/mounts | wc -l"); got != "1" {
+		t.Errorf("%s ext4 file systems at the container's root", got)
+	}
+	c.Remove(t)
+	vm.WaitUntil(t, "! grep -q "+root+" /proc/mounts")
+	vm.Unplug(t, disk)
+}
