@@ -52,8 +52,8 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q gave %+v", data, e)
 		}
 		_ = e.Base()
-		if strings.HasPrefix(string(data), "libudev") {
-			return
+		if strings.HasPrefix(string(data), "libudev") || !strings.HasSuffix(string(data), "\x00") {
+			return // another format; they drop the last field
 		}
 		theirs, err := netlink.ParseUEvent(data)
 		if err == nil && (theirs.Env["DEVPATH"] != e.DevPath || theirs.Env["SUBSYSTEM"] != e.Subsystem || theirs.Env["ACTION"] != e.Action.String()) {
