@@ -183,8 +183,10 @@ func (in *inner) reply(id uint32, payload []byte) {
 	}
 	c.running--
 	c.release(call)
-	c.work.Broadcast()
-	done := c.running == 0
+	if c.backlog.len() > 0 || in.retired {
+		c.work.Broadcast()
+	}
+	done := c.running == 0 && c.draining
 	c.mu.Unlock()
 
 	if call.state.Load() == waiting {

@@ -41,7 +41,7 @@ func NewMux(config Config) (*Mux, error) {
 }
 
 func (m *Mux) add(r *Route) error {
-	if (r.Hot == nil) == (r.Cold == nil) || r.New == nil {
+	if (r.Hot == nil) == (r.Cold == nil) || r.New == nil || r.Recycle != nil && (r.Bulk || r.Hot == nil) {
 		return fmt.Errorf("route %s/%s: one handler and a request type wanted", r.Service, r.Method)
 	}
 	methods := m.methods[r.Service]

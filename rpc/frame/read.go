@@ -109,7 +109,7 @@ func (c *Conn) serveHot(call *Call, payload []byte) {
 	if !c.link(call) {
 		return
 	}
-	request := call.route.New()
+	request := call.route.request()
 	if err := request.Unmarshal(payload); err != nil {
 		call.Fail(Errorf(codes.Unknown, bodyText, err))
 		return
@@ -118,6 +118,7 @@ func (c *Conn) serveHot(call *Call, payload []byte) {
 		return
 	}
 	call.serve(request)
+	call.route.recycle(request)
 }
 
 // serve gives a hot call to its handler.

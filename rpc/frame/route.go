@@ -4,6 +4,7 @@ package frame
 
 import (
 	"context"
+	"sync"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -21,6 +22,10 @@ type Route struct {
 	// answers at once, or keeps the call and answers later from any goroutine. The request is not
 	// used again by the frame, except to call Hot anew if Bulk is set.
 	Hot func(*Call, protocols.Message)
+	// Recycle, if set, lets a hot route use its request messages again: it clears one whose Hot has
+	// returned, and may leave it buffers to decode into. Hot must then not keep the request, nor
+	// its byte slices. Not with Bulk.
+	Recycle func(protocols.Message)
 	// Bulk marks a hot method whose replies are large and that may be served anew as long as its
 	// withdrawal (Call.OnCancel) succeeds: reads. While the peer does not take the replies it has
 	// asked for, such calls are withdrawn, so that their bytes stay where they come from.
@@ -31,6 +36,8 @@ type Route struct {
 
 	// ticket is the beginning of the request by which the call is handed to the ttRPC server.
 	ticket []byte
+	// spare holds requests to use again.
+	spare *sync.Pool
 }
 
 // Config is what all connections of a Mux share.
@@ -84,4 +91,22 @@ func (r *Route) prepare() {
 	b = protowire.AppendString(b, r.Service)
 	b = protowire.AppendTag(b, requestMethod, protowire.BytesType)
 	r.ticket = protowire.AppendString(b, r.Method)
+	if r.Recycle != nil {
+		r.spare = &sync.Pool{New: func() any { return r.New() }}
+	}
+}
+
+// request returns an empty request message; recycle takes it back when it has been served.
+func (r *Route) request() protocols.Message {
+	if r.spare != nil {
+		return r.spare.Get().(protocols.Message)
+	}
+	return r.New()
+}
+
+func (r *Route) recycle(m protocols.Message) {
+	if r.spare != nil {
+		r.Recycle(m)
+		r.spare.Put(m)
+	}
 }

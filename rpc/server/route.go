@@ -30,6 +30,15 @@ func Quiet(r *Route) { r.quiet = true }
 // not read its replies; see frame.Route.
 func Bulk(r *Route) { r.frame.Bulk = true }
 
+// Recycled lets a hot route use its request messages again, for one with large ones: clear empties
+// a message that has been served, and may leave it a buffer. The handler must not keep the
+// request, nor its byte slices, when it returns.
+func Recycled[Q any, PQ message[Q]](clear func(PQ)) Option {
+	return func(r *Route) {
+		r.frame.Recycle = func(m protocols.Message) { clear(m.(PQ)) }
+	}
+}
+
 // message is a pointer to a T that is a message.
 type message[T any] interface {
 	*T
@@ -65,7 +74,7 @@ func Inline[Q, R any, PQ message[Q], PR message[R]](service, method string, fn f
 
 // Hot makes a route that is served on the goroutine that reads the connection and answered by
 // call.Reply, call.ReplyBytes or call.Fail, now or later, from any goroutine. fn must not block.
-// It may keep the request.
+// It may keep the request unless the route is Recycled.
 func Hot[Q any, PQ message[Q]](service, method string, fn func(call *frame.Call, request PQ), opts ...Option) Route {
 	r := route[Q, PQ](service, method, opts)
 	r.quiet = true
