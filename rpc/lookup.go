@@ -62,7 +62,7 @@ func ask[R any](ctx context.Context, s *Service, cid string, r core.Request[R]) 
 		return zero, err
 	}
 	v, err := core.Ask(ctx, ref, r)
-	if errors.Is(err, core.ErrStopped) {
+	if errors.Is(err, core.ErrStopped) && !errors.Is(err, core.ErrPanicked) {
 		err = fmt.Errorf("%w: %q (%v)", errNoContainer, cid, err)
 	}
 	return v, err

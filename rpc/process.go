@@ -97,6 +97,7 @@ func (s *Service) processError(err error, cid, exec string) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, core.ErrPanicked):
 	case errors.Is(err, core.ErrStopped), errors.Is(err, process.ErrUnknown):
 		return noProcess(cid, exec)
 	}

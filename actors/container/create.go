@@ -17,6 +17,12 @@ import (
 	"go.uber.org/zap"
 )
 
+// Close undoes a create whose actor has died meanwhile.
+func (m *made) Close() error {
+	m.streams.Close()
+	return m.undo.run()
+}
+
 // killTimeout bounds the wait for a killed init to exit.
 const killTimeout = 10 * time.Second
 
@@ -31,7 +37,7 @@ type made struct {
 func (c *container) create(t *core.Turn, m *Create) {
 	begin := c.begin(m.Context())
 	log := t.Log()
-	core.Go(t, func(actor context.Context) (made, error) {
+	core.Go(t, func(actor context.Context) (*made, error) {
 		ctx, done := begin(actor)
 		defer done()
 		out, err := c.make(ctx, m)
@@ -39,13 +45,13 @@ func (c *container) create(t *core.Turn, m *Create) {
 			err = ctx.Err() // the caller has gone: nobody would ever remove it
 		}
 		if err != nil {
-			out.streams.Close()
-			if undoErr := out.undo.run(); undoErr != nil {
+			if undoErr := out.Close(); undoErr != nil {
 				log.Error("undo of a failed create", zap.Error(undoErr))
 			}
+			return nil, err
 		}
-		return out, err
-	}, func(t *core.Turn, out made, err error) {
+		return out, nil
+	}, func(t *core.Turn, out *made, err error) {
 		if err != nil {
 			c.createFailed(t, m, err)
 			return
@@ -86,7 +92,8 @@ func (c *container) createFailed(t *core.Turn, m *Create, err error) {
 
 // make does the work of a create, beside the mailbox. Each step enters its undo before
 // the next begins; on error the caller runs them.
-func (c *container) make(ctx context.Context, m *Create) (out made, err error) {
+func (c *container) make(ctx context.Context, m *Create) (out *made, err error) {
+	out = &made{}
 	for _, s := range m.Storages {
 		if err := c.attach(ctx, s, &out.undo); err != nil {
 			return out, err
@@ -129,7 +136,7 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 	}
 	undo.add("storage "+s.MountPoint, func() error {
 		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: c.os == nil}
-		_, err := core.Ask(context.Background(), c.deps.Storage, release)
+		_, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release)
 		return err
 	})
 	return nil

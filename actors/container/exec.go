@@ -17,6 +17,14 @@ type started struct {
 	streams process.Streams
 }
 
+// Close ends a session that nobody wants any more.
+func (s *started) Close() error {
+	discard(s.process)
+	s.streams.Terminal = nil // discard has closed it
+	s.streams.Close()
+	return nil
+}
+
 // exec starts a session. Sessions of one container start side by side.
 func (c *container) exec(t *core.Turn, m *Exec) {
 	if err := c.mayExec(m); err != nil {
@@ -26,9 +34,9 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 	c.starting[m.ExecID] = true
 	runtime.InheritFrom(c.spec.Process, m.Process)
 	rt := c.os
-	core.Go(t, func(actor context.Context) (started, error) {
+	core.Go(t, func(actor context.Context) (*started, error) {
 		return c.startSession(m.Context(), rt, m)
-	}, func(t *core.Turn, s started, err error) {
+	}, func(t *core.Turn, s *started, err error) {
 		delete(c.starting, m.ExecID)
 		if err == nil {
 			err = c.enter(t, m, s)
@@ -53,32 +61,30 @@ func (c *container) mayExec(m *Exec) error {
 	return nil
 }
 
-func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (s started, err error) {
+func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (*started, error) {
 	stdio, streams, err := c.openStdio(m.Process)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	p, err := rt.Exec(ctx, m.Process, stdio)
 	closeChildEnds(stdio)
 	if err != nil {
 		streams.Close()
-		return s, err
+		return nil, err
 	}
 	streams.Terminal = p.Terminal
-	return started{p, streams}, nil
+	return &started{p, streams}, nil
 }
 
 // enter makes the session known, unless nobody wants it any more: its container is going,
 // or the one who asked has gone and would never wait for it.
-func (c *container) enter(t *core.Turn, m *Exec, s started) error {
+func (c *container) enter(t *core.Turn, m *Exec, s *started) error {
 	err := m.Context().Err()
 	if c.removing {
 		err = ErrGivenUp
 	}
 	if err != nil {
-		discard(s.process)
-		s.streams.Terminal = nil // discard has closed it
-		s.streams.Close()
+		_ = s.Close()
 		return fmt.Errorf("exec in container %q: %w", c.id, err)
 	}
 	if old := c.procs[m.ExecID]; old != nil { // waited for, its output lingers

@@ -37,9 +37,8 @@ func (n *network) Receive(t *core.Turn, m core.Message) {
 	}
 	n.busy = true
 	core.Go(t, func(actor context.Context) (struct{}, error) {
-		ctx, cancel := context.WithCancel(change.Context())
+		ctx, cancel := core.Join(actor, change.Context())
 		defer cancel()
-		defer context.AfterFunc(actor, cancel)()
 		return struct{}{}, change.Work(ctx)
 	}, func(t *core.Turn, _ struct{}, err error) {
 		n.busy = false

@@ -20,6 +20,9 @@ type setUp struct {
 	undo  []func() error
 }
 
+// Close takes everything back.
+func (s *setUp) Close() error { return undoAll(s.undo) }
+
 func (s *sandbox) create(t *core.Turn, m *Create) {
 	switch {
 	case s.destroyed:
@@ -31,19 +34,18 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 	}
 	s.creating, s.id = true, m.ID
 	log := t.Log()
-	core.Go(t, func(actor context.Context) (setUp, error) {
-		ctx, cancel := context.WithCancel(m.Context())
+	core.Go(t, func(actor context.Context) (*setUp, error) {
+		ctx, cancel := core.Join(actor, m.Context())
 		defer cancel()
-		defer context.AfterFunc(actor, cancel)()
 		out, err := s.deps.setUp(ctx, m, log)
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			err = errors.Join(err, undoAll(out.undo))
+			return nil, errors.Join(err, out.Close())
 		}
-		return out, err
-	}, func(_ *core.Turn, out setUp, err error) {
+		return out, nil
+	}, func(_ *core.Turn, out *setUp, err error) {
 		s.creating = false
 		if err == nil {
 			s.created = true
@@ -56,7 +58,8 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 }
 
 // setUp does the work beside the mailbox: modules first, as storages may need them.
-func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out setUp, err error) {
+func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out *setUp, err error) {
+	out = &setUp{}
 	for _, mod := range m.Modules {
 		if err := d.Guest.LoadModule(ctx, mod.Name, mod.Parameters); err != nil {
 			return out, err
@@ -73,7 +76,7 @@ func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out setUp
 			return out, err
 		}
 		out.undo = append(out.undo, func() error {
-			_, err := core.Ask(context.Background(), d.Storage, &storage.Release{MountPoint: v.MountPoint})
+			_, err := core.Ask(context.WithoutCancel(ctx), d.Storage, &storage.Release{MountPoint: v.MountPoint, Undo: true})
 			return err
 		})
 	}

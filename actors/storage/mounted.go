@@ -19,8 +19,14 @@ type mounted struct {
 	mount      Mounter
 	index      core.Ref
 	busy       bool
-	attached   *volume.Attached // not nil: mounted
+	attached   *attached // not nil: mounted
 }
+
+// attached is a mount in place.
+type attached struct{ volume.Attached }
+
+// Close takes back a mount whose actor has died meanwhile.
+func (a *attached) Close() error { return a.Release() }
 
 // unmount ends the mount point; reply is called with the outcome.
 type unmount struct{ reply func(struct{}, error) }
@@ -52,21 +58,20 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 	}
 	s.busy = true
 	asker := m.Context()
-	core.Go(t, func(actor context.Context) (volume.Attached, error) {
-		ctx, cancel := context.WithCancel(asker)
+	core.Go(t, func(actor context.Context) (*attached, error) {
+		ctx, cancel := core.Join(actor, asker)
 		defer cancel()
-		defer context.AfterFunc(actor, cancel)()
 		a, err := s.mount(ctx, m.Holder, m.Volume)
 		if err == nil && ctx.Err() != nil {
 			// Nobody waits any more, and nobody would ever release it.
 			err = errors.Join(ctx.Err(), a.Release())
 		}
-		return a, err
-	}, func(t *core.Turn, a volume.Attached, err error) {
+		return &attached{a}, err
+	}, func(t *core.Turn, a *attached, err error) {
 		s.busy = false
 		if err == nil {
-			s.attached = &a
-			s.report(t, a)
+			s.attached = a
+			s.report(t, a.Attached)
 		} else {
 			s.index.Tell(failed{s.mountPoint, m.Holder})
 			err = fmt.Errorf("storage %q: %w", s.mountPoint, err)
