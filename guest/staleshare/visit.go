@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"golang.org/x/sys/unix"
@@ -18,6 +19,9 @@ const DefaultPrefix = "/run/kata-containers/shared/containers"
 // maxAsked bounds the goroutines, each of which holds a thread while the kernel waits
 // for the host.
 const maxAsked = 8
+
+// maxWait bounds a Visit whose caller set no limit.
+const maxWait = 10 * time.Second
 
 // ErrNoAnswer is a mount that has not answered an earlier visit yet.
 var ErrNoAnswer = errors.New("has not answered since an earlier call")
@@ -38,8 +42,8 @@ type Visitor struct {
 }
 
 // Visit stats every mount strictly below the prefix. err is a mount table that cannot be
-// read. warnings are the mounts that gave an error or have not answered when ctx ended;
-// they change nothing for the caller.
+// read. warnings are the mounts that gave an error or have not answered when ctx, or ten
+// seconds, ended; they change nothing for the caller.
 func (v *Visitor) Visit(ctx context.Context) (warnings []error, err error) {
 	v.once.Do(func() {
 		v.slots, v.asked = make(chan struct{}, maxAsked), map[string]bool{}
@@ -54,6 +58,8 @@ func (v *Visitor) Visit(ctx context.Context) (warnings []error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
 	answers := make(chan error, len(infos))
 	waiting := 0
 	for _, i := range infos {
