@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/vm/lab/wire"
 )
 
 // sharedDir is where a host's shared file system lies in the guest.
@@ -28,8 +29,7 @@ type Container struct {
 func (a *Agent) Busybox(t testing.TB, id string) string {
 	t.Helper()
 	root := sharedDir + "/" + id + "/rootfs"
-	a.VM.Shell(t, fmt.Sprintf(`mkdir -p %[1]s/bin %[1]s/proc %[1]s/sys %[1]s/dev %[1]s/tmp %[1]s/etc %[1]s/root &&
-		cp /bin/busybox %[1]s/bin/busybox && busybox --install -s %[1]s/bin`, root))
+	a.VM.Shell(t, wire.GuestPath+" rootfs "+root)
 	return root
 }
 

@@ -19,7 +19,7 @@ func main() {
 	case "lab-standin":
 		err = standIn()
 	case "guest":
-		err = dial(os.Args[1:])
+		err = tool(os.Args[1:])
 	default:
 		err = start()
 	}

@@ -11,13 +11,20 @@ import (
 	"github.com/mdlayher/vsock"
 )
 
-// dial is "dial CID PORT".
-func dial(args []string) error {
-	if len(args) != 3 || args[0] != "dial" {
-		return errors.New("usage: guest dial CID PORT")
+// tool is the program as scripts call it.
+func tool(args []string) error {
+	switch {
+	case len(args) == 3 && args[0] == "dial":
+		return dial(args[1], args[2])
+	case len(args) == 2 && args[0] == "rootfs":
+		return makeRootfs(args[1])
 	}
-	cid, cidErr := strconv.ParseUint(args[1], 10, 32)
-	port, portErr := strconv.ParseUint(args[2], 10, 32)
+	return errors.New("usage: guest dial CID PORT | guest rootfs DIRECTORY")
+}
+
+func dial(cidText, portText string) error {
+	cid, cidErr := strconv.ParseUint(cidText, 10, 32)
+	port, portErr := strconv.ParseUint(portText, 10, 32)
 	if err := errors.Join(cidErr, portErr); err != nil {
 		return err
 	}
