@@ -4,7 +4,10 @@ package rpc
 
 import (
 	"context"
+	"fmt"
+	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/guest/clock"
+	"github.com/kata-containers/kata-agent/guest/diagnostic"
 	"github.com/kata-containers/kata-agent/guest/random"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
@@ -15,6 +18,7 @@ func (s *Service) guestRoutes() []server.Route {
 	return []server.Route{
 		unary("GetMetrics", s.getMetrics),
 		unary("GetGuestDetails", s.getGuestDetails),
+		unary("GetDiagnosticData", s.getDiagnosticData),
 		empty("SetGuestDateTime", s.setGuestDateTime),
 		empty("ReseedRandomDev", s.reseedRandomDev),
 		unsupported[protocols.SetPolicyRequest]("SetPolicy"),
@@ -37,4 +41,41 @@ func (s *Service) reseedRandomDev(_ context.Context, q *protocols.ReseedRandomDe
 		s.options.Log.Warn("random device", zap.Error(warning))
 	}
 	return err
+}
+
+const (
+	// terminationLog is the only diagnostic that hosts ask for.
+	terminationLog = "termination_log"
+	// terminationPath is the annotation with the path of that file in the container.
+	terminationPath = "io.kubernetes.container.terminationMessagePath"
+)
+
+func (s *Service) getDiagnosticData(ctx context.Context, q *protocols.GetDiagnosticDataRequest) (*protocols.GetDiagnosticDataResponse, error) {
+	if q.LogType != terminationLog {
+		return nil, fmt.Errorf("%w diagnostic log_type: %s", errArgument, q.LogType)
+	}
+	data, err := s.terminationLog(ctx, q.ContainerId)
+	if err != nil {
+		return nil, opaque{err}
+	}
+	return &protocols.GetDiagnosticDataResponse{Data: data}, nil
+}
+
+// terminationLog is the beginning of the file that a container leaves for the one who
+// looks why it has ended: the guest's source of the mount at the annotated path.
+func (s *Service) terminationLog(ctx context.Context, cid string) (string, error) {
+	spec, err := ask(ctx, s, cid, &container.Spec{})
+	if err != nil {
+		return "", err
+	}
+	path, ok := spec.Annotations[terminationPath]
+	if !ok {
+		return "", fmt.Errorf("No terminationMessagePath annotation in container %q", cid) //nolint:staticcheck // the words of all Kata agents
+	}
+	for _, m := range spec.Mounts {
+		if m.Destination == path {
+			return diagnostic.TerminationLog(m.Source)
+		}
+	}
+	return "", fmt.Errorf("termination message mount not found for %s in container %q", path, cid)
 }

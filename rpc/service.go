@@ -6,6 +6,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/guest/copyfile"
 	"github.com/kata-containers/kata-agent/guest/metrics"
+	"github.com/kata-containers/kata-agent/guest/staleshare"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
 )
@@ -37,11 +38,15 @@ type Service struct {
 	options Options
 	files   *copyfile.Tree
 	metrics *metrics.Collector
+	shares  *staleshare.Visitor
 }
 
 // New makes the service.
 func New(o Options) *Service {
-	return &Service{agent: o.Agent, options: o, metrics: metrics.New("/proc"), files: copyfile.NewTree(sharedDir)}
+	return &Service{
+		agent: o.Agent, options: o, metrics: metrics.New("/proc"),
+		files: copyfile.NewTree(sharedDir), shares: &staleshare.Visitor{},
+	}
 }
 
 // Routes binds every method of the two services.

@@ -3,16 +3,72 @@
 package rpc
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/filesystem"
 	"github.com/kata-containers/kata-agent/guest/fsgroup"
+	"github.com/kata-containers/kata-agent/guest/volume"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
 
 func (s *Service) volumeRoutes() []server.Route {
 	return []server.Route{
-		unsupported[protocols.UpdateEphemeralMountsRequest]("UpdateEphemeralMounts"),
+		empty("UpdateEphemeralMounts", s.updateEphemeralMounts),
+		empty("RemoveStaleVirtiofsShareMounts", s.removeStaleShareMounts),
+		unary("GetVolumeStats", s.getVolumeStats),
+		empty("ResizeVolume", s.resizeVolume),
 	}
+}
+
+// updateEphemeralMounts changes the options of memory volumes, mostly their size. An
+// empty list is what the Go host sends when there are none.
+func (s *Service) updateEphemeralMounts(_ context.Context, q *protocols.UpdateEphemeralMountsRequest) error {
+	drivers := &volume.Drivers{}
+	for _, v := range volumes(q.Storages) {
+		if v.Driver != "ephemeral" {
+			return fmt.Errorf("Failed to update mounts: Unsupported storage type for syncing mounts %s. Only ephemeral storage update is supported", v.Driver) //nolint:staticcheck // the words of all Kata agents
+		}
+		if err := drivers.UpdateEphemeral(v); err != nil {
+			return fmt.Errorf("Failed to update mounts: %w", err) //nolint:staticcheck // the words of all Kata agents
+		}
+	}
+	return nil
+}
+
+// removeStaleShareMounts makes the share's server let go of what is gone. Hosts take an
+// error for fatal, so whatever hangs or fails is only logged.
+func (s *Service) removeStaleShareMounts(ctx context.Context, _ *protocols.RemoveStaleVirtiofsShareMountsRequest) error {
+	warnings, err := s.shares.Visit(ctx)
+	for _, w := range warnings {
+		s.warn(w)
+	}
+	s.warn(err)
+	return nil
+}
+
+func (s *Service) getVolumeStats(ctx context.Context, q *protocols.VolumeStatsRequest) (*protocols.VolumeStatsResponse, error) {
+	u, err := filesystem.Stat(ctx, q.VolumeGuestPath)
+	if err != nil {
+		return nil, err
+	}
+	return &protocols.VolumeStatsResponse{
+		Usage: []*protocols.VolumeUsage{
+			usage(u.Bytes, protocols.VolumeUsage_BYTES), usage(u.Inodes, protocols.VolumeUsage_INODES),
+		},
+		VolumeCondition: &protocols.VolumeCondition{Message: "OK"},
+	}, nil
+}
+
+func usage(c filesystem.Count, unit protocols.VolumeUsage_Unit) *protocols.VolumeUsage {
+	return &protocols.VolumeUsage{Total: c.Total, Available: c.Available, Used: c.Used, Unit: unit}
+}
+
+// resizeVolume grows the file system of a volume to its size in bytes.
+func (s *Service) resizeVolume(ctx context.Context, q *protocols.ResizeVolumeRequest) error {
+	return filesystem.Grower{}.Grow(ctx, q.VolumeGuestPath, q.Size_)
 }
 
 // volumes is the plain form of a request's storages.

@@ -13,7 +13,9 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/actors/uevent"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/hotplug"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/kata-containers/kata-agent/guest/stdio"
 	"github.com/kata-containers/kata-agent/guest/volume"
@@ -48,8 +50,9 @@ type Agent struct {
 	Containers *sandbox.Containers
 	Processes  *process.Directory
 
-	poller *stdio.Poller
-	oom    *cgroup.OOMWatcher
+	poller  *stdio.Poller
+	devices resolver
+	oom     *cgroup.OOMWatcher
 }
 
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
@@ -66,7 +69,10 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	if a.oom, err = cgroup.NewOOMWatcher(); err != nil {
 		return nil, fmt.Errorf("OOM watcher: %w", err)
 	}
-	mounter := &mounter{drivers: &volume.Drivers{Watches: &watch.Set{}}}
+	if err = a.watchDevices(system, p); err != nil {
+		return nil, err
+	}
+	mounter := &mounter{drivers: &volume.Drivers{Watches: &watch.Set{}}, devices: a.devices}
 	if a.Storage, err = system.Spawn("storage", storage.New(mounter.mount)); err != nil {
 		return nil, err
 	}
@@ -81,6 +87,20 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 		Proc:       proc,
 	}))
 	return a, err
+}
+
+// watchDevices starts the actor that waits for devices, before anything can ask for one.
+func (a *Agent) watchDevices(system *core.System, p Params) error {
+	ref, err := system.Spawn("uevent", uevent.New(uevent.Deps{
+		Listen: func() (hotplug.Source, error) { return hotplug.Listen() },
+		Sys:    sys,
+	}))
+	if err != nil {
+		return err
+	}
+	ref.Tell(uevent.Listen())
+	a.devices = resolver{uevent: ref, timeout: p.HotplugTimeout}
+	return nil
 }
 
 func (a *Agent) containerDeps(p Params) *container.Deps {

@@ -11,12 +11,20 @@ import (
 )
 
 // mounter puts volumes in place by their driver.
-type mounter struct{ drivers *volume.Drivers }
+type mounter struct {
+	drivers *volume.Drivers
+	devices resolver
+}
 
-// mount attaches a volume for a container, or for the sandbox when holder is "".
+// mount attaches a volume for a container, or for the sandbox when holder is "". A volume
+// on a disk waits for the disk first.
 func (m *mounter) mount(ctx context.Context, holder string, v storage.Volume) (volume.Attached, error) {
-	if volume.NeedsDevice(v.Driver) {
-		return volume.Attached{}, fmt.Errorf("driver %q: waiting for devices is not implemented in kata-agent", v.Driver)
+	if !volume.NeedsDevice(v.Driver) {
+		return m.drivers.Attach(ctx, holder, v)
 	}
-	return m.drivers.Attach(ctx, holder, v)
+	node, err := m.devices.block(ctx, v.Driver, v.Source)
+	if err != nil {
+		return volume.Attached{}, fmt.Errorf("attach %s storage %q: %w", v.Driver, v.MountPoint, err)
+	}
+	return m.drivers.MountDevice(ctx, node, v)
 }

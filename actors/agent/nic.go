@@ -2,12 +2,14 @@
 
 package agent
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // WaitNIC waits for the network interface at a PCI path and returns its name.
-func (a *Agent) WaitNIC(ctx context.Context, devicePath string) (string, error) {
-	return "", errors.New("waiting for devices is not implemented in kata-agent")
+func (a *Agent) WaitNIC(ctx context.Context, path string) (string, error) {
+	return a.devices.nic(ctx, path)
+}
+
+// WaitDisk waits for a disk and returns its node; see the block drivers for the forms of source.
+func (a *Agent) WaitDisk(ctx context.Context, driver, source string) (string, error) {
+	return a.devices.block(ctx, driver, source)
 }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package uevent is the actor that knows when a device is there.
+//
+// Whoever needs a device asks for it by a matcher and waits for the answer; nobody else
+// waits meanwhile, and any number may wait side by side. A waiter is registered before
+// sysfs is looked at, so a device is found whether it was there at boot, came before the
+// request, comes later, or came with an event that was lost. The actor keeps no table of
+// devices: sysfs is the table.
+package uevent

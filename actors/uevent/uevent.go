@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uevent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/hotplug"
+	"go.uber.org/zap"
+)
+
+const (
+	// rescanAfter is how long the kernel has to notice a device by itself before its bus is
+	// scanned: far above what a hotplug interrupt takes, far below hotplug_timeout.
+	rescanAfter = 300 * time.Millisecond
+	// relistenAfter is the pause before the source is opened again after it has broken.
+	relistenAfter = time.Second
+	// recentEvents is how many events are kept for the text of a timeout.
+	recentEvents = 8
+)
+
+// Deps is what the actor works with.
+type Deps struct {
+	Listen func() (hotplug.Source, error)
+	Sys    string // mount point of sysfs
+	// OnlineMemory is called beside the mailbox for each block of memory that is plugged in.
+	OnlineMemory func(devPath string) error
+}
+
+// uevent is the actor.
+type uevent struct {
+	deps    Deps
+	source  hotplug.Source
+	waiters []*waiter
+	recent  []string // the latest devices that came, for the text of a timeout
+}
+
+// waiter is one Await under way.
+type waiter struct {
+	m       *Await
+	cancels []func()
+	last    bool // it has expired: the look that is under way decides
+}
+
+// New makes the behaviour. The actor listens from its first message on: Listen.
+func New(d Deps) core.Behavior { return &uevent{deps: d} }
+
+// Listen is told once, at the start.
+func Listen() core.Message { return listen{} }
+
+// Receive handles one message.
+func (u *uevent) Receive(t *core.Turn, m core.Message) {
+	switch m := m.(type) {
+	case listen:
+		u.listen(t)
+	case hotplug.Event:
+		u.event(t, m)
+	case lost:
+		t.Log().Warn("uevents were lost; looking for what is waited for")
+		for _, w := range u.waiters {
+			u.probe(t, w)
+		}
+	case *Await:
+		u.await(t, m)
+	case rescan:
+		u.rescan(t, m.w)
+	case expired:
+		m.w.last = true
+		u.probe(t, m.w)
+	}
+}
+
+// listen opens the source and reads it beside the mailbox until it breaks.
+func (u *uevent) listen(t *core.Turn) {
+	source, err := u.deps.Listen()
+	if err != nil {
+		t.Log().Error("devices are only found by looking", zap.Error(err))
+		t.After(relistenAfter, listen{})
+		return
+	}
+	u.source = source
+	self := t.Self()
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, forward(source, self)
+	}, func(t *core.Turn, _ struct{}, err error) {
+		source.Close()
+		t.Log().Error("uevent source broke", zap.Error(err))
+		t.After(relistenAfter, listen{})
+	})
+	// What came while nobody listened.
+	self.Tell(lost{})
+}
+
+// forward reads until the source ends.
+func forward(source hotplug.Source, to core.Ref) error {
+	for {
+		e, err := source.Read()
+		switch {
+		case err == nil:
+			to.Tell(e)
+		case errors.Is(err, hotplug.ErrOverflow):
+			to.Tell(lost{})
+		default:
+			return err
+		}
+	}
+}
+
+func (u *uevent) event(t *core.Turn, e hotplug.Event) {
+	if e.Action != "add" {
+		return
+	}
+	u.remember(e)
+	if e.Subsystem == "memory" && u.deps.OnlineMemory != nil {
+		online := u.deps.OnlineMemory
+		log := t.Log()
+		core.Go(t, func(context.Context) (struct{}, error) {
+			return struct{}{}, online(e.DevPath)
+		}, func(_ *core.Turn, _ struct{}, err error) {
+			if err != nil {
+				log.Warn("memory stays offline", zap.String("device", e.DevPath), zap.Error(err))
+			}
+		})
+	}
+	for _, w := range slices.Clone(u.waiters) {
+		if w.m.Matcher.Match(e) {
+			u.finish(w, e, nil)
+		}
+	}
+}
+
+func (u *uevent) remember(e hotplug.Event) {
+	switch e.Subsystem {
+	case "block", "net", "pci", "virtio", "scsi", "vfio":
+		u.recent = append(u.recent, e.Subsystem+" "+e.DevPath)
+		if len(u.recent) > recentEvents {
+			u.recent = u.recent[1:]
+		}
+	}
+}
+
+// await registers first and looks then.
+func (u *uevent) await(t *core.Turn, m *Await) {
+	u.prune()
+	w := &waiter{m: m}
+	u.waiters = append(u.waiters, w)
+	w.cancels = append(w.cancels, t.After(m.Timeout, expired{w}))
+	if _, ok := m.Matcher.(hotplug.Rescanner); ok && m.Timeout > rescanAfter {
+		w.cancels = append(w.cancels, t.After(rescanAfter, rescan{w}))
+	}
+	if s, ok := m.Matcher.(hotplug.Scanner); ok {
+		u.look(t, w, s.Scan)
+		return
+	}
+	u.probe(t, w)
+}
+
+// prune drops the waiters whose askers have gone.
+func (u *uevent) prune() {
+	for _, w := range slices.Clone(u.waiters) {
+		if err := w.m.Context().Err(); err != nil {
+			u.finish(w, hotplug.Event{}, err)
+		}
+	}
+}
+
+func (u *uevent) probe(t *core.Turn, w *waiter) { u.look(t, w, nil) }
+
+func (u *uevent) rescan(t *core.Turn, w *waiter) {
+	if s, ok := w.m.Matcher.(hotplug.Rescanner); ok {
+		u.look(t, w, s.Rescan)
+	}
+}
+
+// look is what a look at sysfs has given.
+type look struct {
+	found   hotplug.Event
+	ok      bool
+	scanErr error
+}
+
+// look looks for a waiter's device in sysfs, beside the mailbox, after scanning its bus if
+// scan is not nil.
+func (u *uevent) look(t *core.Turn, w *waiter, scan func(string) error) {
+	last := w.last
+	core.Go(t, func(context.Context) (look, error) {
+		var scanErr error
+		if scan != nil {
+			scanErr = scan(u.deps.Sys)
+		}
+		e, ok, err := w.m.Matcher.Probe(u.deps.Sys)
+		return look{e, ok, scanErr}, err
+	}, func(_ *core.Turn, l look, err error) {
+		switch {
+		case err != nil: // the address makes no sense: no device will ever be there
+			u.finish(w, hotplug.Event{}, fmt.Errorf("%s: %w", w.m.Matcher, err))
+		case l.ok:
+			u.finish(w, l.found, nil)
+		case last:
+			u.finish(w, hotplug.Event{}, u.timeout(w, l.scanErr))
+		}
+	})
+}
+
+// timeout names the device and what came meanwhile.
+func (u *uevent) timeout(w *waiter, cause error) error {
+	seen := "no device came"
+	if len(u.recent) > 0 {
+		seen = "the latest that came: " + strings.Join(u.recent, ", ")
+	}
+	err := fmt.Errorf("%w after %v waiting for uevent of %s; %s", ErrTimeout, w.m.Timeout, w.m.Matcher, seen)
+	if cause != nil {
+		err = fmt.Errorf("%w (%w)", err, cause)
+	}
+	return err
+}
+
+// finish answers a waiter, once.
+func (u *uevent) finish(w *waiter, e hotplug.Event, err error) {
+	i := slices.Index(u.waiters, w)
+	if i < 0 {
+		return
+	}
+	u.waiters = slices.Delete(u.waiters, i, i+1)
+	for _, cancel := range w.cancels {
+		cancel()
+	}
+	w.m.Reply(e, err)
+}
+
+// Stopped ends the source, and with it the reader.
+func (u *uevent) Stopped(error) {
+	if u.source != nil {
+		u.source.Close()
+	}
+}
