@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"time"
 
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/opencontainers/cgroups"
@@ -99,13 +101,28 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 // startInit runs libcontainer's start. It cannot be interrupted, but everything it may
 // wait for is a process: when ctx ends these are killed, so that it returns.
 func (c *Container) startInit(ctx context.Context, p CreateParams) (*Process, error) {
-	stop := context.AfterFunc(ctx, func() { _ = c.killCgroup() })
+	started := make(chan struct{})
+	defer close(started)
+	stop := context.AfterFunc(ctx, func() { c.killUntil(started) })
 	defer stop()
 	proc, err := c.startProcess(p.Spec.Process, p.Stdio, true)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	return proc, err
+}
+
+// killUntil kills what is in the cgroup, again and again: a process on its way into it is
+// only seen the next time.
+func (c *Container) killUntil(started <-chan struct{}) {
+	for {
+		_ = c.killCgroup()
+		select {
+		case <-started:
+			return
+		case <-time.After(pollInterval * time.Millisecond):
+		}
+	}
 }
 
 // abandon removes what a failed create has made.
@@ -137,7 +154,13 @@ func (c *Container) ID() string { return c.id }
 func (c *Container) Init() *Process { return c.init }
 
 // CgroupPaths are the cgroup directories by controller; on cgroup v2 the only key is "".
-func (c *Container) CgroupPaths() map[string]string { return c.cgroup.GetPaths() }
+func (c *Container) CgroupPaths() map[string]string {
+	paths := maps.Clone(c.cgroup.GetPaths())
+	if !cgroups.IsCgroup2UnifiedMode() {
+		delete(paths, "") // the tree without controllers beside those of v1
+	}
+	return paths
+}
 
 // Stats reads the container's cgroups. A stopped container whose cgroup is gone has none:
 // its statistics are empty.

@@ -3,7 +3,6 @@
 package runtime
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -81,6 +80,3 @@ func isZombie(proc string, pid int) bool {
 	}
 	return false
 }
-
-// WaitInit waits until init has exited or ctx ends.
-func (c *Container) WaitInit(ctx context.Context) { c.init.waitGone(ctx) }

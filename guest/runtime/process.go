@@ -5,10 +5,10 @@ package runtime
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"syscall"
 
+	"github.com/kata-containers/kata-agent/guest/pidfd"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -40,11 +40,11 @@ func (p *Process) Kill() error { return p.Signal(unix.SIGKILL) }
 // Signal sends a signal by pidfd, so that it never reaches a process that has got the
 // number later. An exited process takes every signal: ESRCH is no error.
 func (p *Process) Signal(sig unix.Signal) error {
-	err := unix.PidfdSendSignal(int(p.PidFD.Fd()), sig, nil, 0)
-	if err == nil || errors.Is(err, unix.ESRCH) {
+	err := pidfd.Send(p.PidFD, sig)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) { // the latter: reaped
 		return nil
 	}
-	return fmt.Errorf("signal %d: %w", int(sig), err)
+	return err
 }
 
 // Reap collects the exit status of a process whose PidFD is readable and closes PidFD:
@@ -53,19 +53,6 @@ func (p *Process) Reap() int {
 	defer p.PidFD.Close()
 	return p.reap()
 }
-
-// waitGone waits until the process has exited or ctx ends; it does not reap.
-func (p *Process) waitGone(ctx context.Context) {
-	fds := []unix.PollFd{{Fd: int32(p.PidFD.Fd()), Events: unix.POLLIN}}
-	for ctx.Err() == nil {
-		if n, err := unix.Poll(fds, startPoll); n > 0 || (err != nil && !errors.Is(err, unix.EINTR)) {
-			return
-		}
-	}
-}
-
-// WaitGone waits until the process has exited; it does not reap.
-func (p *Process) WaitGone() { p.waitGone(context.Background()) }
 
 // startProcess starts a process by libcontainer. For init it returns when init waits at
 // the fifo, for others when the program is about to run.
@@ -123,13 +110,13 @@ func adopt(lp *libcontainer.Process) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
+	fd, err := pidfd.Open(pid)
 	if err != nil {
 		_ = lp.Signal(unix.SIGKILL)
 		reap()
-		return nil, fmt.Errorf("pidfd_open %d: %w", pid, err)
+		return nil, err
 	}
-	return &Process{Pid: pid, PidFD: os.NewFile(uintptr(fd), "pidfd"), reap: reap}, nil
+	return &Process{Pid: pid, PidFD: fd, reap: reap}, nil
 }
 
 // signalBase is added to the number of the signal that killed a process: the convention

@@ -12,10 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startPoll is how often a start that waits for init looks whether it has been given
-// up, in milliseconds. Init normally answers in less than one.
-const startPoll = 50
-
 // Start lets init run the program. Init has opened the fifo's path and waits for a
 // reader (libcontainer's exec.fifo): opening it for reading lets it go on, and the byte
 // that it writes says that it has. The open is non-blocking and the wait also watches
@@ -42,16 +38,23 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 	return c.runHooks(ctx, c.hooks.Poststart, specs.StateRunning), nil
 }
 
+var errDeadInit = fmt.Errorf("its init is dead: %w", ErrNotCreated)
+
 func (c *Container) awaitInit(ctx context.Context, fifo *os.File) error {
+	gone, err := c.init.watch()
+	if err != nil {
+		return errDeadInit
+	}
+	defer unix.Close(gone)
 	fds := []unix.PollFd{
 		{Fd: int32(fifo.Fd()), Events: unix.POLLIN},
-		{Fd: int32(c.init.PidFD.Fd()), Events: unix.POLLIN},
+		{Fd: int32(gone), Events: unix.POLLIN},
 	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := unix.Poll(fds, startPoll); err != nil && !errors.Is(err, unix.EINTR) {
+		if _, err := unix.Poll(fds, pollInterval); err != nil && !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
 		}
 		if fds[0].Revents != 0 {
@@ -60,7 +63,7 @@ func (c *Container) awaitInit(ctx context.Context, fifo *os.File) error {
 			}
 		}
 		if fds[1].Revents != 0 {
-			return fmt.Errorf("its init is dead: %w", ErrNotCreated)
+			return errDeadInit
 		}
 	}
 }
