@@ -21,8 +21,25 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// noLeak fails if the test ends with more descriptors open than it began with.
+func noLeak(t *testing.T) {
+	t.Helper()
+	count := func() int {
+		names, err := os.ReadDir("/proc/self/fd")
+		must(t, err)
+		return len(names)
+	}
+	before := count()
+	t.Cleanup(func() {
+		if after := count(); after > before {
+			t.Errorf("%d descriptors open, %d before", after, before)
+		}
+	})
+}
+
 func needsRoot(t *testing.T) {
 	t.Helper()
+	noLeak(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to change groups")
 	}

@@ -11,9 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// privatePrefix begins the options that are notes from the host's snapshotters to the
-// Kata runtimes; no filesystem knows them.
-const privatePrefix = "io.katacontainers."
+// Options beginning so are notes from the host's snapshotters to the Kata runtimes; no
+// file system knows them.
+const (
+	notePrefix       = "io.katacontainers."
+	erofsLayerPrefix = "X-kata."
+)
 
 // Options is a list of option words as mount(2) takes them.
 type Options struct {
@@ -80,7 +83,7 @@ var propagations = []word{
 
 // ParseOptions applies the words left to right; they are case sensitive and each
 // element is one word, whatever commas it holds. Words beginning with
-// "io.katacontainers." are dropped, "loop" is refused because no loop device is set up
+// "io.katacontainers." or "X-kata." are dropped, "loop" is refused because no loop device is set up
 // here, and the last propagation word wins.
 func ParseOptions(options []string) (Options, error) {
 	var o Options
@@ -89,7 +92,7 @@ func ParseOptions(options []string) (Options, error) {
 		if opt == "loop" {
 			return Options{}, fmt.Errorf("mount option %q: loop devices are not set up by the agent", opt)
 		}
-		if opt == "" || strings.HasPrefix(opt, privatePrefix) {
+		if opt == "" || strings.HasPrefix(opt, notePrefix) || strings.HasPrefix(opt, erofsLayerPrefix) {
 			continue
 		}
 		if w, ok := find(words, opt); ok {

@@ -27,7 +27,7 @@ func TestParseOptions(t *testing.T) {
 		{"noatime nodiratime relatime strictatime", mount.Options{Flags: unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_RELATIME | unix.MS_STRICTATIME}},
 		{"remount size=64M", mount.Options{Flags: unix.MS_REMOUNT, Data: "size=64M"}},
 		{"trans=virtio,version=9p2000.L,cache=mmap nodev msize=8192", mount.Options{Flags: unix.MS_NODEV, Data: "trans=virtio,version=9p2000.L,cache=mmap,msize=8192"}},
-		{"lowerdir=/a:/b io.katacontainers.fs-opt.overlay-rw", mount.Options{Data: "lowerdir=/a:/b"}},
+		{"lowerdir=/a:/b io.katacontainers.fs-opt.overlay-rw X-kata.multi-layer=true", mount.Options{Data: "lowerdir=/a:/b"}},
 		{"acl lazytime RO", mount.Options{Data: "acl,lazytime,RO"}},
 	}
 	for _, tt := range tests {

@@ -25,9 +25,26 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// noLeak fails if the test ends with more descriptors open than it began with.
+func noLeak(t *testing.T) {
+	t.Helper()
+	count := func() int {
+		names, err := os.ReadDir("/proc/self/fd")
+		must(t, err)
+		return len(names)
+	}
+	before := count()
+	t.Cleanup(func() {
+		if after := count(); after > before {
+			t.Errorf("%d descriptors open, %d before", after, before)
+		}
+	})
+}
+
 // run is a tmpfs in place of /run/kata-containers, whose mounts go with it.
 func run(t *testing.T) (string, *volume.Drivers) {
 	t.Helper()
+	noLeak(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to mount")
 	}

@@ -135,7 +135,11 @@ func (w *Watch) syncDir(root *os.File, now snapshot) error {
 		w.known["."] = now["."]
 	}
 	m := mirror{source: beneath.At(root, beneath.Refuse), target: beneath.At(dir, beneath.Refuse), known: w.known}
-	return m.update(now)
+	err = m.update(now)
+	if errors.Is(err, unix.ENOENT) { // somebody removed from the copy: make all of it again
+		clear(w.known)
+	}
+	return err
 }
 
 // syncFile writes over the target in place: a container has that very file bound, and

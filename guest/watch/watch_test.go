@@ -25,6 +25,22 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// noLeak fails if the test ends with more descriptors open than it began with.
+func noLeak(t *testing.T) {
+	t.Helper()
+	count := func() int {
+		names, err := os.ReadDir("/proc/self/fd")
+		must(t, err)
+		return len(names)
+	}
+	before := count()
+	t.Cleanup(func() {
+		if after := count(); after > before {
+			t.Errorf("%d descriptors open, %d before", after, before)
+		}
+	})
+}
+
 // eventually waits for a condition; the time is only a guard against hanging.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
@@ -42,6 +58,7 @@ func reads(p, want string) func() bool {
 // share is a tmpfs with a source directory and an empty watchable directory.
 func share(t *testing.T, poll bool) (s *Set, source, root string) {
 	t.Helper()
+	noLeak(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to mount")
 	}
@@ -315,4 +332,17 @@ func TestCloseDoesNotWaitForAHungSource(t *testing.T) {
 	if err := w.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
+}
+
+// A container may have its copy writable, and remove from it.
+func TestCopyIsMadeAgain(t *testing.T) {
+	s, source, root := share(t, true)
+	must(t, os.MkdirAll(source+"/d", 0o755))
+	must(t, os.WriteFile(source+"/d/f", []byte("1"), 0o644))
+	target := root + "/cm"
+	_, warning, err := s.Add(t.Context(), source, target)
+	must(t, errors.Join(warning, err))
+	must(t, os.RemoveAll(target+"/d"))
+	must(t, os.WriteFile(source+"/d/f", []byte("2"), 0o644))
+	eventually(t, "the copy is whole again", reads(target+"/d/f", "2"))
 }
