@@ -28,8 +28,10 @@ func serve(cfg *config.Config, log *zap.Logger, asInit bool) error {
 	ctx, stop := endOn(syscall.SIGTERM)
 	defer stop()
 	system := core.NewSystem(log)
+	spawner, closeSpawner := newSpawner(log)
+	defer closeSpawner()
 	a, err := agent.Start(system, agent.Params{
-		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout, Log: log,
+		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout, Spawn: spawner, Log: log,
 	})
 	if err != nil {
 		return err

@@ -46,6 +46,10 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.Umask == nil {
+		umask := uint32(defaultUmask)
+		config.Umask = &umask
+	}
 	allowSpecDevices(config, spec)
 	return config, nil
 }

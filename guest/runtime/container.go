@@ -89,10 +89,14 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 		systemd: p.SystemdCgroup,
 	}
 	c.init, err = c.startInit(ctx, p)
+	if err == nil && o.Spawn != nil {
+		err = o.Spawn.Open(c)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
+		c.target.close()
 		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), c.abandon())
 	}
 	return c, c.init, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kata-containers/kata-agent/guest/spawn"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -17,15 +18,17 @@ var ErrDeclined = errors.New("spawner declines the process")
 
 // Spawner starts a process in a running container by another way than libcontainer.
 type Spawner interface {
+	// Open prepares for sessions in a created container. It may do nothing.
+	Open(c *Container) error
 	Spawn(ctx context.Context, c *Container, p *specs.Process, stdio Stdio) (*Process, error)
 }
 
-// target is what a Spawner keeps open of a container between its sessions.
-type target struct{ closer func() }
+// target is what is kept open of a container between its sessions.
+type target struct{ *spawn.Target }
 
 func (t *target) close() {
-	if t.closer != nil {
-		t.closer()
+	if t.Target != nil {
+		t.Target.Close()
 	}
 }
 

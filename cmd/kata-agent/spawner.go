@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+
+	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/spawn"
+	"go.uber.org/zap"
+)
+
+// runDir is the agent's own; containers cannot write to it.
+const runDir = "/run/kata-agent"
+
+// newSpawner starts the helper that starts exec sessions. Without it libcontainer does,
+// more slowly.
+func newSpawner(log *zap.Logger) (s runtime.Spawner, end func()) {
+	err := os.MkdirAll(runDir, 0o700)
+	var h *spawn.Helper
+	if err == nil {
+		h, err = spawn.Start(runDir)
+	}
+	if err != nil {
+		log.Warn("exec sessions are started by libcontainer", zap.Error(err))
+		return nil, func() {}
+	}
+	return runtime.NewSpawner(h), func() { _ = h.Close() }
+}
