@@ -95,6 +95,8 @@ func TestModesAndOwners(t *testing.T) {
 	if st := stat(t, root+"/have/new/deep"); st.Mode&0o7777 != 0o750 || st.Uid != 7 || st.Gid != 8 {
 		t.Errorf("nearest parent %#o %d:%d", st.Mode, st.Uid, st.Gid)
 	}
+	r.Path = root + "/have/g"
+	must(t, tree.Copy(r))
 	if st := stat(t, root+"/have"); st.Mode&0o7777 != 0o711 || st.Uid != 0 {
 		t.Errorf("an existing parent was changed: %#o %d", st.Mode, st.Uid)
 	}
@@ -148,33 +150,43 @@ func TestReplace(t *testing.T) {
 	noLeftovers(t, tree, root)
 }
 
-// A link that is replaced is never missing: the atomic update of mounted secrets.
-func TestLinkIsNeverMissing(t *testing.T) {
+// What is replaced is never missing: the atomic update of mounted secrets, and a
+// directory that becomes a file and back.
+func TestReplacedIsNeverMissing(t *testing.T) {
 	tree, root := newTree(t)
-	l := Request{Path: root + "/..data", FileMode: unix.S_IFLNK | 0o777, Data: []byte("..2024_1")}
-	must(t, tree.Copy(l))
-	stop, missing := make(chan struct{}), make(chan int)
-	go func() {
-		n := 0
-		for {
-			select {
-			case <-stop:
-				missing <- n
-				return
-			default:
-				if _, err := os.Lstat(l.Path); err != nil {
-					n++
+	p := root + "/..data"
+	link := func(i int) Request {
+		return Request{Path: p, FileMode: unix.S_IFLNK | 0o777, Data: fmt.Appendf(nil, "..2024_%d", i)}
+	}
+	file := regular(p, "x")
+	dir := Request{Path: p, FileMode: unix.S_IFDIR | 0o755}
+	for name, next := range map[string]func(i int) Request{
+		"link by link": link,
+		"each by each": func(i int) Request { return []Request{link(i), file, dir}[i%3] },
+	} {
+		must(t, tree.Copy(next(0)))
+		stop, missing := make(chan struct{}), make(chan int)
+		go func() {
+			n := 0
+			for {
+				select {
+				case <-stop:
+					missing <- n
+					return
+				default:
+					if _, err := os.Lstat(p); err != nil {
+						n++
+					}
 				}
 			}
+		}()
+		for i := range 300 {
+			must(t, tree.Copy(next(i)))
 		}
-	}()
-	for i := range 300 {
-		l.Data = fmt.Appendf(nil, "..2024_%d", i)
-		must(t, tree.Copy(l))
-	}
-	close(stop)
-	if n := <-missing; n > 0 {
-		t.Errorf("the link was missing %d times", n)
+		close(stop)
+		if n := <-missing; n > 0 {
+			t.Errorf("%s: missing %d times", name, n)
+		}
 	}
 }
 
