@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/attach"
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/bundle"
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/script"
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/spf13/cobra"
+)
+
+type runOptions struct {
+	*global
+	id, rootfs        string
+	tty, stdin        bool
+	detach, rm, whole bool
+}
+
+func newRun(g *global) *cobra.Command {
+	o := &runOptions{global: g}
+	cmd := &cobra.Command{
+		Use:     "run [flags] <bundle> [-- argument...]",
+		Short:   "Create and start a container from an OCI bundle",
+		GroupID: "use",
+		Long: `Create and start a container from an OCI bundle: a directory with a config.json of the runtime
+specification and a root file system. Its streams are those of this program, and so is its exit
+status. Arguments behind -- replace those of the bundle.
+
+The agent gets what a host would send: without hooks, seccomp profile, the network, pid and cgroup
+namespaces. --as-is sends the specification as it is. The root file system has to be where the agent
+is: for one in a virtual machine say --rootfs and its path there.`,
+		Example: `  kata-agent-ctl run --rm ./bundle
+  kata-agent-ctl run --rm --tty ./bundle -- sh
+  kata-agent-ctl run --id c1 --detach ./bundle
+  echo data | kata-agent-ctl run --rm ./bundle -- sha256sum
+  kata-agent-ctl run --id c2 --rootfs /run/kata-containers/shared/containers/c2/rootfs ./bundle`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.id, "id", "", "`id` of the container (default: a random one)")
+	f.StringVar(&o.rootfs, "rootfs", "", "`path` of the root file system where the agent is")
+	f.BoolVarP(&o.tty, "tty", "t", false, "give it a terminal (default: if the bundle asks for one and this is one)")
+	f.BoolVarP(&o.stdin, "stdin", "i", true, "connect standard input")
+	f.BoolVarP(&o.detach, "detach", "d", false, "print the id and leave it running")
+	f.BoolVar(&o.rm, "rm", false, "remove the container when it has ended")
+	f.BoolVar(&o.whole, "as-is", false, "send the specification whole")
+	return cmd
+}
+
+func (o *runOptions) run(cmd *cobra.Command, args []string) error {
+	if o.detach && o.rm {
+		return errors.New("run: --rm needs somebody who waits for the end: leave out --detach")
+	}
+	log, err := o.log()
+	if err != nil {
+		return err
+	}
+	spec, err := o.spec(cmd, args)
+	if err != nil {
+		return err
+	}
+	if lost := bundle.Lost(spec); len(lost) > 0 {
+		log.Warn("no place in the message for", slog.Any("members", lost))
+	}
+	if o.id == "" {
+		o.id = script.RandomID()
+	}
+	c, err := o.dial(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	// From here on signals are for the container.
+	ctx := context.WithoutCancel(cmd.Context())
+	request := &protocols.CreateContainerRequest{ContainerId: o.id, ExecId: o.id, OCI: bundle.Spec(spec)}
+	if err := c.Do(ctx, "CreateContainer", request); err != nil {
+		return err
+	}
+	return o.start(ctx, c, spec.Process.Terminal)
+}
+
+// spec is the bundle's specification with the changes that the options ask for.
+func (o *runOptions) spec(cmd *cobra.Command, args []string) (*specs.Spec, error) {
+	spec, err := bundle.Load(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if !o.whole {
+		bundle.AsHost(spec)
+	}
+	if o.rootfs != "" {
+		if spec.Root == nil {
+			spec.Root = new(specs.Root)
+		}
+		spec.Root.Path = o.rootfs
+	}
+	if len(args) > 1 {
+		spec.Process.Args = args[1:]
+	}
+	rows, columns := attach.Size(os.Stdin)
+	if cmd.Flags().Changed("tty") {
+		spec.Process.Terminal = o.tty
+	} else {
+		spec.Process.Terminal = spec.Process.Terminal && rows > 0
+	}
+	if spec.Process.Terminal && rows > 0 {
+		spec.Process.ConsoleSize = &specs.Box{Height: uint(rows), Width: uint(columns)}
+	}
+	return spec, nil
+}
+
+// start starts the container and stays with it. One that does not start is removed.
+func (o *runOptions) start(ctx context.Context, c *client.Client, terminal bool) (err error) {
+	defer func() {
+		var status exitStatus
+		ended := err == nil && !o.detach || errors.As(err, &status)
+		if failed := err != nil && !ended; failed || o.rm {
+			remove := &protocols.RemoveContainerRequest{ContainerId: o.id}
+			if e := c.Do(ctx, "RemoveContainer", remove); e != nil && !failed {
+				err = e
+			}
+		}
+	}()
+	if err := c.Do(ctx, "StartContainer", &protocols.StartContainerRequest{ContainerId: o.id}); err != nil {
+		return err
+	}
+	if o.detach {
+		fmt.Println(o.id)
+		return nil
+	}
+	p := client.Process{Client: c, Container: o.id, Exec: o.id}
+	return stay(ctx, p, o.stdin, terminal)
+}

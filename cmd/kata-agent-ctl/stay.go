@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/attach"
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
+)
+
+// stay joins this program's streams, terminal and signals to a process until it has ended, and
+// returns its exit status as an error if it is not 0.
+func stay(ctx context.Context, p client.Process, stdin, terminal bool) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := attach.Streams{Out: os.Stdout, Err: os.Stderr, Terminal: terminal}
+	if stdin {
+		s.In = os.Stdin
+	}
+	if terminal {
+		restore, err := attach.Raw(os.Stdin)
+		if err != nil {
+			return err
+		}
+		defer restore()
+		go attach.FollowSize(ctx, p, os.Stdin)
+	}
+	go attach.Signals(ctx, p)
+	status, err := attach.Run(ctx, p, s)
+	if err != nil {
+		return err
+	}
+	if status != 0 {
+		return exitStatus(status)
+	}
+	return nil
+}
