@@ -55,7 +55,7 @@ func flagsOf(t *testing.T, p string) int64 {
 	t.Helper()
 	var st unix.Statfs_t
 	must(t, unix.Statfs(p, &st))
-	return st.Flags
+	return int64(st.Flags)
 }
 
 func TestMountAndUndo(t *testing.T) {
