@@ -53,6 +53,10 @@ func Systemd(t testing.TB, agent string, opts Options) Options {
 	opts.KernelArgs = append([]string{
 		"systemd.unit=kata-containers.target", "systemd.mask=systemd-networkd.service", "systemd.mask=systemd-networkd.socket",
 	}, opts.KernelArgs...)
+	if !opts.CgroupV2 {
+		// The second word is asked for by newer ones.
+		opts.KernelArgs = append(opts.KernelArgs, "systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
+	}
 	return opts
 }
 
