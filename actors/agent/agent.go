@@ -104,7 +104,9 @@ func (a *Agent) watchDevices(system *core.System, p Params) error {
 }
 
 func (a *Agent) containerDeps(p Params) *container.Deps {
+	trim := &trimmer{}
 	return &container.Deps{
+		Ended: trim.processEnded,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
 			NoPivotRoot: rootIsInitramfs(proc),

@@ -27,6 +27,8 @@ type Deps struct {
 	Cgroup cgroup.Chooser
 	// WatchOOM calls fn for each OOM kill in the container's cgroup until stop is called.
 	WatchOOM func(paths map[string]string, fn func()) (stop func(), err error)
+	// Ended is called for each process whose actor has ended. May be nil.
+	Ended func()
 	// Warn reports what is not worth an error.
 	Warn func(error)
 }
@@ -89,6 +91,9 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 		c.gone(m.Handle)
 	case core.ChildExited:
 		// Gone has told it, or a panic of the process actor has cost its streams.
+		if c.deps.Ended != nil {
+			c.deps.Ended()
+		}
 	case finalize:
 		c.finish(t)
 	default:

@@ -27,6 +27,10 @@ const drainTimeout = 5 * time.Second
 func serve(cfg *config.Config, log *zap.Logger, asInit bool) error {
 	ctx, stop := endOn(syscall.SIGTERM)
 	defer stop()
+	if cfg.DevMode {
+		allowCoreDumps(log)
+	}
+	dumpOnUSR1()
 	system := core.NewSystem(log)
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
