@@ -25,6 +25,10 @@ type Options struct {
 	Env    []string // more environment
 	Args   []string // more arguments
 	Binary string   // "" is the one that Build makes
+	// Cmdline is what the agent sees as the kernel's command line; "" is that of the machine.
+	Cmdline string
+	// Network gives the agent a network namespace of its own.
+	Network bool
 	// KeepLog prints the agent's log even for a test that passes.
 	KeepLog bool
 }
@@ -42,11 +46,17 @@ type Agent struct {
 	log  *logBuffer
 	dir  string
 	done chan struct{} // closed when the agent has exited
+	// helper is the pid of the child that starts sessions for it.
+	helper string
 }
 
 // isolate gives the agent a mount namespace in which /run is empty, so that the fixed
 // paths of Kata (/run/kata-containers and others) are its own.
-const isolate = `mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec "$@"`
+// CMDLINE, unless empty, is a file to stand for the kernel's command line.
+const isolate = `mount --make-rprivate / && mount -t tmpfs tmpfs /run || exit
+if [ -n "$CMDLINE" ]; then mount --bind "$CMDLINE" /proc/cmdline || exit; fi
+unset CMDLINE
+exec "$@"`
 
 // Start runs an agent and connects a client. It ends with the test.
 func Start(tb testing.TB, o Options) *Agent {
@@ -62,15 +72,19 @@ func Start(tb testing.TB, o Options) *Agent {
 		Cgroup:  fmt.Sprintf("/kata-test-%d-%s", os.Getpid(), filepath.Base(dir)),
 	}
 	args := append([]string{"-m", "sh", "-c", isolate, "sh", o.Binary}, o.Args...)
+	if o.Network {
+		args = append([]string{"-n"}, args...)
+	}
 	if o.Config != "" {
-		file := filepath.Join(dir, "agent.toml")
-		if err := os.WriteFile(file, []byte(o.Config), 0o600); err != nil {
-			tb.Fatal(err)
-		}
-		args = append(args, "--config", file)
+		args = append(args, "--config", write(tb, dir, "agent.toml", o.Config))
 	}
 	a.cmd = exec.Command("unshare", args...)
-	a.cmd.Env = append(append(os.Environ(), "KATA_AGENT_SERVER_ADDR="+a.Address), o.Env...)
+	// A data race ends the agent with a status of its own, and without the pause of a second.
+	env := []string{"KATA_AGENT_SERVER_ADDR=" + a.Address, "GORACE=exitcode=66 atexit_sleep_ms=0"}
+	if o.Cmdline != "" {
+		env = append(env, "CMDLINE="+write(tb, dir, "cmdline", o.Cmdline))
+	}
+	a.cmd.Env = append(append(os.Environ(), env...), o.Env...)
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	a.cmd.WaitDelay = 5 * time.Second
 	if err := a.cmd.Start(); err != nil {
@@ -90,6 +104,7 @@ func (a *Agent) connect() {
 		c, err := Dial(a.Address)
 		if err == nil {
 			a.Client = c
+			a.findHelper()
 			return
 		}
 		select {
@@ -117,10 +132,24 @@ func (a *Agent) stop(keepLog bool) {
 		_ = a.cmd.Process.Kill()
 		<-a.done
 	}
+	if complaint := a.complaint(); complaint != "" {
+		a.tb.Errorf("the agent has met a %s", complaint)
+	}
 	if a.tb.Failed() || keepLog {
 		a.tb.Logf("log of the agent:\n%s", a.log)
 	}
 	removeCgroups(a.tb, a.Cgroup)
+}
+
+// complaint is what no agent may ever log.
+func (a *Agent) complaint() string {
+	log := a.Log()
+	for _, c := range []string{"DATA RACE", "panic", "fatal error", "concurrent map"} {
+		if strings.Contains(log, c) {
+			return c
+		}
+	}
+	return ""
 }
 
 // WaitExit returns the agent's exit status.
@@ -164,27 +193,19 @@ func shortDir(tb testing.TB) string {
 	return dir
 }
 
+func write(tb testing.TB, dir, name, content string) string {
+	tb.Helper()
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return file
+}
+
 // Root skips a test that needs to be root and is not.
 func Root(tb testing.TB) {
 	if os.Geteuid() != 0 {
 		tb.Skip("needs root")
-	}
-}
-
-// removeCgroups removes what is left of a test's cgroups, which is an error: removing its
-// containers should have done so.
-func removeCgroups(tb testing.TB, path string) {
-	dirs, _ := filepath.Glob("/sys/fs/cgroup/*" + path)
-	dirs = append(dirs, "/sys/fs/cgroup"+path)
-	for _, dir := range dirs {
-		_ = filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
-			if err == nil && d.IsDir() && p != dir {
-				tb.Errorf("cgroup left behind: %s", p)
-				_ = syscall.Rmdir(p)
-			}
-			return nil
-		})
-		_ = syscall.Rmdir(dir)
 	}
 }
 

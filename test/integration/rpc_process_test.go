@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/harness"
+)
+
+func TestRPC02InitByEmptyIDAndByContainerID(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	for i, exec := range []string{"", "own"} {
+		cid := fmt.Sprintf("c%d", i)
+		if exec != "" {
+			exec = cid
+		}
+		p.run(cid, "sh", "-c", "cat; exit 7")
+		if n, err := p.WriteStdin(p.ctx, cid, exec, []byte("hello\n")); err != nil || n != 6 {
+			t.Errorf("write: %d, %v", n, err)
+		}
+		p.must(p.Signal(p.ctx, cid, exec, 0))
+		p.must(p.Do(p.ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: exec}))
+		if out, err := p.ReadAll(p.ctx, cid, exec); err != nil || string(out) != "hello\n" {
+			t.Errorf("output %q, %v", out, err)
+		}
+		p.wantExit(cid, exec, 7)
+		for _, id := range []string{"", cid} {
+			_, err := p.Wait(p.ctx, cid, id)
+			refused(t, err, codes.NotFound, "process not found", cid)
+			refused(t, p.Signal(p.ctx, cid, id, 15), codes.NotFound, cid)
+		}
+		p.remove(cid)
+	}
+
+	p.idle("c3")
+	refused(t, p.Exec(p.ctx, "c3", "c3", harness.Process("true")), codes.Internal, "already exists")
+	p.exec("c3", "e", "cat")
+	refused(t, p.Exec(p.ctx, "c3", "e", harness.Process("true")), codes.Internal, "exec_id 'e' already exists")
+	p.must(p.Signal(p.ctx, "c3", "e", 9))
+	p.wantExit("c3", "e", 137)
+	_, err := p.Wait(p.ctx, "c3", "e")
+	refused(t, err, codes.NotFound, `"e"`)
+	p.output("c3", "e", "true") // the id is free again
+}
+
+func TestRPC03Wait(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	p.idle("c1")
+	p.exec("c1", "e", "sleep", "10000")
+
+	const waiters = 5
+	got := make(chan int32, waiters)
+	for range waiters {
+		go func() {
+			code, err := p.Wait(p.ctx, "c1", "e")
+			if err != nil {
+				t.Error(err)
+			}
+			got <- code
+		}()
+	}
+	gone := p.Raw(t) // a waiter whose client goes away uses nothing up
+	gone.Request(harness.Call{Stream: 1, Method: "WaitProcess", Request: &protocols.WaitProcessRequest{ContainerId: "c1", ExecId: "e"}})
+	impatient, cancel := context.WithTimeout(p.ctx, 50*time.Millisecond)
+	defer cancel()
+	_, err := p.Wait(impatient, "c1", "e")
+	if err == nil {
+		t.Error("a wait with a deadline has ended without error")
+	}
+	gone.Close()
+	select {
+	case code := <-got:
+		t.Fatalf("a wait for a running process has ended with %d", code)
+	default:
+	}
+	p.must(p.Signal(p.ctx, "c1", "e", 15))
+	for range waiters {
+		if code := <-got; code != 143 {
+			t.Errorf("status %d, want 143", code)
+		}
+	}
+	_, err = p.Wait(p.ctx, "c1", "e")
+	refused(t, err, codes.NotFound, "process not found")
+
+	// After the exit and before anybody has waited, the status is kept.
+	p.exec("c1", "late", "sh", "-c", "exit 42")
+	if out, err := p.ReadAll(p.ctx, "c1", "late"); err != nil || len(out) != 0 {
+		t.Errorf("output %q, %v", out, err)
+	}
+	p.wantExit("c1", "late", 42)
+
+	for sig, want := range map[int]int32{1: 129, 9: 137, 11: 139, 15: 143, 34: 162, 64: 192} {
+		exec := fmt.Sprintf("sig%d", sig)
+		p.exec("c1", exec, "sleep", "10000")
+		p.must(p.Signal(p.ctx, "c1", exec, uint32(sig)))
+		p.wantExit("c1", exec, want)
+	}
+}
+
+func TestRPC04ReadEndsWithEmptyData(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	p.idle("c1")
+	p.exec("c1", "e", "sh", "-c", "echo out; echo err >&2")
+	if out, err := p.ReadAll(p.ctx, "c1", "e"); err != nil || string(out) != "out\n" {
+		t.Errorf("stdout %q, %v", out, err)
+	}
+	if out, err := p.ReadStderr(p.ctx, "c1", "e", 100); err != nil || string(out) != "err\n" {
+		t.Errorf("stderr %q, %v", out, err)
+	}
+	for range 3 {
+		if out, err := p.ReadStdout(p.ctx, "c1", "e", 100); err != nil || len(out) != 0 {
+			t.Errorf("after the end: %q, %v", out, err)
+		}
+		if out, err := p.ReadStderr(p.ctx, "c1", "e", 100); err != nil || len(out) != 0 {
+			t.Errorf("stderr after the end: %q, %v", out, err)
+		}
+	}
+	p.wantExit("c1", "e", 0)
+
+	p.exec("c1", "small", "printf", "abcdef")
+	for _, want := range []string{"ab", "cd", "ef", ""} {
+		if out, err := p.ReadStdout(p.ctx, "c1", "small", 2); err != nil || string(out) != want {
+			t.Errorf("read of two bytes: %q, %v; want %q", out, err, want)
+		}
+	}
+	p.wantExit("c1", "small", 0)
+
+	tty := harness.Process("sh", "-c", "tty >/dev/null && echo terminal")
+	tty.Terminal = true
+	p.must(p.Exec(p.ctx, "c1", "tty", tty))
+	out, err := p.ReadAll(p.ctx, "c1", "tty")
+	if err != nil || string(out) != "terminal\r\n" {
+		t.Errorf("terminal: %q, %v", out, err)
+	}
+	p.wantExit("c1", "tty", 0)
+}
+
+func TestRPC05WriteAnswersItsLength(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	p.idle("c1")
+	p.exec("c1", "e", "wc", "-c")
+	total := 0
+	for _, n := range []int{1, 4096, 100000, 1 << 20} {
+		got, err := p.WriteStdin(p.ctx, "c1", "e", make([]byte, n))
+		if err != nil || got != uint32(n) {
+			t.Errorf("write of %d: %d, %v", n, got, err)
+		}
+		total += n
+	}
+	for range 2 { // the end of input, and again
+		if n, err := p.WriteStdin(p.ctx, "c1", "e", nil); err != nil || n != 0 {
+			t.Errorf("empty write: %d, %v", n, err)
+		}
+	}
+	if out, err := p.ReadAll(p.ctx, "c1", "e"); err != nil || strings.TrimSpace(string(out)) != fmt.Sprint(total) {
+		t.Errorf("the process has read %q, %v; want %d", out, err, total)
+	}
+	_, err := p.WriteStdin(p.ctx, "c1", "e", []byte("more"))
+	refused(t, err, codes.Internal, "stdin")
+	p.wantExit("c1", "e", 0)
+}
+
+func TestRPC06Signals(t *testing.T) {
+	p := newPod(t, harness.Options{})
+
+	t.Run("SIGKILL for the empty id kills all", func(t *testing.T) {
+		p := p.in(t)
+		p.idle("all")
+		p.exec("all", "e1", "sleep", "10000")
+		p.exec("all", "e2", "sh", "-c", "trap '' TERM; sleep 10000")
+		p.must(p.Signal(p.ctx, "all", "", 9))
+		for _, e := range []string{"", "e1", "e2"} {
+			p.wantExit("all", e, 137)
+		}
+		p.must(p.Signal(p.ctx, "all", "", 9)) // after the exit and the wait: no error
+		p.remove("all")
+	})
+	t.Run("other signals for the empty id go to init", func(t *testing.T) {
+		p := p.in(t)
+		p.run("one", "sh", "-c", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.01; done")
+		p.exec("one", "e", "sleep", "10000")
+		p.ready("one")
+		p.must(p.Signal(p.ctx, "one", "", 10))
+		p.wantExit("one", "", 5)
+		p.wantExit("one", "e", 137) // went with the pid namespace
+		p.remove("one")
+	})
+	t.Run("SIGTERM", func(t *testing.T) {
+		p := p.in(t)
+		for name, c := range map[string]struct {
+			script string
+			want   int32
+		}{
+			"not handled": {"echo ready; sleep 10000", 137},
+			"handled":     {"trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done", 3},
+		} {
+			cid := strings.ReplaceAll(name, " ", "-")
+			p.run(cid, "sh", "-c", c.script)
+			p.ready(cid)
+			p.must(p.Signal(p.ctx, cid, "", 15))
+			p.wantExit(cid, cid, c.want)
+			p.remove(cid)
+		}
+		p.run("ignored", "sh", "-c", "trap '' TERM; echo ready; sleep 10000")
+		p.ready("ignored")
+		p.must(p.Signal(p.ctx, "ignored", "", 15))
+		p.output("ignored", "e", "true") // still lives
+		p.must(p.Signal(p.ctx, "ignored", "ignored", 9))
+		p.wantExit("ignored", "", 137)
+		p.remove("ignored")
+	})
+	t.Run("exited and not waited for", func(t *testing.T) {
+		p := p.in(t)
+		p.idle("late")
+		p.exec("late", "e", "true")
+		if _, err := p.ReadAll(p.ctx, "late", "e"); err != nil {
+			t.Error(err)
+		}
+		p.settledSession("late")
+		p.must(p.Signal(p.ctx, "late", "e", 9))
+		p.must(p.Signal(p.ctx, "late", "e", 0))
+		p.wantExit("late", "e", 0)
+		refused(t, p.Signal(p.ctx, "late", "e", 9), codes.NotFound, "process not found")
+		refused(t, p.Signal(p.ctx, "late", "", 65), codes.Internal, "65")
+		p.remove("late")
+	})
+}
+
+// ready waits for a container to say that it is.
+func (p *pod) ready(cid string) {
+	p.t.Helper()
+	if out, err := p.ReadStdout(p.ctx, cid, "", 6); err != nil || string(out) != "ready\n" {
+		p.t.Fatalf("container %s: %q, %v", cid, out, err)
+	}
+}
+
+// settledSession waits until a container's only child of the agent is its init.
+func (p *pod) settledSession(cid string) {
+	p.t.Helper()
+	p.until("the session of "+cid+" has been reaped", func() bool { return len(p.Children()) == 1 })
+}
