@@ -41,7 +41,7 @@ func RewriteEnv(env []string, m PCIMap) (rewritten, left []string, err error) {
 	for i, entry := range env {
 		name, value, ok := strings.Cut(entry, "=")
 		if !ok {
-			return nil, nil, fmt.Errorf("Malformed OCI env entry %q", entry) //nolint:staticcheck // known text
+			return nil, nil, fmt.Errorf("Malformed OCI env entry %q", entry) // known text
 		}
 		rewritten[i] = entry
 		if !strings.HasPrefix(name, pciVariable) || strings.HasSuffix(name, infoSuffix) {

@@ -34,7 +34,7 @@ func Stat(path string) (Node, error) {
 	case unix.S_IFCHR:
 		n.Type = "c"
 	default:
-		return Node{}, fmt.Errorf("Unknown device cgroup type of %s: mode %#o", path, st.Mode) //nolint:staticcheck // known text
+		return Node{}, fmt.Errorf("Unknown device cgroup type of %s: mode %#o", path, st.Mode) // known text
 	}
 	return n, nil
 }
@@ -48,7 +48,7 @@ func StatBlock(path string) (Node, error) {
 	// Of the type bits, those of a block device include those of a character device and of
 	// a directory: they must be compared as a whole.
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
-		return Node{}, fmt.Errorf("Invalid device %s: not a block device", path) //nolint:staticcheck // known text
+		return Node{}, fmt.Errorf("Invalid device %s: not a block device", path) // known text
 	}
 	return Stat(path)
 }

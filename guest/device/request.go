@@ -53,7 +53,7 @@ func (r Request) Matcher() (hotplug.Matcher, error) {
 	case TypeBlock:
 		path, err := pci.ParsePath(r.ID)
 		if err != nil {
-			return nil, fmt.Errorf("Failed to parse PCI path from '%s': %w", r.ID, err) //nolint:staticcheck // known text
+			return nil, fmt.Errorf("Failed to parse PCI path from '%s': %w", r.ID, err) // known text
 		}
 		return hotplug.BlockPCI{Path: path}, nil
 	case TypeBlockCCW:
@@ -69,13 +69,13 @@ func (r Request) Matcher() (hotplug.Matcher, error) {
 	case TypeNVDIMM:
 		return namedDisk(r.VMPath, "nvdimm")
 	}
-	return nil, fmt.Errorf("Failed to find the device handler %s", r.Type) //nolint:staticcheck // known text
+	return nil, fmt.Errorf("Failed to find the device handler %s", r.Type) // known text
 }
 
 func namedDisk(path, kind string) (hotplug.Matcher, error) {
 	name, ok := strings.CutPrefix(path, "/dev/")
 	if !ok || name == "" || strings.ContainsRune(name, '/') {
-		return nil, fmt.Errorf("Invalid path for %s device", kind) //nolint:staticcheck // known text
+		return nil, fmt.Errorf("Invalid path for %s device", kind) // known text
 	}
 	return hotplug.BlockName{Name: name}, nil
 }

@@ -37,12 +37,12 @@ func Rewrite(spec *specs.Spec, updates []Update) error {
 		return nil
 	}
 	if spec.Linux == nil {
-		return errors.New("Spec didn't contain linux field") //nolint:staticcheck // known text
+		return errors.New("Spec didn't contain linux field") // known text
 	}
 	byPath := map[string]Update{}
 	for _, u := range updates {
 		if _, ok := byPath[u.ContainerPath]; ok {
-			return fmt.Errorf("Conflicting device updates for %s", u.ContainerPath) //nolint:staticcheck // known text
+			return fmt.Errorf("Conflicting device updates for %s", u.ContainerPath) // known text
 		}
 		byPath[u.ContainerPath] = u
 	}
@@ -76,7 +76,7 @@ func translation(devices []specs.LinuxDevice, byPath map[string]Update) (map[num
 		delete(missing, d.Path)
 		host := number{ruleType(d.Type), d.Major, d.Minor}
 		if other, ok := guest[host]; ok && !sameDevice(other, u.Node) {
-			return nil, fmt.Errorf("Conflicting resource updates for host_major=%d host_minor=%d", d.Major, d.Minor) //nolint:staticcheck // known text
+			return nil, fmt.Errorf("Conflicting resource updates for host_major=%d host_minor=%d", d.Major, d.Minor) // known text
 		}
 		guest[host] = u.Node
 	}
@@ -86,7 +86,7 @@ func translation(devices []specs.LinuxDevice, byPath map[string]Update) (map[num
 			paths = append(paths, strconv.Quote(path))
 		}
 		slices.Sort(paths)
-		return nil, fmt.Errorf("Missing devices in OCI spec: %q", strings.Join(paths, " ")) //nolint:staticcheck // known text
+		return nil, fmt.Errorf("Missing devices in OCI spec: %q", strings.Join(paths, " ")) // known text
 	}
 	return guest, nil
 }

@@ -31,7 +31,7 @@ func (r Request) VFIOFunctions() (functions []VFIOFunction, skipped int, err err
 	for _, option := range r.Options {
 		parts := strings.Split(option, "=")
 		if len(parts) != 2 {
-			return nil, 0, fmt.Errorf("Malformed VFIO PCI option %q", option) //nolint:staticcheck // known text
+			return nil, 0, fmt.Errorf("Malformed VFIO PCI option %q", option) // known text
 		}
 		host, err := pci.ParseAddress(parts[0])
 		if err != nil {

@@ -125,7 +125,7 @@ type BlockSCSI struct{ ID, LUN uint }
 func ParseSCSI(text string) (BlockSCSI, error) {
 	var m BlockSCSI
 	if n, err := fmt.Sscanf(text, "%d:%d", &m.ID, &m.LUN); err != nil || n != 2 || m.address() != text {
-		return BlockSCSI{}, fmt.Errorf("Unexpected format for SCSI Address: %s, expect SCSIID:LUA", text) //nolint:staticcheck // known text
+		return BlockSCSI{}, fmt.Errorf("Unexpected format for SCSI Address: %s, expect SCSIID:LUA", text) // known text
 	}
 	return m, nil
 }

@@ -61,7 +61,7 @@ func assertUsable(t *testing.T, h *Handle, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addrs, err := h.nl.AddrList(link, vnl.FAMILY_V6)
+	addrs, err := consistent(func() ([]vnl.Addr, error) { return h.nl.AddrList(link, vnl.FAMILY_V6) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func stateOf(t *testing.T, h *Handle, name string) state {
 		Up: attrs.RawFlags&unix.IFF_UP != 0, NoARP: attrs.RawFlags&unix.IFF_NOARP != 0,
 		MTU: attrs.MTU, MAC: attrs.HardwareAddr.String(),
 	}
-	addrs, err := h.nl.AddrList(link, vnl.FAMILY_ALL)
+	addrs, err := consistent(func() ([]vnl.Addr, error) { return h.nl.AddrList(link, vnl.FAMILY_ALL) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // errNoAddress is the text that clients know for an entry without an address.
-var errNoAddress = errors.New("Unable to determine ip address of ARP neighbor") //nolint:staticcheck
+var errNoAddress = errors.New("Unable to determine ip address of ARP neighbor")
 
 // AddARPNeighbors adds entries to the neighbour tables, IPv4 and IPv6, and replaces those
 // of the same address. It stops at the first failure; the entries before it stay.

@@ -19,7 +19,7 @@ import (
 func parseMAC(text string) (net.HardwareAddr, error) {
 	mac, err := net.ParseMAC(text)
 	if err != nil || len(mac) != 6 || strings.Count(text, ":") != 5 {
-		return nil, fmt.Errorf("Failed to parse MAC address: %q", text) //nolint:staticcheck // known text
+		return nil, fmt.Errorf("Failed to parse MAC address: %q", text) // known text
 	}
 	return mac, nil
 }

@@ -193,7 +193,7 @@ func TestAddARPNeighbors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	neighbors, err := h.nl.NeighList(0, vnl.FAMILY_ALL)
+	neighbors, err := consistent(func() ([]vnl.Neigh, error) { return h.nl.NeighList(0, vnl.FAMILY_ALL) })
 	if err != nil {
 		t.Fatal(err)
 	}

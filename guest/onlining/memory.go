@@ -16,7 +16,7 @@ import (
 const memoryDir = "devices/system/memory"
 
 // ErrBlockSize is returned when the kernel's block size is no number.
-var ErrBlockSize = errors.New("Invalid block size") //nolint:staticcheck // known text
+var ErrBlockSize = errors.New("Invalid block size") // known text
 
 // Memory brings every block of memory online and says how many were not. A block that the
 // kernel refuses does not keep it from the others.
