@@ -12,6 +12,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/convert"
 	"github.com/kata-containers/kata-agent/rpc/server"
@@ -48,6 +49,11 @@ func (s *Service) createContainer(ctx context.Context, q *protocols.CreateContai
 	}
 	m := &sandbox.CreateContainer{SharedPID: q.SandboxPidns}
 	m.ID, m.Spec, m.Storages = id.Container(q.ContainerId), spec, volumes(q.Storages)
+	for _, d := range q.Devices {
+		m.Devices = append(m.Devices, device.Request{
+			ID: d.Id, Type: d.Type, VMPath: d.VmPath, ContainerPath: d.ContainerPath, Options: d.Options,
+		})
+	}
 	_, err = core.Ask(ctx, s.agent.Sandbox, m)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/uevent"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/hotplug"
+	"github.com/kata-containers/kata-agent/guest/onlining"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/kata-containers/kata-agent/guest/stdio"
 	"github.com/kata-containers/kata-agent/guest/volume"
@@ -29,8 +30,11 @@ type Params struct {
 	PipeSize int  // agent.container_pipe_size, in bytes
 	// HotplugTimeout bounds the wait for each device: agent.hotplug_timeout.
 	HotplugTimeout time.Duration
-	Spawn          runtime.Spawner
-	Log            *zap.Logger
+	// VisibleCDI takes CDI devices from the environment too: agent.visible_cdi_devices.
+	VisibleCDI bool
+	CDITimeout time.Duration // bounds the wait for CDI specifications: agent.cdi_timeout
+	Spawn      runtime.Spawner
+	Log        *zap.Logger
 }
 
 // Paths of the guest. Hosts, hooks and specs know them.
@@ -51,7 +55,7 @@ type Agent struct {
 	Processes  *process.Directory
 
 	poller  *stdio.Poller
-	devices resolver
+	devices devices
 	oom     *cgroup.OOMWatcher
 }
 
@@ -72,7 +76,7 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	if err = a.watchDevices(system, p); err != nil {
 		return nil, err
 	}
-	mounter := &mounter{drivers: &volume.Drivers{Watches: &watch.Set{}}, devices: a.devices}
+	mounter := &mounter{drivers: &volume.Drivers{Watches: &watch.Set{}}, devices: a.devices.resolver}
 	if a.Storage, err = system.Spawn("storage", storage.New(mounter.mount)); err != nil {
 		return nil, err
 	}
@@ -92,21 +96,26 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 // watchDevices starts the actor that waits for devices, before anything can ask for one.
 func (a *Agent) watchDevices(system *core.System, p Params) error {
 	ref, err := system.Spawn("uevent", uevent.New(uevent.Deps{
-		Listen: func() (hotplug.Source, error) { return hotplug.Listen() },
-		Sys:    sys,
+		Listen:       func() (hotplug.Source, error) { return hotplug.Listen() },
+		Sys:          sys,
+		OnlineMemory: func(devPath string) error { return onlining.MemoryBlock(sys, devPath) },
 	}))
 	if err != nil {
 		return err
 	}
 	ref.Tell(uevent.Listen())
-	a.devices = resolver{uevent: ref, timeout: p.HotplugTimeout}
+	a.devices = devices{
+		resolver:   resolver{uevent: ref, timeout: p.HotplugTimeout},
+		visibleCDI: p.VisibleCDI, cdiTimeout: p.CDITimeout,
+	}
 	return nil
 }
 
 func (a *Agent) containerDeps(p Params) *container.Deps {
 	trim := &trimmer{}
 	return &container.Deps{
-		Ended: trim.processEnded,
+		Ended:   trim.processEnded,
+		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
 			NoPivotRoot: rootIsInitramfs(proc),

@@ -14,6 +14,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/hook"
 	"github.com/kata-containers/kata-agent/guest/module"
 	"github.com/kata-containers/kata-agent/guest/namespace"
+	"github.com/kata-containers/kata-agent/guest/onlining"
 )
 
 // modprobe is where guest images have it.
@@ -28,6 +29,11 @@ func guest() sandbox.Guest {
 		Namespaces: sharedNamespaces,
 		SetDNS:     dns.ResolvConf{}.Apply,
 		Hooks:      hook.Scan,
+		OnlineCPUs: func(ctx context.Context, total int) error { return onlining.CPUs(ctx, sys, total) },
+		OnlineMemory: func() error {
+			_, err := onlining.Memory(sys)
+			return err
+		},
 	}
 }
 

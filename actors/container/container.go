@@ -10,6 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/kata-containers/kata-agent/guest/stdio"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -27,6 +28,9 @@ type Deps struct {
 	Cgroup cgroup.Chooser
 	// WatchOOM calls fn for each OOM kill in the container's cgroup until stop is called.
 	WatchOOM func(paths map[string]string, fn func()) (stop func(), err error)
+	// Devices waits for a container's devices and puts them into its spec. The map is what
+	// the environment of its sessions is rewritten by.
+	Devices func(context.Context, *specs.Spec, []device.Request) (device.PCIMap, error)
 	// Ended is called for each process whose actor has ended. May be nil.
 	Ended func()
 	// Warn reports what is not worth an error.
@@ -46,6 +50,7 @@ type container struct {
 	os   *runtime.Container
 	spec *specs.Spec
 	undo undoList
+	pci  device.PCIMap
 
 	procs    map[id.Exec]*entry
 	starting map[id.Exec]bool // sessions whose process is not there yet
@@ -118,6 +123,8 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 		c.resume(t, m)
 	case *Update:
 		c.update(t, m)
+	case *WidenCPUs:
+		c.widenCPUs(t, m)
 	default:
 		t.Log().Sugar().Errorf("message of type %T is not for a container", m)
 	}

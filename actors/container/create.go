@@ -12,6 +12,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/bundle"
+	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
@@ -32,6 +33,7 @@ type made struct {
 	init    *runtime.Process
 	streams process.Streams
 	undo    undoList
+	pci     device.PCIMap
 }
 
 func (c *container) create(t *core.Turn, m *Create) {
@@ -56,7 +58,7 @@ func (c *container) create(t *core.Turn, m *Create) {
 			c.createFailed(t, m, err)
 			return
 		}
-		c.os, c.spec, c.undo = out.os, m.Spec, out.undo
+		c.os, c.spec, c.undo, c.pci = out.os, m.Spec, out.undo, out.pci
 		if err := c.adopt(t, c.initID(), out.init, out.streams); err != nil {
 			c.giveUpCreated(t, m, err)
 			return
@@ -94,6 +96,11 @@ func (c *container) createFailed(t *core.Turn, m *Create, err error) {
 // the next begins; on error the caller runs them.
 func (c *container) make(ctx context.Context, m *Create) (out *made, err error) {
 	out = &made{}
+	if c.deps.Devices != nil {
+		if out.pci, err = c.deps.Devices(ctx, m.Spec, m.Devices); err != nil {
+			return out, err
+		}
+	}
 	for _, s := range m.Storages {
 		if err := c.attach(ctx, s, &out.undo); err != nil {
 			return out, err

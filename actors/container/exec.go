@@ -8,6 +8,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 )
 
@@ -30,6 +31,14 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 	if err := c.mayExec(m); err != nil {
 		m.Reply(struct{}{}, err)
 		return
+	}
+	if len(c.pci) > 0 {
+		env, _, err := device.RewriteEnv(m.Process.Env, c.pci)
+		if err != nil {
+			m.Reply(struct{}{}, err)
+			return
+		}
+		m.Process.Env = env
 	}
 	c.starting[m.ExecID] = true
 	runtime.InheritFrom(c.spec.Process, m.Process)

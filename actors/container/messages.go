@@ -9,6 +9,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -25,6 +26,7 @@ type Create struct {
 	ID       id.Container
 	Spec     *specs.Spec
 	Storages []storage.Volume
+	Devices  []device.Request
 	// Hooks of the guest image, which run before the spec's own of the same kind.
 	GuestHooks *specs.Hooks
 	// IPC and UTS are the paths of the pod's namespaces, PID that of the shared pid
@@ -62,6 +64,9 @@ type Update struct {
 
 // Stats are the figures of the container's cgroups.
 type Stats struct{ core.Call[*cgroup.Stats] }
+
+// WidenCPUs gives the container the CPUs that the guest has got meanwhile.
+type WidenCPUs struct{ core.Call[struct{}] }
 
 // Spec asks for the spec the container was made from. It must not be changed.
 type Spec struct{ core.Call[*specs.Spec] }

@@ -63,6 +63,14 @@ func (c *container) update(t *core.Turn, m *Update) {
 	c.work(t, &m.Call, func(context.Context) error { return c.os.Update(m.Resources) }, func(error) {})
 }
 
+func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
+	if c.os == nil || c.state == stopped {
+		m.Reply(struct{}{}, nil)
+		return
+	}
+	c.work(t, &m.Call, func(context.Context) error { return c.os.WidenCPUs() }, func(error) {})
+}
+
 // work runs an exclusive operation beside the mailbox; after it, before the answer, then
 // moves the state.
 func (c *container) work(t *core.Turn, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {

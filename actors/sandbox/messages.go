@@ -42,6 +42,17 @@ type CreateContainer struct {
 	SharedPID bool
 }
 
+// Online takes CPUs and memory into use that were plugged in, then widens the cpusets of
+// the running containers.
+type Online struct {
+	core.Call[struct{}]
+	CPUs   int  // how many are to be online in all; 0 leaves them
+	Memory bool // all blocks
+	// Wait for CPUs that are still on their way. Without it the answer comes at once when
+	// some are missing, the wait goes on, and its failure is only logged.
+	Wait bool
+}
+
 // NextOOM is answered with the next container in which the kernel has killed a process
 // for want of memory. Each kill goes to one caller.
 type NextOOM struct{ core.Call[id.Container] }

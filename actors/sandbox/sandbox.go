@@ -21,6 +21,9 @@ type Guest struct {
 	Namespaces func(hostname string) (ns Namespaces, release func() error, err error)
 	SetDNS     func(lines []string) (undo func() error, err error)
 	Hooks      func(dir string) (*specs.Hooks, error)
+	// OnlineCPUs waits for missing ones as long as ctx lets it; OnlineMemory does not wait.
+	OnlineCPUs   func(ctx context.Context, total int) error
+	OnlineMemory func() error
 }
 
 // Namespaces are the paths of the pod's shared namespaces.
@@ -73,6 +76,8 @@ func (s *sandbox) Receive(t *core.Turn, m core.Message) {
 		s.createContainer(t, m)
 	case *Create:
 		s.create(t, m)
+	case *Online:
+		s.online(t, m)
 	case *NextOOM:
 		s.oom.ask(m)
 	case *Destroy:

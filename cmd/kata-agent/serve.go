@@ -35,7 +35,8 @@ func serve(cfg *config.Config, log *zap.Logger, asInit bool) error {
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
 	a, err := agent.Start(system, agent.Params{
-		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout, Spawn: spawner, Log: log,
+		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
+		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, Spawn: spawner, Log: log,
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,11 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 	if spec.Root == nil || !filepath.IsAbs(spec.Root.Path) {
 		return nil, fmt.Errorf("spec of container %q has no absolute root path", p.ID)
 	}
+	if spec.Linux != nil {
+		if err := fitCPUs(o.Sys, spec.Linux.Resources); err != nil {
+			return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
+		}
+	}
 	addCgroupNamespace(spec)
 	dropAppArmor(o.Sys, spec)
 	hooks := spec.Hooks

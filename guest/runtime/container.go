@@ -55,6 +55,8 @@ type Container struct {
 	fifo    string
 	target  target
 	systemd bool
+	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
+	wantedCPUs string
 }
 
 // ErrNotCreated says that the container does not wait for its start: it has been
@@ -67,6 +69,7 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 	if err := hostNetSysctls(o.Proc, p.Spec); err != nil {
 		return nil, nil, err
 	}
+	wanted := wantedCPUs(p.Spec.Linux)
 	config, err := libcontainerConfig(o, p)
 	if err != nil {
 		return nil, nil, err
@@ -86,7 +89,7 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 	c := &Container{
 		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
-		systemd: p.SystemdCgroup,
+		systemd: p.SystemdCgroup, wantedCPUs: wanted,
 	}
 	c.init, err = c.startInit(ctx, p)
 	if err == nil && o.Spawn != nil {

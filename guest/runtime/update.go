@@ -12,6 +12,10 @@ import (
 // Update changes the limits that r names and leaves the others as they are. When the
 // kernel refuses one, the former limits are put back.
 func (c *Container) Update(r *specs.LinuxResources) error {
+	wanted := wantedCPUs(&specs.Linux{Resources: r})
+	if err := fitCPUs(c.options.Sys, r); err != nil {
+		return fmt.Errorf("update container %q: %w", c.id, err)
+	}
 	merged := mergeResources(c.spec.Linux.Resources, r)
 	spec := &specs.Spec{Linux: &specs.Linux{CgroupsPath: c.spec.Linux.CgroupsPath, Resources: merged}}
 	converted, err := specconv.CreateCgroupConfig(&specconv.CreateOpts{
@@ -33,6 +37,9 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
 	c.spec.Linux.Resources = merged
+	if wanted != "" {
+		c.wantedCPUs = wanted
+	}
 	return nil
 }
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kata-containers/kata-agent/guest/device"
+	"github.com/kata-containers/kata-agent/guest/hotplug"
+	"github.com/kata-containers/kata-agent/guest/pci"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sync/errgroup"
+)
+
+// devices puts a container's devices into its spec.
+type devices struct {
+	resolver
+	visibleCDI bool          // agent.visible_cdi_devices
+	cdiTimeout time.Duration // agent.cdi_timeout
+}
+
+// Prepare waits for all devices side by side, then puts the guest's numbers, names and
+// addresses in the place of the host's. The map is for the environment of later sessions.
+func (d *devices) Prepare(ctx context.Context, spec *specs.Spec, requests []device.Request) (device.PCIMap, error) {
+	prepared := make([]preparedDevice, len(requests))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, r := range requests {
+		group.Go(func() (err error) {
+			if err = r.Validate(); err == nil {
+				prepared[i], err = d.one(groupCtx, r)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	functions, err := apply(spec, requests, prepared)
+	if err != nil {
+		return nil, err
+	}
+	return functions, d.injectCDI(ctx, spec)
+}
+
+// preparedDevice is one device that is there.
+type preparedDevice struct {
+	update    *device.Update // nil: nothing of the spec's devices changes
+	functions device.PCIMap
+}
+
+func apply(spec *specs.Spec, requests []device.Request, prepared []preparedDevice) (device.PCIMap, error) {
+	functions := device.PCIMap{}
+	var updates []device.Update
+	vfio := false
+	for i, p := range prepared {
+		vfio = vfio || device.IsVFIO(requests[i].Type)
+		if err := functions.Merge(p.functions); err != nil {
+			return nil, err
+		}
+		if p.update != nil {
+			updates = append(updates, *p.update)
+		}
+	}
+	if err := device.Rewrite(spec, updates); err != nil {
+		return nil, err
+	}
+	if vfio {
+		if err := device.AddInfiniband(spec, "/dev"); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Process != nil && len(functions) > 0 {
+		env, _, err := device.RewriteEnv(spec.Process.Env, functions)
+		if err != nil {
+			return nil, err
+		}
+		spec.Process.Env = env
+	}
+	return functions, nil
+}
+
+// one waits for a device.
+func (d *devices) one(ctx context.Context, r device.Request) (preparedDevice, error) {
+	switch r.Type {
+	case device.TypeVFIO, device.TypeVFIOKernel:
+		return d.vfio(ctx, r)
+	case device.TypeVFIOAP, device.TypeVFIOAPCold:
+		return d.cryptoQueues(ctx, r)
+	}
+	m, err := r.Matcher()
+	if err != nil {
+		return preparedDevice{}, err
+	}
+	e, err := d.await(ctx, m)
+	if err != nil {
+		return preparedDevice{}, fmt.Errorf("device %s: %w", r.ContainerPath, err)
+	}
+	node, err := device.StatBlock(e.Node())
+	if err != nil {
+		return preparedDevice{}, err
+	}
+	return preparedDevice{update: &device.Update{ContainerPath: r.ContainerPath, Node: node}}, nil
+}
+
+// vfio waits for the PCI functions of a device. Those for a container get the driver that
+// hands them on, as one group; those for the guest's kernel keep their drivers.
+func (d *devices) vfio(ctx context.Context, r device.Request) (preparedDevice, error) {
+	out := preparedDevice{functions: device.PCIMap{}}
+	functions, _, err := r.VFIOFunctions()
+	if err != nil {
+		return out, err
+	}
+	var addresses []string
+	for _, f := range functions {
+		e, err := d.await(ctx, hotplug.PCIFunction{Path: f.Guest})
+		if err != nil {
+			return out, fmt.Errorf("device %s: %w", r.ContainerPath, err)
+		}
+		if err := out.add(f, e.Base()); err != nil {
+			return out, err
+		}
+		addresses = append(addresses, e.Base())
+	}
+	if r.Type == device.TypeVFIOKernel || len(addresses) == 0 {
+		return out, nil
+	}
+	out.update, err = d.vfioGroup(ctx, r, addresses)
+	return out, err
+}
+
+// add enters a function that has come under the address guest.
+func (p *preparedDevice) add(f device.VFIOFunction, guest string) error {
+	address, err := pci.ParseAddress(guest)
+	if err == nil {
+		p.functions[f.Host] = address
+	}
+	return err
+}
+
+// vfioGroup binds the functions and waits for the node of their group.
+func (d *devices) vfioGroup(ctx context.Context, r device.Request, addresses []string) (*device.Update, error) {
+	for _, a := range addresses {
+		if err := device.BindVFIO(sys, a); err != nil {
+			return nil, err
+		}
+	}
+	group, err := device.IOMMUGroup(sys, addresses)
+	if err != nil {
+		return nil, err
+	}
+	e, err := d.await(ctx, hotplug.VFIOGroup{Group: group})
+	if err != nil {
+		return nil, fmt.Errorf("device %s: %w", r.ContainerPath, err)
+	}
+	node, err := device.Stat(e.Node())
+	return &device.Update{ContainerPath: r.ContainerPath, Node: node, FinalPath: e.Node()}, err
+}
+
+// cryptoNode is the one node of all crypto queues (s390x).
+const cryptoNode = "/dev/z90crypt"
+
+func (d *devices) cryptoQueues(ctx context.Context, r device.Request) (preparedDevice, error) {
+	queues, err := r.APQueues()
+	if err != nil {
+		return preparedDevice{}, err
+	}
+	for _, q := range queues {
+		if _, err := d.await(ctx, q); err != nil {
+			return preparedDevice{}, fmt.Errorf("device %s: %w", r.ContainerPath, err)
+		}
+	}
+	node, err := device.Stat(cryptoNode)
+	if err != nil {
+		return preparedDevice{}, err
+	}
+	return preparedDevice{update: &device.Update{ContainerPath: r.ContainerPath, Node: node, FinalPath: cryptoNode}}, nil
+}
+
+// injectCDI makes the edits of the CDI devices that a container asks for.
+func (d *devices) injectCDI(ctx context.Context, spec *specs.Spec) error {
+	names, err := device.CDIDevices(spec, d.visibleCDI)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return device.CDI{Dir: device.DefaultCDIDir}.Inject(ctx, spec, names, d.cdiTimeout)
+}
