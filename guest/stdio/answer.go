@@ -98,20 +98,31 @@ func (r *Reader) whenEmpty(op *readOp) error {
 	return errEmpty
 }
 
+// hangups is how many times in a row a pty master must report its end. When the last
+// slave is closed while the master is being read, Linux (6.18) now and then says EIO with
+// bytes still on their way between the two: seen in 1 of 1,000 to 5,000 terminals, never
+// twice in a row, and the next read delivered them.
+const hangups = 3
+
 // readOnce is read(2). The end of the stream is io.EOF, for a pty master too, which says
 // EIO when the last slave has been closed and everything was read.
 func readOnce(fd int, b []byte) ([]byte, error) {
-	n, err := unix.Read(fd, b)
-	for err == unix.EINTR {
-		n, err = unix.Read(fd, b)
+	for hangup := 0; ; {
+		n, err := unix.Read(fd, b)
+		switch {
+		case n > 0:
+			return b[:n], nil
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return nil, errEmpty
+		case err == unix.EIO:
+			if hangup++; hangup == hangups {
+				return nil, io.EOF
+			}
+		case err == nil:
+			return nil, io.EOF
+		default:
+			return nil, fmt.Errorf("read stream: %w", err)
+		}
 	}
-	switch {
-	case n > 0:
-		return b[:n], nil
-	case err == unix.EAGAIN:
-		return nil, errEmpty
-	case err == nil, err == unix.EIO:
-		return nil, io.EOF
-	}
-	return nil, fmt.Errorf("read stream: %w", err)
 }

@@ -321,3 +321,24 @@ func TestTerminalHangsUpWithEOF(t *testing.T) {
 		t.Errorf("%d bytes of %d", len(got), len(want))
 	}
 }
+
+// A reader that keeps up meets the moment in which the slave is closed.
+func TestTerminalLosesNothingAtTheEnd(t *testing.T) {
+	p := newPoller(t)
+	want := pattern(12000)
+	for range 300 {
+		master, slave := openPTY(t)
+		r, w, err := p.NewTerminal(master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		master.Close()
+		w.Close()
+		go func() { slave.Write(want); slave.Close() }()
+		got := readAll(t, r, 32<<10)
+		r.Close()
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes of %d", len(got), len(want))
+		}
+	}
+}
