@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The messages between the agent and the helper; encode.go and reply.go write and read
+ * the same structures. Both ends are one binary, so native byte order and no versions. */
+
+#ifndef SPAWN_REQUEST_H
+#define SPAWN_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	FLAG_NO_NEW_PRIVS = 1 << 0,
+	FLAG_TERMINAL = 1 << 1,
+	FLAG_OOM = 1 << 2,
+	FLAG_UMASK = 1 << 3,
+	FLAG_CAPS = 1 << 4,
+	FLAG_PIDNS = 1 << 5,  /* the first namespace is the pid namespace */
+	FLAG_USERNS = 1 << 6, /* the last namespace is the user namespace */
+	FLAG_CGROUP2 = 1 << 7, /* the only cgroup is a directory to be cloned into */
+	FLAG_MEMFD = 1 << 8,   /* the tail is in the last descriptor */
+};
+
+/* What the process does when it fails; stages in reply.go. */
+enum stage {
+	STAGE_REQUEST = 1,
+	STAGE_PIDNS,
+	STAGE_CLONE,
+	STAGE_OOM,
+	STAGE_CGROUP,
+	STAGE_PROC,
+	STAGE_RLIMIT,
+	STAGE_SETNS,
+	STAGE_USERNS,
+	STAGE_SESSION,
+	STAGE_PTMX,
+	STAGE_PTY,
+	STAGE_STDIO,
+	STAGE_CTTY,
+	STAGE_NO_NEW_PRIVS,
+	STAGE_LABEL,
+	STAGE_SECCOMP,
+	STAGE_CWD,
+	STAGE_ESCAPE,
+	STAGE_BOUNDING,
+	STAGE_CHOWN,
+	STAGE_GROUPS,
+	STAGE_GID,
+	STAGE_UID,
+	STAGE_CAPS,
+	STAGE_APPARMOR,
+	STAGE_LOOKUP,
+	STAGE_FILE,
+	STAGE_RELATIVE,
+	STAGE_EXEC,
+	STAGE_MEMORY,
+};
+
+enum capability_set { BOUNDING, EFFECTIVE, PERMITTED, INHERITABLE, AMBIENT, CAPABILITY_SETS };
+
+/* A request: this, then the tail: rlimits, seccomp filters, groups, and the strings
+ * cwd, label, apparmor, path, arguments, environment, each with its NUL. Descriptors:
+ * result socket, standard streams (none with a terminal), namespaces, cgroups, tail. */
+struct request {
+	uint32_t flags;
+	uint32_t namespaces, cgroups, groups, rlimits, filters, argc, envc;
+	uint32_t seccomp_flags;
+	uint32_t uid, gid, umask;
+	int32_t oom;
+	uint16_t rows, columns;
+	uint32_t tail; /* bytes */
+	uint32_t reserved;
+	uint64_t caps[CAPABILITY_SETS];
+};
+
+struct limit {
+	uint32_t resource, reserved;
+	uint64_t soft, hard;
+};
+
+enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED };
+
+/* What comes back on the result socket: STARTED with a pidfd and FAILED from the helper,
+ * TERMINAL with a pty master and FAILED from the process. Its close is the execve. */
+struct reply {
+	uint32_t kind, stage;
+	int32_t error, pid;
+};
+
+enum {
+	MAX_INLINE = 32 << 10,
+	MAX_DESCRIPTORS = 64,
+
+	/* Descriptors of the helper, and of the process until execve. */
+	REQUEST_FD = 3,
+	PIDNS_FD = 4,
+	FIRST_FREE_FD = 5,
+	RESULT_FD = 3,
+	PROC_FD = 4,
+};
+
+/* received are a request's descriptors in the order above, with its tail. */
+struct received {
+	const struct request *request;
+	char *tail;
+	int result, *stdio, *namespaces, *cgroups, memfd;
+};
+
+int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd);
+_Noreturn void fail(enum stage stage, int error);
+_Noreturn void become(struct received *r);
+void open_terminal(const struct request *r);
+void change_user(const struct request *r, const uint32_t *groups, const char *cwd);
+void write_attribute(const char *name, const char *fallback, const char *prefix,
+		     const char *value, enum stage stage);
+const char *look_up(const char *file, const char *path, char *buffer, size_t size);
+
+#endif
