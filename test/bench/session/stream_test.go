@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/harness"
+)
+
+// streamTime is how long one stream measurement runs.
+const streamTime = time.Second
+
+const mib = 1 << 20
+
+func start(b *testing.B, a *harness.Agent, args ...string) string {
+	b.Helper()
+	id := fmt.Sprintf("s%d", serial.Add(1))
+	must(b, a.Exec(b.Context(), "c1", id, harness.Process(args...)))
+	return id
+}
+
+func end(b *testing.B, a *harness.Agent, id string) {
+	b.Helper()
+	must(b, a.Signal(b.Context(), "c1", id, 9))
+	_, err := a.Wait(b.Context(), "c1", id)
+	must(b, err)
+}
+
+// BenchmarkReadStdout reports one stream of 32 KiB reads, and a bare pipe from the same
+// program read in the same pieces.
+func BenchmarkReadStdout(b *testing.B) {
+	a, _ := pod(b)
+	for b.Loop() {
+		id := start(b, a, "dd", "if=/dev/zero", "bs=65536")
+		total, begin := 0, time.Now()
+		for time.Since(begin) < streamTime {
+			data, err := a.ReadStdout(b.Context(), "c1", id, 32<<10)
+			must(b, err)
+			total += len(data)
+		}
+		b.ReportMetric(float64(total)/mib/time.Since(begin).Seconds(), "MiB/s")
+		end(b, a, id)
+		b.ReportMetric(pipe(b), "pipe-MiB/s")
+	}
+}
+
+func pipe(b *testing.B) float64 {
+	cmd := exec.Command("/bin/busybox", "dd", "if=/dev/zero", "bs=65536")
+	r, err := cmd.StdoutPipe()
+	must(b, err)
+	must(b, cmd.Start())
+	buf := make([]byte, 32<<10)
+	total, begin := 0, time.Now()
+	for time.Since(begin) < streamTime {
+		n, err := r.Read(buf)
+		must(b, err)
+		total += n
+	}
+	rate := float64(total) / mib / time.Since(begin).Seconds()
+	_ = cmd.Process.Kill()
+	_, _ = io.Copy(io.Discard, r)
+	_ = cmd.Wait()
+	return rate
+}
+
+// BenchmarkWriteStdin reports one stream of 32 KiB writes.
+func BenchmarkWriteStdin(b *testing.B) {
+	a, _ := pod(b)
+	data := make([]byte, 32<<10)
+	for b.Loop() {
+		id := start(b, a, "dd", "of=/dev/null", "bs=65536")
+		total, begin := 0, time.Now()
+		for time.Since(begin) < streamTime {
+			n, err := a.WriteStdin(b.Context(), "c1", id, data)
+			must(b, err)
+			total += int(n)
+		}
+		b.ReportMetric(float64(total)/mib/time.Since(begin).Seconds(), "MiB/s")
+		end(b, a, id)
+	}
+}
+
+// BenchmarkEcho reports the median of a byte's way to a cat and back, and of a Check.
+func BenchmarkEcho(b *testing.B) {
+	a, _ := pod(b)
+	id := start(b, a, "cat")
+	for b.Loop() {
+		var echo, check []time.Duration
+		for range 2000 {
+			begin := time.Now()
+			must(b, a.Check(b.Context()))
+			check = append(check, time.Since(begin))
+			begin = time.Now()
+			_, err := a.WriteStdin(b.Context(), "c1", id, []byte("x"))
+			must(b, err)
+			data, err := a.ReadStdout(b.Context(), "c1", id, 32<<10)
+			must(b, err)
+			if string(data) != "x" {
+				b.Fatalf("echo of %q", data)
+			}
+			echo = append(echo, time.Since(begin))
+		}
+		slices.Sort(echo)
+		slices.Sort(check)
+		b.ReportMetric(float64(echo[len(echo)/2])/1e3, "echo-us")
+		b.ReportMetric(float64(check[len(check)/2])/1e3, "check-us")
+	}
+	must(b, a.Do(b.Context(), "CloseStdin", &protocols.CloseStdinRequest{ContainerId: "c1", ExecId: id}))
+}
+
+// BenchmarkStart reports the time from the start of the program to the first connection.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		begin := time.Now()
+		a := harness.Start(b, harness.Options{Binary: os.Getenv("KATA_TEST_AGENT")})
+		b.ReportMetric(float64(time.Since(begin))/1e6, "ms")
+		_ = a
+	}
+}
