@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	goruntime "runtime"
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/cgroup"
@@ -100,6 +101,8 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 	}
 	if err != nil {
 		c.target.close()
+		// libcontainer leaves the descriptor of the fifo to the garbage collector.
+		defer func() { go goruntime.GC() }()
 		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), c.abandon())
 	}
 	return c, c.init, nil

@@ -27,6 +27,8 @@ type Options struct {
 	Binary string   // "" is the one that Build makes
 	// Cmdline is what the agent sees as the kernel's command line; "" is that of the machine.
 	Cmdline string
+	// Address is where the agent listens; "" is a socket of the test's own.
+	Address string
 	// Network gives the agent a network namespace of its own.
 	Network bool
 	// KeepLog prints the agent's log even for a test that passes.
@@ -70,6 +72,9 @@ func Start(tb testing.TB, o Options) *Agent {
 		tb: tb, dir: dir, log: &logBuffer{}, done: make(chan struct{}),
 		Address: "unix://" + filepath.Join(dir, "agent.sock"),
 		Cgroup:  fmt.Sprintf("/kata-test-%d-%s", os.Getpid(), filepath.Base(dir)),
+	}
+	if o.Address != "" {
+		a.Address = o.Address
 	}
 	args := append([]string{"-m", "sh", "-c", isolate, "sh", o.Binary}, o.Args...)
 	if o.Network {
