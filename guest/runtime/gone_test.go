@@ -92,8 +92,33 @@ func TestStartOfReapedInit(t *testing.T) {
 	if err := os.Remove(fifo); err != nil {
 		t.Fatal(err)
 	}
-	c := &Container{id: "c", fifo: fifo}
+	c := &Container{id: "c", fifo: fifo, init: process(t, "sleep", "1000")}
 	if _, err := c.Start(t.Context()); !errors.Is(err, ErrNotCreated) {
 		t.Errorf("start of a started container: %v", err)
+	}
+}
+
+// TestStartOfShortLivedInit is an init that has run its whole program before the start
+// looks: it was started all the same.
+func TestStartOfShortLivedInit(t *testing.T) {
+	fifo := t.TempDir() + "/exec.fifo"
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := process(t, "sh", "-c", "printf 0 > "+fifo)
+	f, err := os.OpenFile(fifo, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	gone, err := p.watch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(gone)
+	p.WaitGone()
+	p.Reap()
+	if err := awaitInit(t.Context(), f, gone); err != nil {
+		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,10 +21,38 @@ const killRounds = 50
 // KillAll kills every process of the container, those in nested cgroups too. A frozen
 // container is thawed, as on cgroup v1 a frozen process does not die.
 func (c *Container) KillAll() error {
-	if err := c.killCgroup(); err != nil {
+	err := c.killByInit()
+	if errors.Is(err, errSharedPID) {
+		err = c.killCgroup()
+	}
+	if err != nil {
 		return fmt.Errorf("kill container %q: %w", c.id, err)
 	}
 	return nil
+}
+
+// errSharedPID says that a container's processes do not end with its init.
+var errSharedPID = errors.New("pid namespace is shared")
+
+// killByInit leaves the killing to the kernel: with the init of a pid namespace every
+// process in it dies (pid_namespaces(7)), at once and without a list to race with.
+func (c *Container) killByInit() error {
+	if c.init == nil || !c.config.Namespaces.IsPrivate(configs.NEWPID) {
+		return errSharedPID
+	}
+	if err := c.init.Kill(); err != nil {
+		return err
+	}
+	return c.thaw()
+}
+
+// thaw lets a frozen container's signals arrive.
+func (c *Container) thaw() error {
+	st, err := c.cgroup.GetFreezerState()
+	if err != nil || st != cgroups.Frozen {
+		return nil //nolint:nilerr // a cgroup that is gone is not frozen
+	}
+	return c.cgroup.Freeze(cgroups.Thawed)
 }
 
 func (c *Container) killCgroup() error {
@@ -56,9 +85,7 @@ func (c *Container) killListed() error {
 				alive++
 			}
 		}
-		if st, _ := c.cgroup.GetFreezerState(); st == cgroups.Frozen {
-			_ = c.cgroup.Freeze(cgroups.Thawed)
-		}
+		_ = c.thaw()
 		if alive == 0 {
 			return nil
 		}

@@ -18,6 +18,12 @@ import (
 // init itself, so that a dead init is an error and not a hang. Poststart hooks run last;
 // their errors are warnings (OCI runtime-spec, "Poststart").
 func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
+	// Before the fifo is opened: from then on init may run, exit and be reaped at any time.
+	gone, err := c.init.watch()
+	if err != nil {
+		return nil, fmt.Errorf("start container %q: %w", c.id, errDeadInit)
+	}
+	defer unix.Close(gone)
 	fifo, err := os.OpenFile(c.fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("container %q: %w", c.id, ErrNotCreated)
@@ -26,7 +32,7 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
 	defer fifo.Close()
-	if err := c.awaitInit(ctx, fifo); err != nil {
+	if err := awaitInit(ctx, fifo, gone); err != nil {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
 	if err := os.Remove(c.fifo); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -40,16 +46,10 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 
 var errDeadInit = fmt.Errorf("its init is dead: %w", ErrNotCreated)
 
-func (c *Container) awaitInit(ctx context.Context, fifo *os.File) error {
-	gone, err := c.init.watch()
-	if err != nil {
-		return errDeadInit
-	}
-	defer unix.Close(gone)
-	fds := []unix.PollFd{
-		{Fd: int32(fifo.Fd()), Events: unix.POLLIN},
-		{Fd: int32(gone), Events: unix.POLLIN},
-	}
+// awaitInit waits until init has written to the fifo. gone is readable when init is dead.
+func awaitInit(ctx context.Context, fifo *os.File, gone int) error {
+	fd := int(fifo.Fd())
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(gone), Events: unix.POLLIN}}
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -57,10 +57,9 @@ func (c *Container) awaitInit(ctx context.Context, fifo *os.File) error {
 		if _, err := unix.Poll(fds, pollInterval); err != nil && !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
 		}
-		if fds[0].Revents != 0 {
-			if n, _ := unix.Read(int(fds[0].Fd), make([]byte, 16)); n > 0 {
-				return nil
-			}
+		// Whatever poll saw of the fifo: an init that is dead may have written before.
+		if n, _ := unix.Read(fd, make([]byte, 16)); n > 0 {
+			return nil
 		}
 		if fds[1].Revents != 0 {
 			return errDeadInit

@@ -110,6 +110,9 @@ func (a *Agent) files() []string {
 		if err == nil && p != root {
 			out = append(out, strings.TrimPrefix(p, root))
 		}
+		if err == nil && d.Name() == "rootfs" {
+			return filepath.SkipDir
+		}
 		return nil
 	})
 	return out
