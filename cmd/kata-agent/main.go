@@ -55,6 +55,9 @@ func start(args cli.Invocation, asInit bool) int {
 	if asInit {
 		problems = bootGuest()
 	}
+	// libcontainer hands this on to its children, whose Go runtimes then boot with one
+	// processor; this one has read it already.
+	_ = os.Setenv("GOMAXPROCS", "1")
 	cfg, warnings, err := config.Load(config.Sources{File: args.ConfigFile, Cmdline: cmdline, Environ: os.Environ()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
