@@ -25,7 +25,7 @@ func TestInit(t *testing.T) {
 				t.Errorf("ptmx, host name and flags of lo: %q", got)
 			}
 			// Field 7 of stat is the controlling terminal.
-			if got := vm.Shell(t, "cut -d' ' -f7 /proc/$(pidof kata-agent | tr ' ' '\\n' | sort -n | tail -1)/stat"); got == "0" {
+			if got := vm.Shell(t, "cut -d' ' -f7 /proc/"+agentPID(t, vm)+"/stat"); got == "0" {
 				t.Error("the agent has no controlling terminal")
 			}
 		})
@@ -152,6 +152,16 @@ func checkContainer(t *testing.T, vm *lab.VM, agent *host.Agent, v2 bool) {
 	vm.WaitUntil(t, "! grep -q kata-containers/c1 /proc/mounts")
 }
 
+// agentPID is the agent behind the init in front of it.
+func agentPID(t *testing.T, vm *lab.VM) string {
+	t.Helper()
+	pid := vm.Shell(t, "awk '$2 == \"(kata-agent)\" && $4 == 1 {print $1}' /proc/[0-9]*/stat 2>/dev/null || true")
+	if pid == "" || strings.Contains(pid, "\n") {
+		t.Fatalf("children of init with the agent's name: %q", pid)
+	}
+	return pid
+}
+
 // TestBadOptions boots with options that are wrong in every way seen in the
 // field. As init the agent must not die on one.
 func TestBadOptions(t *testing.T) {
@@ -166,11 +176,7 @@ func TestBadOptions(t *testing.T) {
 // TestAgentKilled takes the agent away by force: the VM must not stay behind.
 func TestAgentKilled(t *testing.T) {
 	vm, _ := bootPod(t, lab.Options{CgroupV2: true})
-	pids := strings.Fields(vm.Shell(t, "pidof kata-agent | tr ' ' '\\n' | sort -n"))
-	if pids[0] == "1" && len(pids) == 1 {
-		t.Skip("the agent is PID 1 itself: nothing in the guest can kill it")
-	}
-	vm.Shell(t, "kill -9 "+strings.Join(slices.DeleteFunc(pids, func(p string) bool { return p == "1" }), " "))
+	vm.Shell(t, "kill -9 "+agentPID(t, vm))
 	if err := vm.WaitPowerOff(within(t)); err != nil {
 		t.Error(err)
 	}

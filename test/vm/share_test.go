@@ -19,6 +19,10 @@ func TestSharedFileSystem(t *testing.T) {
 	const shared = "/run/kata-containers/shared/containers"
 	dir := t.TempDir()
 	lab.BusyboxTree(t, filepath.Join(dir, "c1", "rootfs"))
+	// The host makes the directory that the guest mounts its copies on.
+	if err := os.Mkdir(filepath.Join(dir, "watchable"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	config := filepath.Join(dir, "c1-0123-config")
 	writeFile(t, filepath.Join(config, "key"), "one")
 
