@@ -49,6 +49,10 @@ func showMethod(cmd *cobra.Command, name string) error {
 		title string
 		m     protocols.Message
 	}{{"request", m.NewRequest()}, {"answer", m.NewResponse()}} {
+		if _, empty := part.m.(*protocols.Empty); empty {
+			fmt.Fprintf(out, "%s.%s: no %s but success or an error\n", m.Service, m.Method, part.title)
+			continue
+		}
 		populate(reflect.ValueOf(part.m), 0)
 		text, err := protojson.Marshal(part.m, "  ", true)
 		if err != nil {
@@ -60,6 +64,22 @@ func showMethod(cmd *cobra.Command, name string) error {
 }
 
 func typeName(m protocols.Message) string { return reflect.TypeOf(m).Elem().Name() }
+
+// choose sets the fields that can be absent, which gogo/protobuf makes interfaces.
+func choose(v reflect.Value) {
+	m, ok := v.Addr().Interface().(interface{ XXX_OneofWrappers() []any })
+	if !ok {
+		return
+	}
+	for _, w := range m.XXX_OneofWrappers() {
+		for i := range v.NumField() {
+			f := v.Field(i)
+			if f.Kind() == reflect.Interface && reflect.TypeOf(w).Implements(f.Type()) {
+				f.Set(reflect.New(reflect.TypeOf(w).Elem()))
+			}
+		}
+	}
+}
 
 // maxDepth ends populate in case a message ever contains itself.
 const maxDepth = 12
@@ -77,8 +97,9 @@ func populate(v reflect.Value, depth int) {
 		}
 		populate(v.Elem(), depth+1)
 	case reflect.Struct:
+		choose(v)
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			if v.Type().Field(i).IsExported() && v.Field(i).Kind() != reflect.Interface {
 				populate(v.Field(i), depth+1)
 			}
 		}

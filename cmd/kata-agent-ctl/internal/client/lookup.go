@@ -25,7 +25,7 @@ func Methods() []protocols.Method {
 func LookUp(name string) (protocols.Method, error) {
 	short := name[strings.LastIndexAny(name, "/.")+1:]
 	service := strings.TrimSuffix(strings.TrimSuffix(name, short), "/")
-	service = strings.TrimSuffix(service, ".")
+	service = strings.TrimPrefix(strings.TrimSuffix(service, "."), "/")
 	for _, m := range Methods() {
 		if strings.EqualFold(m.Method, short) && (service == "" || m.Service == service) {
 			return m, nil

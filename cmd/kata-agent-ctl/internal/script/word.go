@@ -38,7 +38,7 @@ func setWord(m protocols.Message, method string, w Word) error {
 		}
 		return setField(m, key, strconv.Itoa(n))
 	case key == "data":
-		data, err := bytes(w.Value)
+		data, err := rawBytes(w.Value)
 		if err != nil {
 			return err
 		}
@@ -70,8 +70,8 @@ func setField(m protocols.Message, field, value string) error {
 	return protojson.Unmarshal([]byte("{"+string(name)+":"+value+"}"), m)
 }
 
-// bytes is the value itself, or what hex:... stands for.
-func bytes(value string) ([]byte, error) {
+// rawBytes is the value itself, or what hex:... stands for.
+func rawBytes(value string) ([]byte, error) {
 	digits, ok := strings.CutPrefix(value, "hex:")
 	if !ok {
 		return []byte(value), nil
