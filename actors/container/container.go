@@ -169,8 +169,6 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 		Handle: h, OS: p, Poller: c.deps.Poller, Parent: t.Self(), Proc: c.deps.Runtime.Proc,
 	})
 	if err != nil {
-		io.Close()
-		discard(p)
 		return fmt.Errorf("process %q: %w", e, err)
 	}
 	c.procs[e] = &entry{handle: h}

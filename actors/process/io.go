@@ -141,8 +141,13 @@ func (o *IO) holds(r *stdio.Reader, ended *atomic.Bool) bool {
 	return r != nil && !ended.Load() && r.Unread() > 0
 }
 
-// idleFor is how long ago something was read.
-func (o *IO) idleFor() time.Duration { return time.Since(time.Unix(0, o.lastRead.Load())) }
+// lastReadAt is when something was read last; zero if never.
+func (o *IO) lastReadAt() time.Time {
+	if n := o.lastRead.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
 
 // Close closes every stream; pending reads end.
 func (o *IO) Close() {

@@ -3,6 +3,8 @@
 package process
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
@@ -11,9 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linger is how long output that nobody reads is kept after the exit status has been
-// handed out, counted from the last read.
-const linger = 30 * time.Second
+// Output that has not been read when the exit status is handed out is kept for a while:
+// long for a reader that has begun and is slow, short for one that may be on its way. A
+// host without interest in the output never comes.
+const (
+	lingerRead   = 30 * time.Second // from the last read
+	lingerUnread = time.Second      // from the status having been handed out
+	lingerLook   = time.Second      // how often it is looked at
+)
 
 // process is the actor. States: running -> exited -> waited -> gone.
 //
@@ -31,6 +38,8 @@ type process struct {
 	waiters []*Wait
 	exited  bool
 	status  int
+	since   time.Time // when the status was handed out
+	unwatch func() bool
 }
 
 // Params of a process that runs already.
@@ -42,17 +51,31 @@ type Params struct {
 	Proc   string   // mount point of procfs
 }
 
-// Spawn starts the actor of a running process, named by its exec id. From here on the
-// actor owns the process and its streams.
+// Spawn starts the actor of a running process, named by its exec id. It owns the process
+// and its streams from here on, also when it fails: they are ended then.
 func Spawn(t *core.Turn, p Params) error {
 	b := &process{handle: p.Handle, parent: p.Parent, os: p.OS, proc: p.Proc}
-	ref, err := t.Spawn(string("process/"+p.Handle.Key.Exec), b)
+	ref, err := spawn(t, "process/"+string(p.Handle.Key.Exec), b)
 	if err != nil {
+		b.Stopped(err)
 		return err
 	}
 	p.Handle.Ref = ref
-	_, err = p.Poller.OnReadable(int(p.OS.PidFD.Fd()), func() { ref.Tell(exitSeen{}) })
+	b.unwatch, err = p.Poller.OnReadable(int(p.OS.PidFD.Fd()), func() { ref.Tell(exitSeen{}) })
+	if err != nil {
+		ref.Tell(Discard{})
+	}
 	return err
+}
+
+// spawn gives the actor another name while a process that had the same exec id has been
+// waited for, and so is gone for the host, but its actor is not dead yet.
+func spawn(t *core.Turn, name string, b core.Behavior) (core.Ref, error) {
+	ref, err := t.Spawn(name, b)
+	for n := 2; errors.Is(err, core.ErrNameTaken); n++ {
+		ref, err = t.Spawn(fmt.Sprintf("%s~%d", name, n), b)
+	}
+	return ref, err
 }
 
 // Receive handles one message.
@@ -90,8 +113,14 @@ func (p *process) exit(t *core.Turn) {
 	if len(waiting) == 0 {
 		return
 	}
+	p.handOut(t, waiting...)
+}
+
+// handOut gives the status to those who wait for it. The process is gone for others then.
+func (p *process) handOut(t *core.Turn, to ...*Wait) {
+	p.since = time.Now()
 	p.handle.waited.Store(true)
-	for _, w := range waiting {
+	for _, w := range to {
 		w.Reply(p.status, nil)
 	}
 	p.settle(t)
@@ -104,9 +133,7 @@ func (p *process) wait(t *core.Turn, w *Wait) {
 	case !p.exited:
 		p.waiters = append(pruned(p.waiters), w)
 	default:
-		p.handle.waited.Store(true)
-		w.Reply(p.status, nil)
-		p.settle(t)
+		p.handOut(t, w)
 	}
 }
 
@@ -146,12 +173,23 @@ func (p *process) resize(r *Resize) error {
 // settle ends a process that has been waited for, unless unread output may still be
 // fetched.
 func (p *process) settle(t *core.Turn) {
-	if p.handle.IO.unread() && p.handle.IO.idleFor() < linger {
-		t.After(linger, lingerOver{})
+	if p.lingers() {
+		t.After(lingerLook, lingerOver{})
 		return
 	}
 	p.parent.Tell(Gone{Handle: p.handle})
 	t.Stop(nil)
+}
+
+func (p *process) lingers() bool {
+	switch last := p.handle.IO.lastReadAt(); {
+	case !p.handle.IO.unread():
+		return false
+	case last.IsZero():
+		return time.Since(p.since) < lingerUnread
+	default:
+		return time.Since(last) < lingerRead
+	}
 }
 
 // Stopped closes the streams. A process that is not reaped yet is killed and reaped, so
@@ -160,6 +198,9 @@ func (p *process) Stopped(error) {
 	p.handle.waited.Store(true)
 	p.handle.IO.Close()
 	if !p.exited {
+		if p.unwatch != nil { // before PidFD is closed and its number is another's
+			p.unwatch()
+		}
 		_ = p.os.Kill()
 		go func() { p.os.WaitGone(); p.os.Reap() }()
 	}

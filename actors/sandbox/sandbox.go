@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -112,14 +113,18 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		}
 		m.PID = path
 	}
-	if s.pid.owner == "" {
-		s.pid.owner = m.ID
-	}
 	m.IPC, m.UTS, m.GuestHooks = s.ns.IPC, s.ns.UTS, s.hooks
 	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.deps.Container, t.Self()))
+	if errors.Is(err, core.ErrNameTaken) {
+		t.Park() // until the actor of the container that had the name has died: it is forgotten
+		return
+	}
 	if err != nil {
 		m.Reply(struct{}{}, fmt.Errorf("create container %q: %w", m.ID, err))
 		return
+	}
+	if s.pid.owner == "" {
+		s.pid.owner = m.ID
 	}
 	s.members[m.ID] = ref
 	s.deps.Containers.Put(m.ID, ref)
@@ -193,6 +198,7 @@ func (s *sandbox) childExited(t *core.Turn, m core.ChildExited) {
 			s.forget(t, cid)
 		}
 	}
+	t.Unpark()
 }
 
 // Stopped closes what the sandbox holds open.
