@@ -7,6 +7,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -23,13 +24,14 @@ type Conn struct {
 	// servers counts the goroutines of the ttRPC server that belong to this connection.
 	servers sync.WaitGroup
 
-	mu       sync.Mutex
-	calls    *Call // those without an answer, newest first
-	parked   int   // hot calls among them
-	closed   bool
-	draining bool
-	drained  chan struct{} // closed when draining has nothing left to wait for
-	gated    bool          // the reader waits for room
+	draining atomic.Bool // set under mu
+
+	mu      sync.Mutex
+	calls   *Call // those without an answer, newest first
+	parked  int   // hot calls among them
+	closed  bool
+	drained chan struct{} // closed when draining has nothing left to wait for
+	gated   bool          // the reader waits for room
 
 	backlog  fifo // cold calls not yet handed on
 	requests int  // bytes of cold calls waiting or running
@@ -53,7 +55,7 @@ func newConn(m *Mux, nc net.Conn) *Conn {
 	c.work.L, c.open.L = &c.mu, &c.mu
 	c.box.init(nc)
 	c.box.changed = c.queueChanged
-	c.box.failed = func(error) { c.Close() }
+	c.box.failed = func(error) { go c.Close() } // it withdraws calls: not on a goroutine that replies
 	return c
 }
 
@@ -61,7 +63,7 @@ func newConn(m *Mux, nc net.Conn) *Conn {
 func (c *Conn) link(call *Call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.draining {
+	if c.closed || c.draining.Load() {
 		return false
 	}
 	call.next = c.calls
@@ -128,6 +130,7 @@ func (c *Conn) Close() {
 	}
 	c.closed = true
 	gone := c.detach()
+	c.noteDrained()
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -147,7 +150,6 @@ func (c *Conn) Close() {
 		}
 		g.call.ended(codes.Canceled, "client has gone")
 	}
-	c.checkDrained()
 }
 
 // withdrawal is what is left to do for a call whose client is gone.
@@ -173,9 +175,9 @@ func (c *Conn) detach() []withdrawal {
 // wait for events by nature should be hot, or Drain waits for them.
 func (c *Conn) Drain(ctx context.Context) error {
 	c.mu.Lock()
-	c.draining = true
+	c.draining.Store(true)
+	c.noteDrained()
 	c.mu.Unlock()
-	c.checkDrained()
 	select {
 	case <-c.drained:
 		return nil
@@ -184,15 +186,10 @@ func (c *Conn) Drain(ctx context.Context) error {
 	}
 }
 
-// checkDrained tells Drain when nothing is left. It is called when the last cold call has come back
-// and when the queue of replies is empty.
-func (c *Conn) checkDrained() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.draining && !c.closed {
-		return
-	}
-	if !c.closed && (c.running > 0 || c.backlog.len() > 0 || !c.box.idle()) {
+// noteDrained tells Drain when nothing is left. It is called whenever a cold call has come back or
+// a frame has been sent. Conn.mu is held.
+func (c *Conn) noteDrained() {
+	if !c.closed && (!c.draining.Load() || c.running > 0 || c.backlog.len() > 0 || !c.box.idle()) {
 		return
 	}
 	select {

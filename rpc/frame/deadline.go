@@ -90,14 +90,10 @@ func (c *Conn) expire() {
 const grace = 50 * time.Millisecond
 
 func (c *Conn) timeout(call *Call, withdraw func() bool) {
+	over := func() { call.Fail(Errorf(codes.DeadlineExceeded, timeoutText)) }
 	if withdraw != nil && !withdraw() {
-		c.mu.Lock()
-		if call.flags&flagLinked != 0 {
-			call.deadline = time.Since(epoch) + grace
-			c.schedule(call)
-		}
-		c.mu.Unlock()
+		time.AfterFunc(grace, over)
 		return
 	}
-	call.Fail(Errorf(codes.DeadlineExceeded, timeoutText))
+	over()
 }

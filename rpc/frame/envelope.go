@@ -81,6 +81,9 @@ func eachField(b []byte, field func(protowire.Number, protowire.Type, []byte) in
 		if n < 0 {
 			return fmt.Errorf("decode request: %w", protowire.ParseError(n))
 		}
+		if num > protowire.MaxValidNumber {
+			return fmt.Errorf("decode request: field number %d is too large", num)
+		}
 		b = b[n:]
 		switch n = field(num, typ, b); {
 		case n == errUTF8:

@@ -11,7 +11,7 @@ import (
 // full says that the peer must not send more for now. Conn.mu is held.
 func (c *Conn) full() bool {
 	l := &c.mux.config.Limits
-	return c.box.size.Load() > int64(l.Queued) || c.requests >= l.Requests || c.parked >= l.Parked || c.draining
+	return c.box.size.Load() > int64(l.Queued) || c.requests >= l.Requests || c.parked >= l.Parked || c.draining.Load()
 }
 
 // gate waits until there is room for another call. It returns false when the connection is at its

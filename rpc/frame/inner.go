@@ -118,6 +118,7 @@ func (c *Conn) nextCold() *Call {
 func (c *Conn) release(call *Call) {
 	c.requests -= int(call.size)
 	c.wake()
+	c.noteDrained()
 }
 
 // rotate replaces the inner connection after its last id. Conn.mu is held.
@@ -181,20 +182,17 @@ func (in *inner) reply(id uint32, payload []byte) {
 		c.mu.Unlock()
 		return
 	}
+	c.mu.Unlock()
+	if call.state.Load() == waiting {
+		call.Fail(innerError(payload)) // the server has refused what it was given
+	}
+	c.mu.Lock()
 	c.running--
 	c.release(call)
 	if c.backlog.len() > 0 || in.retired {
 		c.work.Broadcast()
 	}
-	done := c.running == 0 && c.draining
 	c.mu.Unlock()
-
-	if call.state.Load() == waiting {
-		call.Fail(innerError(payload)) // the server has refused what it was given
-	}
-	if done {
-		c.checkDrained()
-	}
 }
 
 func innerError(payload []byte) error {

@@ -304,3 +304,46 @@ func TestNewInnerConnection(t *testing.T) {
 	close(release)
 	c.expect(1, codes.OK, "")
 }
+
+// TestDrainOfOverdue does not wait for calls whose time was over before they had a turn.
+func TestDrainOfOverdue(t *testing.T) {
+	release := make(chan struct{})
+	m, err := NewMux(Config{Limits: Limits{Running: 1}, Routes: []Route{
+		cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+			<-release
+			return nil, nil
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ours, theirs := socketPair(t)
+	c := &client{t: t, nc: theirs}
+	c.reset()
+	conns := make(chan *Conn, 1)
+	served := make(chan struct{})
+	go func() {
+		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
+		close(served)
+	}()
+	conn := <-conns
+	c.callFor(1, "Waits", time.Hour)
+	for range 5 {
+		c.callFor(3, "Waits", time.Millisecond)
+		c.expect(3, codes.DeadlineExceeded, "timeout")
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- conn.Drain(context.Background()) }()
+	close(release)
+	c.expect(1, codes.OK, "")
+	select {
+	case err := <-drained:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(guard):
+		t.Fatal("Drain waits for calls that will never run")
+	}
+	conn.Close()
+	<-served
+}

@@ -90,7 +90,7 @@ func (c *Conn) serve(h header, body []byte, owned bool) {
 	if e.metadata != nil {
 		call.extra = &extra{metadata: e.metadata}
 	}
-	if e.timeout != 0 {
+	if e.timeout != 0 && e.timeout < forever {
 		call.deadline = time.Since(epoch) + time.Duration(e.timeout)
 	}
 	if r.Hot != nil {
@@ -102,6 +102,9 @@ func (c *Conn) serve(h header, body []byte, owned bool) {
 	}
 	c.link(call)
 }
+
+// forever is a limit so long, in nanoseconds, that adding it to a time might overflow.
+const forever = 1 << 62
 
 // serveHot decodes and serves a hot call in place.
 func (c *Conn) serveHot(call *Call, payload []byte) {

@@ -29,11 +29,12 @@ func (c *Conn) relieved() bool  { return c.box.size.Load() <= int64(c.mux.config
 // send hands a frame to the socket.
 func (c *Conn) send(buf *buffer, data []byte) {
 	c.box.send(buf, data)
-	if !c.congested() {
+	if !c.congested() && !c.draining.Load() {
 		return
 	}
 	c.mu.Lock()
-	if !c.closed && !c.flow.pausing && !c.flow.paused {
+	c.noteDrained()
+	if c.congested() && !c.closed && !c.flow.pausing && !c.flow.paused {
 		c.flow.pausing = true
 		go c.suspend() // withdrawing takes locks of the calls' sources, which the caller may hold
 	}
@@ -44,11 +45,9 @@ func (c *Conn) send(buf *buffer, data []byte) {
 func (c *Conn) queueChanged() {
 	c.mu.Lock()
 	c.wake()
+	c.noteDrained()
 	c.mu.Unlock()
 	c.resume()
-	if c.box.size.Load() == 0 {
-		c.checkDrained()
-	}
 }
 
 // hold queues up a Bulk call if it must not be served yet. It keeps the request in any case.
