@@ -80,7 +80,7 @@ func start(args cli.Invocation, asInit bool) int {
 		log.Warn("argument passed over: " + word)
 	}
 	log.announce(cfg)
-	if err := serve(cfg, log.Logger, asInit); err != nil {
+	if err := serve(cfg, log, asInit); err != nil {
 		log.Error("agent ends: " + err.Error())
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
 		return 1

@@ -24,13 +24,15 @@ import (
 const drainTimeout = 5 * time.Second
 
 // serve runs the agent until its sandbox is destroyed or it is told to end.
-func serve(cfg *config.Config, log *zap.Logger, asInit bool) error {
+func serve(cfg *config.Config, out *logger, asInit bool) error {
+	log := out.Logger
 	ctx, stop := endOn(syscall.SIGTERM)
 	defer stop()
 	if cfg.DevMode {
 		allowCoreDumps(log)
 	}
 	dumpOnUSR1()
+	defer openPorts(ctx, cfg, out)()
 	system := core.NewSystem(log)
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()

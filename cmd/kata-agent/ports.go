@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/kata-containers/kata-agent/guest/config"
+	"github.com/kata-containers/kata-agent/guest/console"
+	"github.com/kata-containers/kata-agent/guest/logging"
+	"github.com/kata-containers/kata-agent/rpc/server"
+	"go.uber.org/zap"
+)
+
+// consoleDevice is where the debug console is when it has no port.
+const consoleDevice = "/dev/console"
+
+// openPorts serves what hosts may have asked for beside the requests: the log on
+// agent.log_vport, the debug console. What cannot be served is a warning. close ends it all.
+func openPorts(ctx context.Context, cfg *config.Config, log *logger) (end func()) {
+	var open []net.Listener
+	listen := func(what string, port uint32, serve func(net.Listener)) {
+		l, err := server.Listen(fmt.Sprintf("vsock://-1:%d", port))
+		if err != nil {
+			log.Warn(what+" is not served", zap.Uint32("port", port), zap.Error(err))
+			return
+		}
+		open = append(open, l)
+		go serve(l)
+	}
+	if cfg.LogVPort != 0 {
+		log.queue.SetFallback(nil) // held until the host comes
+		listen("log", cfg.LogVPort, func(l net.Listener) { forwardLog(l, log.queue) })
+	}
+	if cfg.DebugConsole {
+		c := console.Console{Report: func(err error) { log.Warn("debug console", zap.Error(err)) }}
+		if cfg.DebugConsoleVPort != 0 {
+			listen("debug console", cfg.DebugConsoleVPort, func(l net.Listener) { _ = c.Serve(l) })
+		} else {
+			go c.OnTerminal(ctx, consoleDevice)
+		}
+	}
+	return func() {
+		for _, l := range open {
+			l.Close()
+		}
+	}
+}
+
+// forwardLog gives the log to one connection after the other. Lines written while nobody
+// is connected wait for the next one, as many as the queue holds.
+func forwardLog(l net.Listener, q *logging.Queue) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		<-q.Attach(conn)
+		conn.Close()
+	}
+}
