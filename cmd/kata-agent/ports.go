@@ -31,8 +31,10 @@ func openPorts(ctx context.Context, cfg *config.Config, log *logger) (end func()
 		go serve(l)
 	}
 	if cfg.LogVPort != 0 {
-		log.queue.SetFallback(nil) // held until the host comes
-		listen("log", cfg.LogVPort, func(l net.Listener) { forwardLog(l, log.queue) })
+		listen("log", cfg.LogVPort, func(l net.Listener) {
+			log.queue.SetFallback(nil) // held until the host comes
+			forwardLog(l, log.queue)
+		})
 	}
 	if cfg.DebugConsole {
 		c := console.Console{Report: func(err error) { log.Warn("debug console", zap.Error(err)) }}
@@ -49,15 +51,18 @@ func openPorts(ctx context.Context, cfg *config.Config, log *logger) (end func()
 	}
 }
 
-// forwardLog gives the log to one connection after the other. Lines written while nobody
-// is connected wait for the next one, as many as the queue holds.
+// forwardLog gives the log to the latest connection. Lines written while nobody is
+// connected wait for the next one, as many as the queue holds.
 func forwardLog(l net.Listener, q *logging.Queue) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
 			return
 		}
-		<-q.Attach(conn)
-		conn.Close()
+		lost := q.Attach(conn) // takes the place of an earlier one
+		go func() {
+			<-lost
+			conn.Close()
+		}()
 	}
 }
