@@ -46,6 +46,8 @@ type container struct {
 	state  state
 	// resumeTo is the state that a resume leads back to.
 	resumeTo state
+	pausing  bool // from the request on: no session may start
+	looking  bool // a lookAgain is on its way
 
 	os   *runtime.Container
 	spec *specs.Spec
@@ -101,6 +103,9 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 		}
 	case finalize:
 		c.finish(t)
+	case lookAgain:
+		c.looking = false
+		t.Unpark()
 	default:
 		c.exclusive(t, m)
 	}

@@ -28,6 +28,10 @@ func (s *started) Close() error {
 
 // exec starts a session. Sessions of one container start side by side.
 func (c *container) exec(t *core.Turn, m *Exec) {
+	if c.pausing && !c.removing {
+		t.Park()
+		return
+	}
 	if err := c.mayExec(m); err != nil {
 		m.Reply(struct{}{}, err)
 		return
@@ -47,6 +51,9 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 		return c.startSession(m.Context(), rt, m)
 	}, func(t *core.Turn, s *started, err error) {
 		delete(c.starting, m.ExecID)
+		if c.pausing {
+			t.Unpark()
+		}
 		if err == nil {
 			err = c.enter(t, m, s)
 		}

@@ -30,31 +30,6 @@ func (c *container) start(t *core.Turn, m *Start) {
 	})
 }
 
-func (c *container) pause(t *core.Turn, m *Pause) {
-	if err := c.allow("pause", created, running); err != nil {
-		m.Reply(struct{}{}, err)
-		return
-	}
-	c.resumeTo = c.state
-	c.work(t, &m.Call, func(context.Context) error { return c.os.Pause() }, func(err error) {
-		if err == nil && c.state != stopped {
-			c.state = paused
-		}
-	})
-}
-
-func (c *container) resume(t *core.Turn, m *Resume) {
-	if err := c.allow("resume", paused); err != nil {
-		m.Reply(struct{}{}, err)
-		return
-	}
-	c.work(t, &m.Call, func(context.Context) error { return c.os.Resume() }, func(err error) {
-		if err == nil && c.state == paused {
-			c.state = c.resumeTo
-		}
-	})
-}
-
 func (c *container) update(t *core.Turn, m *Update) {
 	if err := c.allow("update", created, running, paused); err != nil {
 		m.Reply(struct{}{}, err)
@@ -74,6 +49,10 @@ func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
 // work runs an exclusive operation beside the mailbox; after it, before the answer, then
 // moves the state.
 func (c *container) work(t *core.Turn, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
+	if err := call.Context().Err(); err != nil { // it has waited too long for its turn
+		call.Reply(struct{}{}, err)
+		return
+	}
 	begin := c.begin(call.Context())
 	core.Go(t, func(actor context.Context) (struct{}, error) {
 		ctx, done := begin(actor)

@@ -23,11 +23,28 @@ func (c *container) remove(t *core.Turn, m *Remove) {
 		return
 	}
 	c.removing = true
+	t.Unpark() // sessions that wait for a pause
 	if c.busy {
 		c.cancelOp()
+		c.release(t)
 		return
 	}
 	c.teardown(t)
+}
+
+// release kills and thaws what an operation under way may be waiting for.
+func (c *container) release(t *core.Turn) {
+	if c.os == nil {
+		return // a create sees to that itself
+	}
+	rt, log := c.os, t.Log()
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, rt.KillAll()
+	}, func(_ *core.Turn, _ struct{}, err error) {
+		if err != nil {
+			log.Warn("kill for a removal", zap.Error(err))
+		}
+	})
 }
 
 // teardown undoes everything the container has. It does not end with its callers: once

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -212,8 +213,8 @@ func cgroupDirs(path string) []string {
 	return dirs
 }
 
-// removeCgroups removes what is left of a test's cgroups, which is an error: removing its
-// containers should have done so.
+// removeCgroups removes what is left of a test's cgroups with the processes in them, which
+// is an error: removing its containers should have done so.
 func removeCgroups(tb testing.TB, path string) {
 	for _, dir := range cgroupDirs(path) {
 		var all []string
@@ -228,8 +229,26 @@ func removeCgroups(tb testing.TB, path string) {
 			if p != dir {
 				tb.Errorf("cgroup left behind: %s with processes %q", p, readFile(p+"/cgroup.procs"))
 			}
+			killIn(p)
 			_ = syscall.Rmdir(p)
 		}
+	}
+}
+
+// killIn kills and thaws the processes of a cgroup and waits a moment for them to be gone.
+func killIn(dir string) {
+	for range 100 {
+		procs := strings.Fields(readFile(dir + "/cgroup.procs"))
+		if len(procs) == 0 {
+			return
+		}
+		for _, p := range procs {
+			if pid, err := strconv.Atoi(p); err == nil && pid > 1 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		_ = os.WriteFile(dir+"/freezer.state", []byte("THAWED"), 0)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

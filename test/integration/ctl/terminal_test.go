@@ -75,7 +75,7 @@ func TestTerminal(t *testing.T) {
 	write("while [ \"$(stty size)\" = '24 80' ]; do sleep 0.01; done; echo size $(stty size)\r")
 	expect(t, lines, "size 50 132")
 	// ^C is a key, and goes to the program in the container, not to the client.
-	write("trap 'echo caught' INT; echo waiting; sleep 1000\r")
+	write("sh -c \"trap 'echo caught; exit' INT; echo waiting; while :; do sleep 0.01; done\"\r")
 	expect(t, lines, "waiting\r")
 	write("\x03")
 	expect(t, lines, "caught")

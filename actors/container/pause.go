@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+)
+
+// A session that is caught half-way by a pause stands still in the frozen cgroup, and its
+// start holds up whatever libcontainer is asked for next, the resume too. So a pause waits
+// for the sessions that are starting, and later ones wait for the pause.
+
+// pauseLook is how often a pause that waits looks whether it is still wanted.
+const pauseLook = 100 * time.Millisecond
+
+// lookAgain has what is parked tried again.
+type lookAgain struct{}
+
+func (c *container) pause(t *core.Turn, m *Pause) {
+	err := c.allow("pause", created, running)
+	if err == nil {
+		err = m.Context().Err()
+	}
+	if err != nil {
+		c.pausing = false
+		t.Unpark()
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.pausing = true
+	if len(c.starting) > 0 {
+		t.Park()
+		if !c.looking {
+			c.looking = true
+			t.After(pauseLook, lookAgain{})
+		}
+		return
+	}
+	c.resumeTo = c.state
+	c.work(t, &m.Call, func(context.Context) error { return c.os.Pause() }, func(err error) {
+		c.pausing = false
+		if err == nil && c.state != stopped {
+			c.state = paused
+		}
+	})
+}
+
+func (c *container) resume(t *core.Turn, m *Resume) {
+	if err := c.allow("resume", paused); err != nil {
+		m.Reply(struct{}{}, err)
+		return
+	}
+	c.work(t, &m.Call, func(context.Context) error { return c.os.Resume() }, func(err error) {
+		if err == nil && c.state == paused {
+			c.state = c.resumeTo
+		}
+	})
+}
