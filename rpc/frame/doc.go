@@ -18,9 +18,10 @@
 //     is bounded by Limits.
 //   - When the client goes away, the contexts of its handlers end and its waiting calls are withdrawn.
 //
-// Locks: Conn.mu guards the table of calls and the backlog, outbox.mu the frames on their way out.
-// Neither is held during a system call or while a handler's function runs, and outbox.mu is never
-// taken to wait for Conn.mu. There is no lock that two connections share on the path of a call.
+// Locks: Conn.mu guards the table of calls and the backlog, outbox.mu the frames on their way out;
+// the second may be taken under the first, never the other way round. Neither is held during a
+// system call or while a handler's function runs. There is no lock that two connections share on
+// the path of a call.
 //
 // It must not import rpc, rpc/server, actors or guest.
 package frame

@@ -6,14 +6,10 @@ import (
 	"context"
 	"io"
 	"net"
-	"time"
 
 	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/kata-containers/kata-agent/protocols"
 )
 
 // inner is the connection the ttRPC server sees: requests that carry nothing but the name of a
@@ -130,21 +126,6 @@ func (in *inner) rotate(id uint32) {
 	in.c.startInner()
 }
 
-// ticket encodes the request by which the server is told of the call.
-func (c *Call) ticket(id uint32) []byte {
-	b := make([]byte, headerLength, headerLength+len(c.route.ticket)+24)
-	b = append(b, c.route.ticket...)
-	if c.deadline != 0 {
-		left := max(c.deadline-time.Since(epoch), 1) // 0 would mean no limit
-		b = protowire.AppendTag(b, requestTimeout, protowire.VarintType)
-		b = protowire.AppendVarint(b, uint64(left))
-	}
-	b = protowire.AppendTag(b, requestPayload, protowire.BytesType)
-	b = protowire.AppendBytes(b, protowire.AppendFixed32(nil, id))
-	putHeader(b, header{length: uint32(len(b) - headerLength), stream: id, kind: kindRequest})
-	return b
-}
-
 // Write takes the server's replies.
 func (in *inner) Write(p []byte) (int, error) {
 	if len(in.unwritten) > 0 {
@@ -219,41 +200,6 @@ func (in *inner) Close() error {
 		in.c.Close()
 	}
 	return nil
-}
-
-// call finds the call that a ticket stands for.
-func (in *inner) call(id uint32) *Call {
-	in.c.mu.Lock()
-	defer in.c.mu.Unlock()
-	return in.calls[id]
-}
-
-// runTicket is the method registered with the ttRPC server for every cold route.
-func runTicket(ctx context.Context, unmarshal func(any) error) (any, error) {
-	var t ticketMessage
-	if err := unmarshal(protocols.Wire(&t)); err != nil {
-		return nil, err
-	}
-	in := ctx.Value(innerKey{}).(*inner)
-	if call := in.call(t.id); call != nil {
-		call.run(ctx)
-	}
-	return emptyReply, nil
-}
-
-var emptyReply = protocols.Wire(&protocols.Empty{})
-
-// ticketMessage is the payload of an inner request: four bytes.
-type ticketMessage struct {
-	protocols.Empty
-	id uint32
-}
-
-// Unmarshal reads the number.
-func (t *ticketMessage) Unmarshal(b []byte) error {
-	id, n := protowire.ConsumeFixed32(b)
-	t.id = id
-	return protowire.ParseError(n)
 }
 
 // once is a listener with one connection.
