@@ -46,7 +46,7 @@ func TestHotplug(t *testing.T) {
 		spec := agent.Sleeper(t, "never")
 		err := agent.Fails(t, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: "never", OCI: spec,
 			Storages: []*protocols.Storage{{Driver: "blk", Source: "0c/00", Fstype: "ext4", MountPoint: "/run/kata-containers/sandbox/storage/never"}}})
-		wantContains(t, "error", err.Error(), "0c/00")
+		wantContains(t, "error", err.Error(), "Timeout after 6s", "0c.0/00.0")
 		if waited := time.Since(start); waited < 5*time.Second {
 			t.Errorf("gave up after %v, agent.hotplug_timeout is 6", waited)
 		}

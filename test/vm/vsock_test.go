@@ -4,7 +4,9 @@ package vm
 
 import (
 	"bufio"
+	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -36,22 +38,12 @@ func TestSideChannels(t *testing.T) {
 		"agent.debug_console", fmt.Sprintf("agent.debug_console_vport=%d", consolePort), fmt.Sprintf("agent.log_vport=%d", logPort),
 	}})
 	t.Run("debug console", func(t *testing.T) {
-		conn, err := vm.DialWhenUp(within(t), consolePort)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(guard))
+		conn := dialSide(t, vm, consolePort)
 		fmt.Fprint(conn, "stty -echo; PS1=\necho pid $((40+2)) $(tty)\n")
 		waitForLine(t, bufio.NewReader(conn), "pid 42 /dev/pts/")
 	})
 	t.Run("log", func(t *testing.T) {
-		conn, err := vm.DialWhenUp(within(t), logPort)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(guard))
+		conn := dialSide(t, vm, logPort)
 		agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{})
 		waitForLine(t, bufio.NewReader(conn), "GetGuestDetails")
 	})
@@ -62,6 +54,20 @@ func TestSideChannels(t *testing.T) {
 			t.Errorf("exec by the second connection wrote %q", got)
 		}
 	})
+}
+
+// dialSide connects to a port that is up when the agent answers, or soon.
+func dialSide(t *testing.T, vm *lab.VM, port uint32) net.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	conn, err := vm.DialWhenUp(ctx, port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(guard))
+	return conn
 }
 
 func waitForLine(t *testing.T, in *bufio.Reader, want string) {
