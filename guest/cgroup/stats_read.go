@@ -48,9 +48,10 @@ func addFailcnt(dir string, m *MemoryStats) {
 }
 
 // controllersOf looks which controllers the group still has. paths is from
-// [cgroups.Manager.GetPaths]: on v2 a single entry with an empty key.
+// [cgroups.Manager.GetPaths]: on v2 a single entry with an empty key; beside others that
+// entry is the tree without controllers of a machine with v1.
 func controllersOf(paths map[string]string) Controllers {
-	if dir, ok := paths[""]; ok {
+	if dir, ok := paths[""]; ok && len(paths) == 1 {
 		return unifiedControllers(dir)
 	}
 	exists := func(name string) bool {

@@ -101,6 +101,19 @@ func TestReadUnifiedWithoutControllers(t *testing.T) {
 	}
 }
 
+// TestControllersBesideAnEmptyUnifiedTree is a machine with the controllers on v1 and,
+// beside them, a unified tree for systemd.
+func TestControllersBesideAnEmptyUnifiedTree(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"unified/cgroup.controllers": "\n", "memory/tasks": "", "cpu/tasks": ""})
+	got := controllersOf(map[string]string{
+		"": filepath.Join(dir, "unified"), "memory": filepath.Join(dir, "memory"), "cpu": filepath.Join(dir, "cpu"),
+	})
+	if want := (Controllers{Memory: true, CPU: true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestReadGoneGroup(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "gone")
 	unified, err := fs2.NewManager(&cgroups.Cgroup{Resources: &cgroups.Resources{}}, dir)
