@@ -20,7 +20,7 @@ func (s *Service) streamRoutes() []server.Route {
 	return []server.Route{
 		parked("ReadStdout", s.readStdout, server.Bulk),
 		parked("ReadStderr", s.readStderr, server.Bulk),
-		parked("WriteStdin", s.writeStdin),
+		parked("WriteStdin", s.writeStdin, server.Recycled(emptied)),
 		empty("CloseStdin", s.closeStdin, server.Quiet),
 	}
 }
@@ -31,6 +31,19 @@ func (s *Service) readStdout(c *frame.Call, q *protocols.ReadStreamRequest) {
 
 func (s *Service) readStderr(c *frame.Call, q *protocols.ReadStreamRequest) {
 	s.read(c, q, (*process.IO).ReadStderr)
+}
+
+// keptWrite is the largest buffer that is kept for the next write, in bytes; hosts write
+// 32 KiB at a time.
+const keptWrite = 64 << 10
+
+// emptied readies a write for the next request.
+func emptied(q *protocols.WriteStreamRequest) {
+	data := q.Data[:0]
+	if cap(data) > keptWrite {
+		data = nil
+	}
+	*q = protocols.WriteStreamRequest{Data: data}
 }
 
 // maxRead bounds one read, in bytes: a reply over the frame limit would be an error.
@@ -63,7 +76,7 @@ func (s *Service) writeStdin(c *frame.Call, q *protocols.WriteStreamRequest) {
 		c.Fail(opaque{err}) // INTERNAL, unlike the reads: hosts know it so
 		return
 	}
-	n := uint32(len(q.Data))
+	cid, n := q.ContainerId, uint32(len(q.Data)) // q is not ours once this returns
 	if n == 0 {
 		h.IO.CloseStdin()
 		c.Reply(&protocols.WriteStreamResponse{})
@@ -71,7 +84,7 @@ func (s *Service) writeStdin(c *frame.Call, q *protocols.WriteStreamRequest) {
 	}
 	c.OnCancel(h.IO.WriteStdin(q.Data, func(err error) {
 		if err != nil {
-			c.Fail(fmt.Errorf("write to stdin of container %q: %w", q.ContainerId, err))
+			c.Fail(fmt.Errorf("write to stdin of container %q: %w", cid, err))
 			return
 		}
 		c.Reply(&protocols.WriteStreamResponse{Len: n})
