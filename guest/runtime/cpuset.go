@@ -42,7 +42,7 @@ func wantedCPUs(l *specs.Linux) string {
 // those it asked for, or all if it asked for none. Its parents are widened first.
 func (c *Container) WidenCPUs() error {
 	dir, ok := c.cgroup.GetPaths()["cpuset"]
-	if unified, v2 := c.cgroup.GetPaths()[""]; v2 {
+	if unified, v2 := c.CgroupPaths()[""]; v2 {
 		dir, ok = unified, true
 	}
 	if !ok {
