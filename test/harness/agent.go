@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -181,6 +182,29 @@ func (a *Agent) Log() string { return a.log.String() }
 // Path is a path in the agent's mount namespace, as the test can open it.
 func (a *Agent) Path(p string) string {
 	return fmt.Sprintf("/proc/%d/root%s", a.Pid, p)
+}
+
+// Mount binds source, a path of the test, to a directory in the agent's mount namespace.
+func (a *Agent) Mount(tb testing.TB, source, dir string) {
+	tb.Helper()
+	a.Command(tb, "/bin/busybox", "mount", "-o", "bind", source, dir)
+}
+
+// Unmount undoes Mount.
+func (a *Agent) Unmount(tb testing.TB, dir string) {
+	tb.Helper()
+	a.Command(tb, "/bin/busybox", "umount", "-l", dir)
+}
+
+// Command runs a program in the agent's mount and network namespaces.
+func (a *Agent) Command(tb testing.TB, args ...string) string {
+	tb.Helper()
+	args = append([]string{"-t", strconv.Itoa(a.Pid), "-m", "-n", "--"}, args...)
+	out, err := exec.Command("nsenter", args...).CombinedOutput()
+	if err != nil {
+		tb.Fatalf("%q: %v: %s", args, err, out)
+	}
+	return string(out)
 }
 
 // shortDir is a temporary directory whose name leaves room for a socket's path, which
