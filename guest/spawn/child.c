@@ -222,6 +222,8 @@ _Noreturn void become(struct received *r)
 	const char *file = look_up(t.argv[0], t.path, buffer, sizeof buffer);
 	syscall(SYS_close_range, PROC_FD, ~0U, 0);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals);
+	if (unanswered() && reply(RESULT_FD, REPLY_STARTED, 0, 0, 0, -1))
+		_exit(255);
 	if (nnp)
 		filter(q, t.filters);
 	execve(file, t.argv, t.envp);

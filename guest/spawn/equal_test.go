@@ -296,7 +296,6 @@ func TestEqualToLibcontainer(t *testing.T) {
 						t.Fatalf("helper: %v, libcontainer: %v", err, wantErr)
 					}
 					if err != nil {
-						t.Logf("helper: %v, libcontainer: %v", err, wantErr)
 						if e := new(spawn.Error); !errors.As(err, &e) {
 							t.Errorf("%v is no spawn.Error", err)
 						}

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -21,6 +22,10 @@
 #endif
 
 static _Alignas(8) char message[sizeof(struct request) + MAX_INLINE];
+
+/* The number of the request being served, and, shared with the processes until they
+ * execve, that of the last one answered. */
+static uint64_t serial, *answered;
 
 /* The kernel's struct clone_args. */
 struct clone_arguments {
@@ -46,6 +51,12 @@ int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd)
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
 	return sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* unanswered tells a process whether the helper has not answered, or died before. */
+int unanswered(void)
+{
+	return __atomic_load_n(answered, __ATOMIC_ACQUIRE) < serial;
 }
 
 /* sort finds the meaning of n descriptors; -1 when they do not fit the request. */
@@ -91,6 +102,7 @@ static void start(struct received *r, int own_pidns)
 		reply(r->result, REPLY_FAILED, STAGE_PIDNS, errno, 0, -1);
 		return;
 	}
+	serial++;
 	long pid = syscall(SYS_clone3, &a, sizeof a);
 	if (pid == 0)
 		become(r);
@@ -102,6 +114,7 @@ static void start(struct received *r, int own_pidns)
 	else if (reply(r->result, REPLY_STARTED, 0, 0, pid, pidfd))
 		/* Nobody is left to own it. */
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	__atomic_store_n(answered, serial, __ATOMIC_RELEASE);
 }
 
 static void serve(int own_pidns)
@@ -166,6 +179,9 @@ static void run(void)
 	reset_signals();
 	setsid();
 	if (chdir("/") || open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) != PIDNS_FD)
+		_exit(1);
+	answered = mmap(NULL, sizeof *answered, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (answered == MAP_FAILED)
 		_exit(1);
 	serve(PIDNS_FD);
 	_exit(0);

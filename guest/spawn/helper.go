@@ -21,8 +21,8 @@ import (
 // name is the argv[0] by which the C constructor knows the helper; see helper.c.
 const name = "kata-spawner"
 
-// ErrHelperDied says that the helper died before it answered. The process was not
-// started, except if the helper died in the moment between doing so and saying so.
+// ErrHelperDied says that the helper died, repeatedly if nothing was started by then. If
+// something was, it is killed and reaped in the background.
 var ErrHelperDied = errors.New("spawn helper died")
 
 // Helper starts processes. It can be used by many goroutines at once.

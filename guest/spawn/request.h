@@ -81,7 +81,9 @@ struct limit {
 enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED };
 
 /* What comes back on the result socket: STARTED with a pidfd and FAILED from the helper,
- * TERMINAL with a pty master and FAILED from the process. Its close is the execve. */
+ * TERMINAL with a pty master and FAILED from the process. Its close is the execve. A
+ * process whose helper has not answered says STARTED itself, before it does anything
+ * final; the kernel adds its pid to what it sends. So no child can be lost. */
 struct reply {
 	uint32_t kind, stage;
 	int32_t error, pid;
@@ -106,6 +108,7 @@ struct received {
 	int result, *stdio, *namespaces, *cgroups, memfd;
 };
 
+int unanswered(void);
 int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd);
 _Noreturn void fail(enum stage stage, int error);
 _Noreturn void become(struct received *r);

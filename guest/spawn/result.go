@@ -14,11 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// afterDeath is how long a request waits for news of its process when the helper has
+// died: all but processes frozen in the clone give some at once.
+const afterDeath = time.Second
+
+// errUnstarted says that a request has ended without a process.
+var errUnstarted = fmt.Errorf("%w: nothing was started", ErrHelperDied)
+
 // result is the agent's end of the socket on which one request is answered: by the
 // helper that a process was cloned, by the process with its terminal or why it failed.
 // The process closes its end by execve.
 type result struct {
 	request *Request
+	helper  int // its pid
 	file    *os.File
 	conn    syscall.RawConn
 
@@ -29,12 +37,18 @@ type result struct {
 }
 
 // newResult returns also the descriptor of the other end.
-func newResult(r *Request) (*result, int, error) {
+func newResult(r *Request, helper int) (*result, int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, -1, os.NewSyscallError("socketpair", err)
 	}
-	res := &result{request: r, file: os.NewFile(uintptr(pair[0]), "spawn"), pidfd: -1, master: -1}
+	// Who sends is how a process whose helper died is found.
+	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		unix.Close(pair[0])
+		unix.Close(pair[1])
+		return nil, -1, os.NewSyscallError("setsockopt", err)
+	}
+	res := &result{request: r, helper: helper, file: os.NewFile(uintptr(pair[0]), "spawn"), pidfd: -1, master: -1}
 	if res.conn, err = res.file.SyscallConn(); err != nil {
 		res.file.Close()
 		unix.Close(pair[1])
@@ -45,21 +59,25 @@ func newResult(r *Request) (*result, int, error) {
 
 // await waits until the program runs or cannot. It closes the result.
 func (res *result) await(ctx context.Context, w *worker) (*Process, error) {
-	interrupt := func() { res.file.SetReadDeadline(time.Unix(1, 0)) }
-	defer context.AfterFunc(ctx, interrupt)()
-	defer context.AfterFunc(w.dead, interrupt)()
+	past := time.Unix(1, 0)
+	defer context.AfterFunc(ctx, func() { res.file.SetReadDeadline(past) })()
+	defer context.AfterFunc(w.dead, func() {
+		res.file.SetReadDeadline(time.Now().Add(afterDeath))
+		if ctx.Err() != nil {
+			res.file.SetReadDeadline(past)
+		}
+	})()
 	err := res.collect()
 	for errors.Is(err, os.ErrDeadlineExceeded) {
-		if ctx.Err() != nil {
-			go res.abandon(w)
+		switch {
+		case ctx.Err() != nil:
+			go res.abandon()
 			return nil, fmt.Errorf("start process: %w", context.Cause(ctx))
-		}
-		// The helper is dead. What it had sent before still counts, and a process
-		// that it had cloned goes on without it.
-		if res.drain(); res.pid == 0 {
-			res.close()
+		case res.pid == 0:
+			go res.abandon()
 			return nil, ErrHelperDied
 		}
+		// The process goes on without the helper.
 		res.file.SetReadDeadline(time.Time{})
 		if ctx.Err() == nil {
 			err = res.collect()
@@ -76,7 +94,7 @@ func (res *result) process(err error) (*Process, error) {
 	case res.failed != nil:
 		err = res.failed
 	case res.pid == 0:
-		err = ErrHelperDied
+		err = errUnstarted
 	default:
 		res.file.Close()
 		p := &Process{Pid: res.pid, PidFD: os.NewFile(uintptr(res.pidfd), "pidfd")}
@@ -92,36 +110,21 @@ func (res *result) process(err error) (*Process, error) {
 // collect takes replies up to the end (io.EOF) or the deadline.
 func (res *result) collect() error {
 	for {
-		if err := res.next(res.conn.Read); err != nil {
+		if err := res.next(); err != nil {
 			return err
 		}
 	}
 }
 
-// drain takes the replies that have come, whatever the deadline.
-func (res *result) drain() {
-	once := func(receive func(uintptr) bool) error {
-		err := os.ErrDeadlineExceeded
-		res.conn.Control(func(fd uintptr) {
-			if receive(fd) {
-				err = nil
-			}
-		})
-		return err
-	}
-	for res.next(once) == nil {
-	}
-}
-
-// next takes one reply; wait calls its argument until that is true.
-func (res *result) next(wait func(func(uintptr) bool) error) error {
+// next waits for one reply and takes it.
+func (res *result) next() error {
 	var (
 		data      [replySize]byte
-		control   [64]byte
+		control   [128]byte
 		n, rights int
 		failed    error
 	)
-	err := wait(func(fd uintptr) bool {
+	err := res.conn.Read(func(fd uintptr) bool {
 		n, rights, _, _, failed = unix.Recvmsg(int(fd), data[:], control[:], unix.MSG_CMSG_CLOEXEC)
 		return failed != unix.EAGAIN && failed != unix.EINTR
 	})
@@ -133,42 +136,43 @@ func (res *result) next(wait func(func(uintptr) bool) error) error {
 	case n == 0:
 		return io.EOF
 	}
-	res.take(data[:n], control[:rights])
+	fd, sender := parseControl(control[:rights])
+	res.take(data[:n], fd, sender)
 	return nil
 }
 
 // take notes one reply.
-func (res *result) take(data, control []byte) {
-	fd := descriptor(control)
+func (res *result) take(data []byte, fd, sender int) {
 	r, ok := parseReply(data)
 	switch {
-	case ok && r.kind == replyStarted && fd >= 0:
+	case ok && r.kind == replyStarted && fd >= 0 && res.pid == 0:
 		res.pid, res.pidfd = int(r.pid), fd
 		return
 	case ok && r.kind == replyTerminal && fd >= 0:
 		res.master = fd
-		return
+		fd = -1
 	case ok && r.kind == replyFailed:
 		res.failed = &Error{Stage: Stage(r.stage), Errno: syscall.Errno(r.errno), request: res.request}
-	default:
+	case !ok || r.kind != replyStarted:
 		res.failed = fmt.Errorf("spawn helper: reply of %d bytes not understood", len(data))
 	}
 	if fd >= 0 {
 		unix.Close(fd)
 	}
+	if res.pid == 0 && sender > 0 && sender != res.helper {
+		res.adopt(sender)
+	}
 }
 
-// descriptor is the one that came with a message, or -1.
-func descriptor(control []byte) int {
-	messages, err := unix.ParseSocketControlMessage(control)
-	if err != nil || len(messages) == 0 {
-		return -1
+// adopt takes on a process that speaks for itself. It is a child that nobody has reaped,
+// so the number is still its own.
+func (res *result) adopt(pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		res.failed = fmt.Errorf("open pidfd of started process %d: %w", pid, err)
+		return
 	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) == 0 {
-		return -1
-	}
-	return fds[0]
+	res.pid, res.pidfd = pid, fd
 }
 
 func (res *result) close() {
@@ -195,17 +199,11 @@ func (res *result) discard() {
 	go e.reap()
 }
 
-// abandon sees to it that a request nobody waits for leaves no process. Until the helper
-// has answered, it may still come to it.
-func (res *result) abandon(w *worker) {
+// abandon sees to it that a request nobody waits for leaves no process: the helper may
+// still come to it, or a frozen process may have yet to say that it is there.
+func (res *result) abandon() {
 	res.file.SetReadDeadline(time.Time{})
-	stop := context.AfterFunc(w.dead, func() { res.file.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	for res.pid == 0 {
-		if res.next(res.conn.Read) != nil {
-			res.drain()
-			break
-		}
+	for res.pid == 0 && res.next() == nil {
 	}
 	res.close()
 }

@@ -24,11 +24,19 @@ func (h *Helper) Spawn(ctx context.Context, r *Request) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start process: %w", context.Cause(ctx))
 	}
-	res, w, err := h.request(ctx, r)
-	if errors.Is(err, errUnsent) {
-		// The helper had died; nothing was started by this request.
-		res, w, err = h.request(ctx, r)
+	for tries := 3; ; tries-- {
+		p, err := h.once(ctx, r)
+		// A helper that died has started nothing for it: another one may. A request
+		// that kills every helper must come to an end, though.
+		if tries > 1 && (errors.Is(err, errUnsent) || errors.Is(err, errUnstarted)) {
+			continue
+		}
+		return p, err
 	}
+}
+
+func (h *Helper) once(ctx context.Context, r *Request) (*Process, error) {
+	res, w, err := h.request(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +62,7 @@ func (h *Helper) request(ctx context.Context, r *Request) (*result, *worker, err
 	if err != nil {
 		return nil, nil, err
 	}
-	res, theirs, err := newResult(r)
+	res, theirs, err := newResult(r, w.pid)
 	if err != nil {
 		return nil, nil, err
 	}

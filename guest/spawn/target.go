@@ -4,8 +4,10 @@ package spawn
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -91,8 +93,14 @@ func (t *Target) openCgroups(paths map[string]string) error {
 		t.flags |= flagCgroup2
 		return t.openCgroup(path, unix.O_PATH|unix.O_DIRECTORY)
 	}
+	controllers := slices.Sorted(maps.Keys(paths))
+	// The freezer comes last: a process that is frozen on the way in is in the others.
+	if i := slices.Index(controllers, "freezer"); i >= 0 {
+		controllers = append(slices.Delete(controllers, i, i+1), "freezer")
+	}
 	seen := map[string]bool{"": true}
-	for _, path := range paths {
+	for _, controller := range controllers {
+		path := paths[controller]
 		// Controllers of one hierarchy share a directory.
 		if seen[path] {
 			continue
