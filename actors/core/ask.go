@@ -43,7 +43,8 @@ func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
 // and will not be. It takes no admission slot.
 func AskFunc[R any](to Ref, req Request[R], deliver func(R, error)) (cancel func() bool) {
 	c := req.request()
-	if !c.head.arm(nil, to.p) {
+	var none context.Context // made when first wanted, a parked call is kept small
+	if !c.head.arm(none, to.p) {
 		var zero R
 		deliver(zero, errAskedTwice)
 		return func() bool { return false }

@@ -144,7 +144,7 @@ func unifiedGroup(t *testing.T, oomKills uint64) (dir string, set func(uint64)) 
 
 func TestOOMv2(t *testing.T) {
 	w := newWatcher(t)
-	dir, set := unifiedGroup(t, 3) // kills of before do not count
+	dir, _ := unifiedGroup(t, 3) // kills of before do not count
 	reports := make(chan uint64, 16)
 	watch, err := w.Watch(dir, func(n uint64) { reports <- n })
 	if err != nil {
@@ -155,7 +155,7 @@ func TestOOMv2(t *testing.T) {
 	}
 	// A plain file is empty for a moment while it is rewritten, which a group's file never
 	// is: replace the figure in place instead.
-	set = func(n uint64) {
+	set := func(n uint64) {
 		f, err := os.OpenFile(filepath.Join(dir, eventsFile), os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
