@@ -17,7 +17,12 @@ import (
 // the first call to the power-off.
 func TestInit(t *testing.T) {
 	layouts(t, func(t *testing.T, v2 bool) {
-		vm, agent := bootInit(t, lab.Options{CgroupV2: v2, ModulesOnDemand: []string{"dummy"}, KernelArgs: []string{"agent.log=debug"}})
+		opts := lab.Options{CgroupV2: v2, ModulesOnDemand: []string{"dummy"}, KernelArgs: []string{"agent.log=debug"}}
+		if !v2 {
+			// A guest image as against an initrd: containers pivot_root here.
+			opts.Root = lab.TmpfsRoot()
+		}
+		vm, agent := bootInit(t, opts)
 		t.Run("mounts", func(t *testing.T) { checkMounts(t, vm) })
 		t.Run("cgroup mounts", func(t *testing.T) { checkCgroupMounts(t, vm, v2) })
 		t.Run("environment of an init", func(t *testing.T) {

@@ -11,15 +11,17 @@ import (
 
 // leafPackages have tests that skip or see less on a usual test machine.
 var leafPackages = []string{
-	"guest/cgroup", "guest/clock", "guest/random", "guest/module", "guest/mount", "guest/namespace",
-	"guest/pidfd", "guest/stdio", "guest/metrics",
+	"guest/boot", "guest/cgroup", "guest/clock", "guest/filesystem", "guest/metrics", "guest/module", "guest/mount",
+	"guest/namespace", "guest/netlink", "guest/pidfd", "guest/random", "guest/runtime", "guest/stdio",
+	"guest/swap", "guest/volume",
 }
 
 // TestLeafPackages runs the leaf packages' own tests in a VM with cgroup v2.
 func TestLeafPackages(t *testing.T) {
 	vm := lab.Boot(t, lab.Options{
 		CgroupV2:  true,
-		MemoryMiB: 1024,
+		MemoryMiB: 1536,
+		Root:      lab.TmpfsRoot(),
 		Modules:   lab.FullModules(),
 		Files:     lab.GoTests(t, leafPackages...),
 		Lifetime:  8 * time.Minute,

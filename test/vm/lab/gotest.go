@@ -73,13 +73,22 @@ func (vm *VM) GoTest(t *testing.T, pkg string, flags ...string) {
 		passed, failed := strings.Count(out, "--- PASS"), strings.Count(out, "--- FAIL")
 		switch {
 		case err != nil:
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("%v\n%s", err, tail(out))
 		case res.Code != 0:
-			t.Errorf("%d tests passed, %d failed, status %d:\n%s%s", passed, failed, res.Code, out, res.Stderr)
+			t.Errorf("%d tests passed, %d failed, status %d:\n%s%s", passed, failed, res.Code, tail(out), tail(string(res.Stderr)))
 		case passed == 0:
 			t.Errorf("no test ran:\n%s", out)
 		default:
 			t.Logf("%d tests passed, %d skipped", passed, strings.Count(out, "--- SKIP"))
 		}
 	})
+}
+
+// tail keeps what a reader can take in.
+func tail(out string) string {
+	const limit = 12 << 10
+	if len(out) <= limit {
+		return out
+	}
+	return "...\n" + out[len(out)-limit:]
 }

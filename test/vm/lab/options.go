@@ -36,9 +36,10 @@ type Options struct {
 	Disks []string
 	// Shares are host directories offered by virtio-fs, by mount tag.
 	Shares map[string]string
-	// Root replaces the initramfs as root file system before Init runs.
+	// Root replaces the initramfs as root file system before Init runs. In
+	// the initramfs itself no container can pivot_root.
 	Root *wire.Mount
-	// InitPath is what to exec in that root, /sbin/kata-agent when empty.
+	// InitPath is what to exec where Init is not given, in the final root.
 	InitPath string
 	// Vsock chooses the way between host and guest; nil means DefaultVsock.
 	Vsock Vsock
@@ -56,6 +57,9 @@ type File struct {
 	Path string
 	Mode uint32
 }
+
+// TmpfsRoot is a Root with the files of the initramfs.
+func TmpfsRoot() *wire.Mount { return &wire.Mount{Source: "root", Type: "tmpfs", Options: "mode=755"} }
 
 func (f File) content() ([]byte, error) {
 	if f.Path == "" {
@@ -84,7 +88,7 @@ func (o *Options) setDefaults() {
 	if o.Modules == nil {
 		o.Modules = MinimalModules()
 	}
-	if o.InitPath == "" && (o.Init != "" || o.Root != nil) {
+	if o.InitPath == "" && o.Init != "" {
 		o.InitPath = agentPath
 	}
 	if o.Vsock == nil {

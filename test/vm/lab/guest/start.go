@@ -60,32 +60,6 @@ func loadModule(path string) error {
 	return nil
 }
 
-// switchRoot moves the real root over the initramfs, as switch_root(8) does.
-func switchRoot(m wire.Mount) error {
-	const newRoot = "/newroot"
-	if err := os.MkdirAll(newRoot, 0o755); err != nil {
-		return err
-	}
-	// The device's node comes from a devtmpfs of our own.
-	if err := mountOn("/lab/dev", "devtmpfs"); err != nil {
-		return err
-	}
-	if err := unix.Mount(m.Source, newRoot, m.Type, 0, m.Options); err != nil {
-		return fmt.Errorf("mount %s on %s: %w", m.Source, newRoot, err)
-	}
-	unix.Unmount("/lab/dev", unix.MNT_DETACH)
-	if err := os.Chdir(newRoot); err != nil {
-		return err
-	}
-	if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
-		return fmt.Errorf("move root: %w", err)
-	}
-	if err := unix.Chroot("."); err != nil {
-		return fmt.Errorf("chroot: %w", err)
-	}
-	return os.Chdir("/")
-}
-
 // startHelper hands plan over on descriptor 3 and the port on 4. The helper
 // is in a session of its own: the console's terminal is the agent's.
 func startHelper(plan wire.Plan, port *os.File) error {

@@ -29,7 +29,8 @@ type Plan struct {
 	Init string
 }
 
-// Mount is the real root file system, mounted over the initramfs.
+// Mount is the real root file system, mounted over the initramfs. A tmpfs is
+// filled with what is in the initramfs.
 type Mount struct {
 	Source, Type, Options string
 }
