@@ -26,7 +26,7 @@ type Partition struct {
 // Name is the kernel's name of the partition: "vda3", and "nvme0n1p3" where the disk's
 // name ends with a digit (disk_name in the kernel's block/partitions/core.c).
 func (m Partition) Name() string {
-	if last := m.Disk[len(m.Disk)-1:]; strings.Contains("0123456789", last) {
+	if n := len(m.Disk); n > 0 && m.Disk[n-1] >= '0' && m.Disk[n-1] <= '9' {
 		return m.Disk + "p" + strconv.Itoa(m.Number)
 	}
 	return m.Disk + strconv.Itoa(m.Number)
