@@ -29,7 +29,7 @@ struct tail {
 	struct sock_filter *filters;
 	uint32_t *groups;
 	char *cwd, *label, *apparmor, *path;
-	char **argv, **envp;
+	char **argv, **envp, *few[128];
 };
 
 _Noreturn void fail(enum stage stage, int error)
@@ -72,7 +72,10 @@ static void take_apart(struct received *r, struct tail *t)
 	t->label = next(&s);
 	t->apparmor = next(&s);
 	t->path = next(&s);
-	t->argv = allocate((q->argc + q->envc + 2) * sizeof(char *));
+	size_t words = q->argc + q->envc + 2;
+	t->argv = t->few;
+	if (words > sizeof t->few / sizeof *t->few)
+		t->argv = allocate(words * sizeof(char *));
 	for (uint32_t i = 0; i < q->argc; i++)
 		t->argv[i] = next(&s);
 	t->envp = t->argv + q->argc + 1;
@@ -93,14 +96,19 @@ static void set_oom_score(int score)
 
 static void join_cgroups(struct received *r)
 {
-	static const unsigned char all[8192] = { [0 ... 8191] = 0xff };
-
 	/* A process frozen on the way in stays in write(2), or in clone for cgroup v2. */
 	for (uint32_t i = 0; !(r->request->flags & FLAG_CGROUP2) && i < r->request->cgroups; i++)
 		if (write(r->cgroups[i], "0", 1) != 1)
 			fail(STAGE_CGROUP, errno);
-	/* All CPUs of the cgroup, those plugged in later included, not the agent's. */
-	syscall(SYS_sched_setaffinity, 0, sizeof all, all);
+}
+
+/* The agent's /proc: what the container has mounted on its own may lie. */
+static void keep_proc(void)
+{
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0 || dup3(proc, PROC_FD, O_CLOEXEC) < 0)
+		fail(STAGE_PROC, errno);
 }
 
 /* Limits can be raised only before the user namespace is joined, and are lowered late:
@@ -159,7 +167,7 @@ static void join_namespaces(struct received *r)
 
 /* Keeps nothing but the standard streams, the result socket and maybe /proc: later steps
  * follow paths that the container has a say in, and none may lead to a descriptor. */
-static void set_up_stdio(struct received *r)
+static void set_up_stdio(struct received *r, int proc)
 {
 	if (r->request->flags & FLAG_TERMINAL) {
 		open_terminal(r->request);
@@ -168,7 +176,7 @@ static void set_up_stdio(struct received *r)
 			if (dup3(r->stdio[i], i, 0) < 0)
 				fail(STAGE_STDIO, errno);
 	}
-	if (syscall(SYS_close_range, PROC_FD + 1, ~0U, 0))
+	if (syscall(SYS_close_range, PROC_FD + proc, ~0U, 0))
 		fail(STAGE_STDIO, errno);
 	if (r->request->flags & FLAG_TERMINAL && ioctl(0, TIOCSCTTY, 0))
 		fail(STAGE_CTTY, errno);
@@ -198,15 +206,14 @@ _Noreturn void become(struct received *r)
 	if (q->flags & FLAG_OOM)
 		set_oom_score(q->oom);
 	join_cgroups(r);
-	/* The agent's /proc: what the container has mounted on its own may lie. */
-	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0 || dup3(proc, PROC_FD, O_CLOEXEC) < 0)
-		fail(STAGE_PROC, errno);
+	int proc = q->flags & (FLAG_TERMINAL | FLAG_USERNS) || *t.label || *t.apparmor;
+	if (proc)
+		keep_proc();
 	raise_limits(q, t.limits);
 	join_namespaces(r);
 	if (setsid() < 0)
 		fail(STAGE_SESSION, errno);
-	set_up_stdio(r);
+	set_up_stdio(r, proc);
 	if (nnp && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fail(STAGE_NO_NEW_PRIVS, errno);
 	if (q->flags & FLAG_UMASK)

@@ -173,6 +173,11 @@ static void reset_signals(void)
 
 static void run(void)
 {
+	/* Processes get all CPUs of their cgroup, those plugged in later included, and not
+	 * what the agent may have been confined to. */
+	static const unsigned char all[8192] = { [0 ... 8191] = 0xff };
+
+	syscall(SYS_sched_setaffinity, 0, sizeof all, all);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NAME, "kata-spawner", 0, 0, 0);
 	syscall(SYS_close_range, REQUEST_FD + 1, ~0U, 0);

@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -21,7 +22,7 @@ import (
 type Target struct {
 	flags      int
 	namespaces []*os.File // pid first, user last
-	cgroups    []*os.File // cgroup.procs of each v1 hierarchy, or the v2 directory
+	cgroups    []*os.File // tasks of each v1 hierarchy, or the v2 directory
 
 	using  sync.RWMutex // held for reading while descriptors are being sent
 	closed bool
@@ -106,7 +107,13 @@ func (t *Target) openCgroups(paths map[string]string) error {
 			continue
 		}
 		seen[path] = true
-		if err := t.openCgroup(filepath.Join(path, "cgroup.procs"), os.O_WRONLY); err != nil {
+		// A process writes itself into the list of tasks before it has other threads. For
+		// this the kernel needs no lock over all forks and exits, as for cgroup.procs.
+		err := t.openCgroup(filepath.Join(path, "tasks"), os.O_WRONLY)
+		if errors.Is(err, os.ErrNotExist) { // the v2 tree beside those of v1
+			err = t.openCgroup(filepath.Join(path, "cgroup.procs"), os.O_WRONLY)
+		}
+		if err != nil {
 			return err
 		}
 	}
