@@ -58,6 +58,10 @@ func (x *index) Receive(t *core.Turn, m core.Message) {
 
 func (x *index) attach(t *core.Turn, m *Attach) {
 	mp := m.Volume.MountPoint
+	if mp == "" {
+		m.Reply(struct{}{}, fmt.Errorf("storage with driver %q and source %q has no mount point", m.Volume.Driver, m.Volume.Source))
+		return
+	}
 	e := x.entries[mp]
 	if e != nil && e.ending {
 		t.Park()

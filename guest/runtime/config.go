@@ -49,7 +49,7 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 	config.Labels = bundleLabel(config.Labels, p.Bundle)
 	config.Rlimits, err = rlimits(spec.Process.Rlimits)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
 	}
 	if config.Umask == nil {
 		umask := uint32(defaultUmask)

@@ -149,6 +149,9 @@ func (a *Agent) proc(name string) string { return fmt.Sprintf("/proc/%d/%s", a.P
 // ever needed at one time.
 const threadSlack = 24
 
+// reported bounds the list of a single failure.
+const reported = 8
+
 // NothingLeft fails the test unless the agent soon holds no more than before.
 func (a *Agent) NothingLeft(tb testing.TB, before State) {
 	tb.Helper()
@@ -158,7 +161,11 @@ func (a *Agent) NothingLeft(tb testing.TB, before State) {
 			return
 		}
 	}
-	for _, m := range more {
+	for i, m := range more {
+		if i == reported {
+			tb.Errorf("left behind: %d more", len(more)-i)
+			return
+		}
 		tb.Errorf("left behind: %s", m)
 	}
 }
@@ -176,7 +183,7 @@ func beyond(before, now State) []string {
 		{"file", before.Files, now.Files},
 		{"descriptor", before.FDs, now.FDs},
 	} {
-		for _, m := range surplus(part.before, part.now) {
+		for _, m := range surplus(part.before, part.now, part.name == "child process") {
 			out = append(out, part.name+" "+m)
 		}
 	}
@@ -186,13 +193,21 @@ func beyond(before, now State) []string {
 	return out
 }
 
-// surplus is what now has more often than before.
-func surplus(before, now []string) []string {
+// surplus is what now has more often than before. A process is the same one when it has
+// another name.
+func surplus(before, now []string, processes bool) []string {
 	count := map[string]int{}
+	alive := map[string]string{}
 	for _, b := range before {
 		count[b]--
+		pid, _, _ := strings.Cut(b, " ")
+		alive[pid] = b
 	}
 	for _, n := range now {
+		pid, _, _ := strings.Cut(n, " ")
+		if b, same := alive[pid]; processes && same && strings.HasSuffix(n, "alive") {
+			n = b
+		}
 		count[n]++
 	}
 	var out []string
