@@ -21,28 +21,28 @@ import (
 // for success, runtime-rs the code NOT_FOUND.
 func TestHostSignalOfAnExitedProcess(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.run("c1", "true")
-	p.wantExit("c1", "", 0)
+	p.Launch("c1", "true")
+	p.WantExit("c1", "", 0)
 	for _, exec := range []string{"", "c1"} {
-		err := p.Signal(p.ctx, "c1", exec, 15)
-		refused(t, err, codes.NotFound, "process not found")
+		err := p.Signal(p.Ctx, "c1", exec, 15)
+		harness.Refused(t, err, codes.NotFound, "process not found")
 	}
-	p.must(p.Signal(p.ctx, "c1", "", 9)) // what a forced stop sends first
+	p.Must(p.Signal(p.Ctx, "c1", "", 9)) // what a forced stop sends first
 }
 
 // TestHostRemoveOfAGoneContainer: the shim's delete tolerates only texts with "not found"
 // or "not exist", so other failures of a removal must not have them.
 func TestHostRemoveOfAGoneContainer(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	err := p.Remove(p.ctx, "nobody")
-	refused(t, err, codes.Internal, "invalid container id", `"nobody"`)
-	p.must(p.Do(p.ctx, "RemoveStaleVirtiofsShareMounts", &protocols.RemoveStaleVirtiofsShareMountsRequest{}))
+	err := p.Remove(p.Ctx, "nobody")
+	harness.Refused(t, err, codes.Internal, "invalid container id", `"nobody"`)
+	p.Must(p.Do(p.Ctx, "RemoveStaleVirtiofsShareMounts", &protocols.RemoveStaleVirtiofsShareMountsRequest{}))
 }
 
 func TestHostMetricsAreNotNotFound(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	var m protocols.Metrics
-	p.must(p.Call(p.ctx, "GetMetrics", &protocols.GetMetricsRequest{}, &m))
+	p.Must(p.Call(p.Ctx, "GetMetrics", &protocols.GetMetricsRequest{}, &m))
 	for _, family := range []string{"kata_agent_scrape_count", "kata_agent_threads", "kata_agent_total_rss", "kata_guest_load"} {
 		if !strings.Contains(m.Metrics, "\n"+family) && !strings.HasPrefix(m.Metrics, family) {
 			t.Errorf("no %s", family)
@@ -84,16 +84,16 @@ func TestHostImplementsWhatIsNotTolerated(t *testing.T) {
 // asks for the exit, so a descendant that holds them must not keep them open.
 func TestHostStreamEndsWithTheProcess(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
-	p.exec("c1", "e", "sh", "-c", "echo before; sleep 10000 & exit 4")
+	p.Idle("c1")
+	p.Session("c1", "e", "sh", "-c", "echo before; sleep 10000 & exit 4")
 	start := time.Now()
-	if out, err := p.ReadAll(p.ctx, "c1", "e"); err != nil || string(out) != "before\n" {
+	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "before\n" {
 		t.Errorf("stdout %q, %v", out, err)
 	}
-	if out, err := p.ReadStderr(p.ctx, "c1", "e", 100); err != nil || len(out) > 0 {
+	if out, err := p.ReadStderr(p.Ctx, "c1", "e", 100); err != nil || len(out) > 0 {
 		t.Errorf("stderr %q, %v", out, err)
 	}
-	p.wantExit("c1", "e", 4)
+	p.WantExit("c1", "e", 4)
 	if d := time.Since(start); d > 10*time.Second {
 		t.Errorf("the streams have ended after %s", d)
 	}
@@ -105,10 +105,10 @@ func TestHostOOMEventIsNeverEmpty(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	r := p.Raw(t)
 	r.Request(harness.Call{Stream: 1, Method: "GetOOMEvent", Request: &protocols.GetOOMEventRequest{}})
-	p.idle("c1")
-	p.remove("c1")
+	p.Idle("c1")
+	p.Delete("c1")
 	check(t, r, 3) // and so no answer has come before
-	p.must(p.DestroySandbox(p.ctx))
+	p.Must(p.DestroySandbox(p.Ctx))
 	var b [1]byte
 	if n, err := r.Read(b[:]); n != 0 || err == nil {
 		t.Errorf("GetOOMEvent has been answered at the end: %d, %v", n, err)
@@ -119,41 +119,41 @@ func TestHostOOMEventIsNeverEmpty(t *testing.T) {
 // kill, wait, remove.
 func TestHostForcedStopAfterAFailedStart(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
-	p.create("c1", "true")
-	p.must(p.Signal(p.ctx, "c1", "", 9))
-	p.wantExit("c1", "c1", 137)
-	refused(t, p.StartContainer(p.ctx, "c1"), codes.FailedPrecondition, `"c1"`, "stopped")
-	p.must(p.Signal(p.ctx, "c1", "", 9))
-	_, err := p.Wait(p.ctx, "c1", "c1")
-	refused(t, err, codes.NotFound)
-	p.remove("c1")
+	before := p.Warm()
+	p.Make("c1", "true")
+	p.Must(p.Signal(p.Ctx, "c1", "", 9))
+	p.WantExit("c1", "c1", 137)
+	harness.Refused(t, p.StartContainer(p.Ctx, "c1"), codes.FailedPrecondition, `"c1"`, "stopped")
+	p.Must(p.Signal(p.Ctx, "c1", "", 9))
+	_, err := p.Wait(p.Ctx, "c1", "c1")
+	harness.Refused(t, err, codes.NotFound)
+	p.Delete("c1")
 	p.NothingLeft(t, before)
 }
 
 // TestHostStartsManyContainersAtOnce is a node that comes back: all containers at a time.
 func TestHostStartsManyContainersAtOnce(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
+	before := p.Warm()
 	const n = 10
 	errs := make(chan error, n)
 	for i := range n {
 		go func() {
 			cid := fmt.Sprintf("many-%d", i)
 			errs <- func() error {
-				if err := p.Create(p.ctx, cid, p.Spec(cid, p.rootfs, "sh", "-c", "echo $$; exit 3")); err != nil {
+				if err := p.Create(p.Ctx, cid, p.Spec(cid, p.Rootfs, "sh", "-c", "echo $$; exit 3")); err != nil {
 					return err
 				}
-				if err := p.StartContainer(p.ctx, cid); err != nil {
+				if err := p.StartContainer(p.Ctx, cid); err != nil {
 					return err
 				}
-				if out, err := p.ReadAll(p.ctx, cid, ""); err != nil || string(out) != "1\n" {
+				if out, err := p.ReadAll(p.Ctx, cid, ""); err != nil || string(out) != "1\n" {
 					return fmt.Errorf("output of %s: %q, %w", cid, out, err)
 				}
-				if code, err := p.Wait(p.ctx, cid, ""); err != nil || code != 3 {
+				if code, err := p.Wait(p.Ctx, cid, ""); err != nil || code != 3 {
 					return fmt.Errorf("exit of %s: %d, %w", cid, code, err)
 				}
-				return p.Remove(p.ctx, cid)
+				return p.Remove(p.Ctx, cid)
 			}()
 		}()
 	}

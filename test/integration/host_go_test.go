@@ -24,12 +24,12 @@ const goDirMode = 1<<31 | 0o750
 
 // share puts a root file system where the guest sees the host's share.
 func (p *pod) share(cid string) string {
-	p.t.Helper()
+	p.T.Helper()
 	dir := filepath.Join(shared, cid, "rootfs")
 	if err := os.MkdirAll(p.Path(dir), 0o755); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
-	p.Mount(p.t, p.rootfs, dir)
+	p.Mount(p.T, p.Rootfs, dir)
 	return dir
 }
 
@@ -56,13 +56,13 @@ func (p *pod) goSpec(cid, kind, rootfs string, args ...string) *protocols.Spec {
 
 // copyFile is how the Go host without a shared file system sends a file: in chunks.
 func (p *pod) copyFile(path string, data []byte, chunk int) {
-	p.t.Helper()
+	p.T.Helper()
 	request := &protocols.CopyFileRequest{
 		Path: path, FileSize: int64(len(data)), FileMode: 0o100644, DirMode: goDirMode, Uid: 0, Gid: 0,
 	}
 	for off := 0; ; off += chunk {
 		request.Offset, request.Data = int64(off), data[off:min(off+chunk, len(data))]
-		p.must(p.Do(p.ctx, "CopyFile", request))
+		p.Must(p.Do(p.Ctx, "CopyFile", request))
 		if off+chunk >= len(data) {
 			return
 		}
@@ -74,8 +74,8 @@ func (p *pod) copyFile(path string, data []byte, chunk int) {
 func (p *pod) shim(cid, exec string) (stdout, stderr string, code int32, err error) {
 	var wg sync.WaitGroup
 	for to, read := range map[*string]func() ([]byte, error){
-		&stdout: func() ([]byte, error) { return p.ReadStdout(p.ctx, cid, exec, 32<<10) },
-		&stderr: func() ([]byte, error) { return p.ReadStderr(p.ctx, cid, exec, 32<<10) },
+		&stdout: func() ([]byte, error) { return p.ReadStdout(p.Ctx, cid, exec, 32<<10) },
+		&stderr: func() ([]byte, error) { return p.ReadStderr(p.Ctx, cid, exec, 32<<10) },
 	} {
 		wg.Go(func() {
 			for {
@@ -88,45 +88,45 @@ func (p *pod) shim(cid, exec string) (stdout, stderr string, code int32, err err
 		})
 	}
 	wg.Wait()
-	code, err = p.Wait(p.ctx, cid, exec)
+	code, err = p.Wait(p.Ctx, cid, exec)
 	return stdout, stderr, code, err
 }
 
 // goStop is how the Go host stops a container that has exited: errors do not matter, but
 // the second wait must not block.
 func (p *pod) goStop(cid string) {
-	p.t.Helper()
-	p.must(p.Signal(p.ctx, cid, "", 9))
-	if _, err := p.Wait(p.ctx, cid, cid); status.Code(err) != codes.NotFound {
-		p.t.Errorf("second wait for %s: %v", cid, err)
+	p.T.Helper()
+	p.Must(p.Signal(p.Ctx, cid, "", 9))
+	if _, err := p.Wait(p.Ctx, cid, cid); status.Code(err) != codes.NotFound {
+		p.T.Errorf("second wait for %s: %v", cid, err)
 	}
-	p.must(p.Remove(p.ctx, cid))
-	p.must(p.Do(p.ctx, "RemoveStaleVirtiofsShareMounts", &protocols.RemoveStaleVirtiofsShareMountsRequest{}))
+	p.Must(p.Remove(p.Ctx, cid))
+	p.Must(p.Do(p.Ctx, "RemoveStaleVirtiofsShareMounts", &protocols.RemoveStaleVirtiofsShareMountsRequest{}))
 }
 
 // resources is what the Go host sends around each create and start.
 func (p *pod) resources() {
-	p.t.Helper()
-	p.must(p.Do(p.ctx, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 1, CpuOnly: true}))
-	p.must(p.Do(p.ctx, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{}))
-	p.must(p.Do(p.ctx, "UpdateEphemeralMounts", &protocols.UpdateEphemeralMountsRequest{}))
+	p.T.Helper()
+	p.Must(p.Do(p.Ctx, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 1, CpuOnly: true}))
+	p.Must(p.Do(p.Ctx, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{}))
+	p.Must(p.Do(p.Ctx, "UpdateEphemeralMounts", &protocols.UpdateEphemeralMountsRequest{}))
 }
 
 // TestGoHost runs a pod of two containers the way the Go runtime does.
 func TestGoHost(t *testing.T) {
 	const sid, cid = "0a1b2c3d4e5f", "f5e4d3c2b1a0"
 	a := harness.Start(t, harness.Options{Network: true})
-	p := &pod{Agent: a, t: t, ctx: background(t), rootfs: harness.Rootfs(t)}
+	p := onAgent(t, a)
 
 	// (a) The sandbox.
-	p.must(a.Check(p.ctx))
+	p.Must(a.Check(p.Ctx))
 	addNIC(t, a, "enp0s1", nicMAC)
-	p.must(a.Call(p.ctx, "UpdateInterface", &protocols.UpdateInterfaceRequest{Interface: nic()}, &protocols.Interface{}))
+	p.Must(a.Call(p.Ctx, "UpdateInterface", &protocols.UpdateInterfaceRequest{Interface: nic()}, &protocols.Interface{}))
 	routes := &protocols.Routes{Routes: []*protocols.Route{
 		{Dest: "", Gateway: "192.0.2.1", Device: "eth0"}, {Dest: "192.0.2.0/24", Source: "192.0.2.2", Device: "eth0", Scope: 253},
 	}}
-	p.must(a.Call(p.ctx, "UpdateRoutes", &protocols.UpdateRoutesRequest{Routes: routes}, &protocols.Routes{}))
-	p.must(a.Do(p.ctx, "CreateSandbox", &protocols.CreateSandboxRequest{
+	p.Must(a.Call(p.Ctx, "UpdateRoutes", &protocols.UpdateRoutesRequest{Routes: routes}, &protocols.Routes{}))
+	p.Must(a.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{
 		Hostname: "pod-name", Dns: []string{"# made by the host", "nameserver 192.0.2.53", "search example.org", ""}, SandboxId: sid,
 		Storages: []*protocols.Storage{{
 			Driver: "ephemeral", Source: "shm", Fstype: "tmpfs", MountPoint: "/run/kata-containers/sandbox/shm",
@@ -134,8 +134,8 @@ func TestGoHost(t *testing.T) {
 		}},
 	}))
 	var d protocols.GuestDetailsResponse
-	p.must(a.Call(p.ctx, "GetGuestDetails", &protocols.GuestDetailsRequest{MemBlockSize: true, MemHotplugProbe: true}, &d))
-	p.must(os.MkdirAll(a.Path(filepath.Dir(shared)), 0o755))
+	p.Must(a.Call(p.Ctx, "GetGuestDetails", &protocols.GuestDetailsRequest{MemBlockSize: true, MemHotplugProbe: true}, &d))
+	p.Must(os.MkdirAll(a.Path(filepath.Dir(shared)), 0o755))
 	before := p.State()
 
 	for _, id := range []string{sid, cid} {
@@ -143,9 +143,9 @@ func TestGoHost(t *testing.T) {
 	}
 	create := func(id, kind string, args ...string) {
 		t.Helper()
-		p.must(p.Create(p.ctx, id, p.goSpec(id, kind, p.share(id), args...)))
+		p.Must(p.Create(p.Ctx, id, p.goSpec(id, kind, p.share(id), args...)))
 		p.resources()
-		p.must(p.StartContainer(p.ctx, id))
+		p.Must(p.StartContainer(p.Ctx, id))
 		p.resources()
 	}
 	create(sid, "pod_sandbox", "sh", "-c", "trap exit TERM; while :; do sleep 0.05; done")
@@ -160,18 +160,18 @@ func TestGoHost(t *testing.T) {
 		spec.Mounts,
 		&protocols.Mount{Destination: "/mem", Type: "bind", Source: memory.MountPoint, Options: []string{"rbind"}},
 	)
-	p.must(a.Do(p.ctx, "CreateContainer", &protocols.CreateContainerRequest{
+	p.Must(a.Do(p.Ctx, "CreateContainer", &protocols.CreateContainerRequest{
 		ContainerId: cid, ExecId: cid, OCI: spec, Storages: []*protocols.Storage{emptyDir, memory},
 	}))
 	p.resources()
 
 	// (d) Sessions, the first before the start.
-	if out := p.output(cid, "early", "cat", "/etc/hostname"); out != "pod-name\n" {
+	if out := p.Output(cid, "early", "cat", "/etc/hostname"); out != "pod-name\n" {
 		t.Errorf("hostname file: %q", out)
 	}
-	p.must(p.StartContainer(p.ctx, cid))
+	p.Must(p.StartContainer(p.Ctx, cid))
 	p.resources()
-	p.exec(cid, "8c7a2b62-0d2a-4e3f-9c5d-6a1a7f1f0e11", "sh", "-c", "hostname; head -c 3 /dev/zero | wc -c >&2; grep ^Cap /proc/self/status; exit 4")
+	p.Session(cid, "8c7a2b62-0d2a-4e3f-9c5d-6a1a7f1f0e11", "sh", "-c", "hostname; head -c 3 /dev/zero | wc -c >&2; grep ^Cap /proc/self/status; exit 4")
 	stdout, stderr, code, err := p.shim(cid, "8c7a2b62-0d2a-4e3f-9c5d-6a1a7f1f0e11")
 	if err != nil || code != 4 || !strings.HasPrefix(stdout, "pod-name\n") || stderr != "3\n" {
 		t.Errorf("session: %q, %q, %d, %v", stdout, stderr, code, err)
@@ -180,32 +180,32 @@ func TestGoHost(t *testing.T) {
 	if !strings.Contains(stdout, "CapBnd:\t00000000a80425fb") {
 		t.Errorf("capabilities of a session: %q", stdout)
 	}
-	refused(t, p.Signal(p.ctx, cid, "8c7a2b62-0d2a-4e3f-9c5d-6a1a7f1f0e11", 0), codes.NotFound)
+	harness.Refused(t, p.Signal(p.Ctx, cid, "8c7a2b62-0d2a-4e3f-9c5d-6a1a7f1f0e11", 0), codes.NotFound)
 
 	// (e) A terminal, sized before it is read.
 	tty := harness.Process("sh", "-c", "stty size; read line; echo got $line")
 	tty.Terminal = true
-	p.must(p.Exec(p.ctx, cid, "tty", tty))
-	p.must(a.Do(p.ctx, "TtyWinResize", &protocols.TtyWinResizeRequest{ContainerId: cid, ExecId: "tty", Row: 40, Column: 120}))
-	if _, err := p.WriteStdin(p.ctx, cid, "tty", []byte("hello\n")); err != nil {
+	p.Must(p.Exec(p.Ctx, cid, "tty", tty))
+	p.Must(a.Do(p.Ctx, "TtyWinResize", &protocols.TtyWinResizeRequest{ContainerId: cid, ExecId: "tty", Row: 40, Column: 120}))
+	if _, err := p.WriteStdin(p.Ctx, cid, "tty", []byte("hello\n")); err != nil {
 		t.Error(err)
 	}
-	p.must(a.Do(p.ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: "tty"}))
-	out, err := p.ReadAll(p.ctx, cid, "tty")
+	p.Must(a.Do(p.Ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: "tty"}))
+	out, err := p.ReadAll(p.Ctx, cid, "tty")
 	if err != nil || !strings.Contains(string(out), "got hello\r\n") {
 		t.Errorf("terminal: %q, %v", out, err)
 	}
-	p.wantExit(cid, "tty", 0)
+	p.WantExit(cid, "tty", 0)
 
 	// (g) Statistics.
 	var stats protocols.StatsContainerResponse
-	p.must(a.Call(p.ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: cid}, &stats))
+	p.Must(a.Call(p.Ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: cid}, &stats))
 	if c := stats.CgroupStats; c == nil || c.CpuStats.CpuUsage.TotalUsage == 0 || c.MemoryStats.Usage.Usage == 0 || c.PidsStats.Current == 0 {
 		t.Errorf("statistics: %v", stats.CgroupStats)
 	} else if keys := c.MemoryStats.Stats; !hasKey(keys, "total_rss") && !hasKey(keys, "anon") {
 		t.Errorf("memory keys: %v", keys)
 	}
-	p.must(a.Do(p.ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: cid, Resources: &protocols.LinuxResources{
+	p.Must(a.Do(p.Ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: cid, Resources: &protocols.LinuxResources{
 		CPU: &protocols.LinuxCPU{Shares: 512}, Memory: &protocols.LinuxMemory{Limit: 1 << 30},
 	}}))
 	if b, err := os.ReadFile("/sys/fs/cgroup/cpu" + a.Cgroup + "/" + cid + "/cpu.shares"); err == nil && string(b) != "512\n" {
@@ -213,7 +213,7 @@ func TestGoHost(t *testing.T) {
 	}
 
 	// (f) The container exits, and is stopped.
-	if _, err := p.WriteStdin(p.ctx, cid, cid, []byte("bye\n")); err != nil {
+	if _, err := p.WriteStdin(p.Ctx, cid, cid, []byte("bye\n")); err != nil {
 		t.Error(err)
 	}
 	stdout, stderr, code, err = p.shim(cid, cid)
@@ -223,15 +223,15 @@ func TestGoHost(t *testing.T) {
 	p.goStop(cid)
 
 	// (j) The pause container is stopped by a signal, then the pod goes.
-	p.must(p.Signal(p.ctx, sid, "", 15))
-	if code, err := p.Wait(p.ctx, sid, sid); err != nil || (code != 0 && code != 143) {
+	p.Must(p.Signal(p.Ctx, sid, "", 15))
+	if code, err := p.Wait(p.Ctx, sid, sid); err != nil || (code != 0 && code != 143) {
 		t.Errorf("pause container: %d, %v", code, err)
 	}
 	p.goStop(sid)
 	for _, id := range []string{sid, cid} {
 		p.Unmount(t, shared+id+"/rootfs")
 	}
-	p.must(os.RemoveAll(a.Path(shared)))
+	p.Must(os.RemoveAll(a.Path(shared)))
 	oom.Close()
 	// The content of an emptyDir outlives its containers, as they may be restarted; and
 	// libcontainer keeps descriptors that it has opened for the first container.
@@ -242,7 +242,7 @@ func TestGoHost(t *testing.T) {
 	}
 	before.FDs = append(before.FDs, "/", "/sys/fs/cgroup")
 	p.NothingLeft(t, before)
-	p.must(p.DestroySandbox(p.ctx))
+	p.Must(p.DestroySandbox(p.Ctx))
 	if code := p.WaitExit(); code != 0 {
 		t.Errorf("the agent has ended with %d", code)
 	}

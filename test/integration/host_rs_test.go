@@ -45,18 +45,18 @@ func (p *pod) rsSpec(cid, rootfs string, args ...string) *protocols.Spec {
 func TestRuntimeRSHost(t *testing.T) {
 	const sid, cid = "sandbox-rs", "container-rs"
 	a := harness.Start(t, harness.Options{Network: true})
-	p := &pod{Agent: a, t: t, ctx: background(t), rootfs: harness.Rootfs(t)}
+	p := onAgent(t, a)
 	addNIC(t, a, "enp0s1", nicMAC)
-	p.must(a.Call(p.ctx, "UpdateInterface", &protocols.UpdateInterfaceRequest{Interface: nic()}, &protocols.Interface{}))
-	p.must(a.Do(p.ctx, "AddARPNeighbors", &protocols.AddARPNeighborsRequest{Neighbors: &protocols.ARPNeighbors{}}))
-	p.must(a.Call(p.ctx, "UpdateRoutes", &protocols.UpdateRoutesRequest{Routes: &protocols.Routes{}}, &protocols.Routes{}))
-	p.must(a.Do(p.ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: sid}))
-	p.must(a.Call(p.ctx, "GetGuestDetails", &protocols.GuestDetailsRequest{MemBlockSize: true}, &protocols.GuestDetailsResponse{}))
-	before := p.warm()
+	p.Must(a.Call(p.Ctx, "UpdateInterface", &protocols.UpdateInterfaceRequest{Interface: nic()}, &protocols.Interface{}))
+	p.Must(a.Do(p.Ctx, "AddARPNeighbors", &protocols.AddARPNeighborsRequest{Neighbors: &protocols.ARPNeighbors{}}))
+	p.Must(a.Call(p.Ctx, "UpdateRoutes", &protocols.UpdateRoutesRequest{Routes: &protocols.Routes{}}, &protocols.Routes{}))
+	p.Must(a.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: sid}))
+	p.Must(a.Call(p.Ctx, "GetGuestDetails", &protocols.GuestDetailsRequest{MemBlockSize: true}, &protocols.GuestDetailsResponse{}))
+	before := p.Warm()
 
 	// A file in one request, with no mode for its parents.
 	content := bytes.Repeat([]byte("0123456789abcdef"), 100000)
-	p.must(a.Do(p.ctx, "CopyFile", &protocols.CopyFileRequest{
+	p.Must(a.Do(p.Ctx, "CopyFile", &protocols.CopyFileRequest{
 		Path: shared + cid + "-resolv/data", FileSize: int64(len(content)), FileMode: 0o100600, Uid: 7, Gid: 8, Data: content,
 	}))
 	if b, err := os.ReadFile(a.Path(shared + cid + "-resolv/data")); err != nil || !bytes.Equal(b, content) {
@@ -65,63 +65,63 @@ func TestRuntimeRSHost(t *testing.T) {
 
 	create := func(id string, spec *protocols.Spec) {
 		t.Helper()
-		p.must(a.Do(p.ctx, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: id, OCI: spec}))
-		p.must(a.Do(p.ctx, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 1, CpuOnly: true}))
-		p.must(p.StartContainer(p.ctx, id))
+		p.Must(a.Do(p.Ctx, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: id, OCI: spec}))
+		p.Must(a.Do(p.Ctx, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 1, CpuOnly: true}))
+		p.Must(p.StartContainer(p.Ctx, id))
 	}
-	create(sid, p.rsSpec(sid, p.rootfs, "sleep", "10000"))
-	create(cid, p.rsSpec(cid, p.rootfs, "sh", "-c", "read line; echo $line; sleep 10000"))
+	create(sid, p.rsSpec(sid, p.Rootfs, "sleep", "10000"))
+	create(cid, p.rsSpec(cid, p.Rootfs, "sh", "-c", "read line; echo $line; sleep 10000"))
 
 	// The wait comes at once and in parallel to the reads.
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if code, err := p.Wait(p.ctx, cid, ""); err != nil || code != 137 {
+		if code, err := p.Wait(p.Ctx, cid, ""); err != nil || code != 137 {
 			t.Errorf("wait for init: %d, %v", code, err)
 		}
 	})
-	if _, err := p.WriteStdin(p.ctx, cid, "", []byte("line\n")); err != nil {
+	if _, err := p.WriteStdin(p.Ctx, cid, "", []byte("line\n")); err != nil {
 		t.Error(err)
 	}
-	if out, err := p.ReadStdout(p.ctx, cid, "", 8192); err != nil || string(out) != "line\n" {
+	if out, err := p.ReadStdout(p.Ctx, cid, "", 8192); err != nil || string(out) != "line\n" {
 		t.Errorf("stdout of init: %q, %v", out, err)
 	}
-	if n, err := p.WriteStdin(p.ctx, cid, "", nil); err != nil || n != 0 {
+	if n, err := p.WriteStdin(p.Ctx, cid, "", nil); err != nil || n != 0 {
 		t.Errorf("the end of input: %d, %v", n, err)
 	}
 
 	// A session with its own limits; the signal after its wait must be NOT_FOUND.
-	p.must(p.Exec(p.ctx, cid, "exec-1", rsProcess("sh", "-c", "ulimit -n; cat")))
-	if _, err := p.WriteStdin(p.ctx, cid, "exec-1", []byte("in\n")); err != nil {
+	p.Must(p.Exec(p.Ctx, cid, "exec-1", rsProcess("sh", "-c", "ulimit -n; cat")))
+	if _, err := p.WriteStdin(p.Ctx, cid, "exec-1", []byte("in\n")); err != nil {
 		t.Error(err)
 	}
 	for range 2 { // zero-length write and CloseStdin both
-		if n, err := p.WriteStdin(p.ctx, cid, "exec-1", []byte{}); err != nil || n != 0 {
+		if n, err := p.WriteStdin(p.Ctx, cid, "exec-1", []byte{}); err != nil || n != 0 {
 			t.Errorf("the end of input: %d, %v", n, err)
 		}
-		p.must(a.Do(p.ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: "exec-1"}))
+		p.Must(a.Do(p.Ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: "exec-1"}))
 	}
-	if out, err := p.ReadAll(p.ctx, cid, "exec-1"); err != nil || string(out) != "256\nin\n" {
+	if out, err := p.ReadAll(p.Ctx, cid, "exec-1"); err != nil || string(out) != "256\nin\n" {
 		t.Errorf("session: %q, %v", out, err)
 	}
-	p.wantExit(cid, "exec-1", 0)
-	refused(t, p.Signal(p.ctx, cid, "exec-1", 9), codes.NotFound, "process not found")
+	p.WantExit(cid, "exec-1", 0)
+	harness.Refused(t, p.Signal(p.Ctx, cid, "exec-1", 9), codes.NotFound, "process not found")
 
 	// A terminal with the size in the request.
 	tty := rsProcess("stty", "size")
 	tty.Terminal = true
-	p.must(p.Exec(p.ctx, cid, "exec-2", tty))
-	if out, err := p.ReadAll(p.ctx, cid, "exec-2"); err != nil || string(out) != "30 100\r\n" {
+	p.Must(p.Exec(p.Ctx, cid, "exec-2", tty))
+	if out, err := p.ReadAll(p.Ctx, cid, "exec-2"); err != nil || string(out) != "30 100\r\n" {
 		t.Errorf("terminal: %q, %v", out, err)
 	}
-	p.wantExit(cid, "exec-2", 0)
+	p.WantExit(cid, "exec-2", 0)
 
 	// Stop: kill all, wait, kill again, remove within ten seconds.
-	p.must(p.Signal(p.ctx, cid, "", 9))
+	p.Must(p.Signal(p.Ctx, cid, "", 9))
 	wg.Wait()
-	p.must(p.Signal(p.ctx, cid, "", 9))
-	refused(t, p.Signal(p.ctx, cid, "", 15), codes.NotFound)
+	p.Must(p.Signal(p.Ctx, cid, "", 9))
+	harness.Refused(t, p.Signal(p.Ctx, cid, "", 15), codes.NotFound)
 	for _, id := range []string{cid, sid} {
-		p.must(a.Do(p.ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id, Timeout: 10}))
+		p.Must(a.Do(p.Ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id, Timeout: 10}))
 	}
 	before.Files = append(before.Files, dirsOf(strings.TrimPrefix(shared+cid+"-resolv/data", "/run"))...)
 	p.NothingLeft(t, before)

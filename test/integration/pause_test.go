@@ -15,20 +15,12 @@ import (
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-func (p *pod) pause(cid string) error {
-	return p.Do(p.ctx, "PauseContainer", &protocols.PauseContainerRequest{ContainerId: cid})
-}
-
-func (p *pod) resume(cid string) error {
-	return p.Do(p.ctx, "ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: cid})
-}
-
 func TestPauseStopsAndResumeGoesOn(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.run("c1", "sh", "-c", "while :; do echo tick; sleep 0.01; done")
-	refused(t, p.resume("c1"), codes.FailedPrecondition, `"c1"`, "running")
-	p.must(p.pause("c1"))
-	refused(t, p.pause("c1"), codes.FailedPrecondition, `"c1"`, "paused")
+	p.Launch("c1", "sh", "-c", "while :; do echo tick; sleep 0.01; done")
+	harness.Refused(t, p.Resume("c1"), codes.FailedPrecondition, `"c1"`, "running")
+	p.Must(p.Pause("c1"))
+	harness.Refused(t, p.Pause("c1"), codes.FailedPrecondition, `"c1"`, "paused")
 	for { // what was written before
 		short, err := p.readFor("c1", 100*time.Millisecond)
 		if err != nil || len(short) == 0 {
@@ -38,28 +30,28 @@ func TestPauseStopsAndResumeGoesOn(t *testing.T) {
 	if out, _ := p.readFor("c1", 100*time.Millisecond); len(out) > 0 {
 		t.Errorf("a paused container has written %q", out)
 	}
-	refused(t, p.Exec(p.ctx, "c1", "e", harness.Process("true")), codes.FailedPrecondition, `"c1"`, "paused")
-	p.must(p.Do(p.ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: "c1"}))
-	p.must(p.Call(p.ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: "c1"}, &protocols.StatsContainerResponse{}))
-	p.must(p.resume("c1"))
-	if out, err := p.ReadStdout(p.ctx, "c1", "", 5); err != nil || len(out) == 0 {
+	harness.Refused(t, p.Exec(p.Ctx, "c1", "e", harness.Process("true")), codes.FailedPrecondition, `"c1"`, "paused")
+	p.Must(p.Do(p.Ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: "c1"}))
+	p.Must(p.Call(p.Ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: "c1"}, &protocols.StatsContainerResponse{}))
+	p.Must(p.Resume("c1"))
+	if out, err := p.ReadStdout(p.Ctx, "c1", "", 5); err != nil || len(out) == 0 {
 		t.Errorf("after the resume: %q, %v", out, err)
 	}
-	p.output("c1", "e", "true")
+	p.Output("c1", "e", "true")
 
 	// A created container can be paused, and is a created one afterwards.
-	p.create("c2", "true")
-	p.must(p.pause("c2"))
-	refused(t, p.StartContainer(p.ctx, "c2"), codes.FailedPrecondition, `"c2"`, "paused")
-	p.must(p.resume("c2"))
-	p.must(p.StartContainer(p.ctx, "c2"))
-	p.wantExit("c2", "", 0)
-	refused(t, p.pause("c2"), codes.FailedPrecondition, `"c2"`, "stopped")
+	p.Make("c2", "true")
+	p.Must(p.Pause("c2"))
+	harness.Refused(t, p.StartContainer(p.Ctx, "c2"), codes.FailedPrecondition, `"c2"`, "paused")
+	p.Must(p.Resume("c2"))
+	p.Must(p.StartContainer(p.Ctx, "c2"))
+	p.WantExit("c2", "", 0)
+	harness.Refused(t, p.Pause("c2"), codes.FailedPrecondition, `"c2"`, "stopped")
 }
 
 // readFor reads once with a deadline.
 func (p *pod) readFor(cid string, d time.Duration) ([]byte, error) {
-	r := p.Raw(p.t)
+	r := p.Raw(p.T)
 	defer r.Close()
 	r.Request(harness.Call{Stream: 1, Method: "ReadStdout", Timeout: d, Request: &protocols.ReadStreamRequest{ContainerId: cid, Len: 4096}})
 	var out protocols.ReadStreamResponse
@@ -69,16 +61,16 @@ func (p *pod) readFor(cid string, d time.Duration) ([]byte, error) {
 
 func TestKilledAndRemovedWhilePaused(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
-	p.idle("killed")
-	p.must(p.pause("killed"))
-	p.must(p.Signal(p.ctx, "killed", "", 9))
-	p.wantExit("killed", "", 137)
-	p.remove("killed")
-	p.idle("removed")
-	p.exec("removed", "e", "sleep", "10000")
-	p.must(p.pause("removed"))
-	p.remove("removed")
+	before := p.Warm()
+	p.Idle("killed")
+	p.Must(p.Pause("killed"))
+	p.Must(p.Signal(p.Ctx, "killed", "", 9))
+	p.WantExit("killed", "", 137)
+	p.Delete("killed")
+	p.Idle("removed")
+	p.Session("removed", "e", "sleep", "10000")
+	p.Must(p.Pause("removed"))
+	p.Delete("removed")
 	p.NothingLeft(t, before)
 }
 
@@ -88,12 +80,12 @@ func TestPauseAmongSessions(t *testing.T) {
 	for name, seccomp := range map[string]bool{"by the helper": false, "by libcontainer": true} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, harness.Options{})
-			spec := p.Spec("c1", p.rootfs, "sleep", "10000")
+			spec := p.Spec("c1", p.Rootfs, "sleep", "10000")
 			if seccomp { // a profile is left to libcontainer
 				spec.Linux.Seccomp = &protocols.LinuxSeccomp{DefaultAction: "SCMP_ACT_ALLOW"}
 			}
-			p.must(p.Create(p.ctx, "c1", spec))
-			p.must(p.StartContainer(p.ctx, "c1"))
+			p.Must(p.Create(p.Ctx, "c1", spec))
+			p.Must(p.StartContainer(p.Ctx, "c1"))
 			stop := make(chan struct{})
 			var wg sync.WaitGroup
 			for i := range 3 {
@@ -105,7 +97,7 @@ func TestPauseAmongSessions(t *testing.T) {
 						default:
 						}
 						exec := fmt.Sprintf("e%d-%d", i, n)
-						_, _, err := p.Run(p.ctx, "c1", exec, "true")
+						_, _, err := p.Run(p.Ctx, "c1", exec, "true")
 						if err != nil && status.Code(err) != codes.FailedPrecondition {
 							t.Error(err)
 							return
@@ -114,12 +106,12 @@ func TestPauseAmongSessions(t *testing.T) {
 				})
 			}
 			for range 30 {
-				p.must(p.pause("c1"))
-				p.must(p.resume("c1"))
+				p.Must(p.Pause("c1"))
+				p.Must(p.Resume("c1"))
 			}
 			close(stop)
 			wg.Wait()
-			p.remove("c1")
+			p.Delete("c1")
 		})
 	}
 }

@@ -40,23 +40,23 @@ func TestProcessMetadataIsAccepted(t *testing.T) {
 // TestProcessUnknownIDs covers every request that is about one process.
 func TestProcessUnknownIDs(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
+	p.Idle("c1")
 	requests := func(cid, exec string) map[string]error {
-		_, wait := p.Wait(p.ctx, cid, exec)
-		_, stdout := p.ReadStdout(p.ctx, cid, exec, 1)
-		_, stderr := p.ReadStderr(p.ctx, cid, exec, 1)
+		_, wait := p.Wait(p.Ctx, cid, exec)
+		_, stdout := p.ReadStdout(p.Ctx, cid, exec, 1)
+		_, stderr := p.ReadStderr(p.Ctx, cid, exec, 1)
 		return map[string]error{
 			"WaitProcess": wait, "ReadStdout": stdout, "ReadStderr": stderr,
-			"SignalProcess": p.Signal(p.ctx, cid, exec, 15),
-			"CloseStdin":    p.Do(p.ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: exec}),
-			"TtyWinResize":  p.Do(p.ctx, "TtyWinResize", &protocols.TtyWinResizeRequest{ContainerId: cid, ExecId: exec}),
+			"SignalProcess": p.Signal(p.Ctx, cid, exec, 15),
+			"CloseStdin":    p.Do(p.Ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: exec}),
+			"TtyWinResize":  p.Do(p.Ctx, "TtyWinResize", &protocols.TtyWinResizeRequest{ContainerId: cid, ExecId: exec}),
 		}
 	}
 	for name, err := range requests("c1", "nobody") {
-		t.Run(name, func(t *testing.T) { refused(t, err, codes.NotFound, "process not found", `"nobody"`, `"c1"`) })
+		t.Run(name, func(t *testing.T) { harness.Refused(t, err, codes.NotFound, "process not found", `"nobody"`, `"c1"`) })
 	}
 	for name, err := range requests("nobody", "") {
-		t.Run(name+" container", func(t *testing.T) { refused(t, err, codes.InvalidArgument, `invalid container id: "nobody"`) })
+		t.Run(name+" container", func(t *testing.T) { harness.Refused(t, err, codes.InvalidArgument, `invalid container id: "nobody"`) })
 	}
 	for name, exec := range map[string]string{"exec": "nobody", "init": ""} {
 		t.Run("WriteStdin "+name, func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestProcessUnknownIDs(t *testing.T) {
 			if exec == "" {
 				cid = "nobody"
 			}
-			_, err := p.WriteStdin(p.ctx, cid, exec, []byte("x"))
-			refused(t, err, codes.Internal, `"nobody"`)
+			_, err := p.WriteStdin(p.Ctx, cid, exec, []byte("x"))
+			harness.Refused(t, err, codes.Internal, `"nobody"`)
 		})
 	}
 }
@@ -74,9 +74,9 @@ func TestProcessUnknownIDs(t *testing.T) {
 // error of the exec, or its errno as the exit status of a container's own program.
 func TestProcessExecFailureAfterStart(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
-	p.idle("c1")
-	sh := func(line string) { p.output("c1", "make", "sh", "-c", line) }
+	before := p.Warm()
+	p.Idle("c1")
+	sh := func(line string) { p.Output("c1", "make", "sh", "-c", line) }
 	sh("echo text > /noexec; mkdir /dir; printf '\\177ELF' > /garbage; chmod 755 /garbage")
 	for file, words := range map[string][]string{
 		"/nothing": {`"/nothing"`, "was not found"},
@@ -86,16 +86,16 @@ func TestProcessExecFailureAfterStart(t *testing.T) {
 		"/garbage": {`/garbage`, "exec format error"},
 	} {
 		t.Run(file, func(t *testing.T) {
-			refused(t, p.Exec(p.ctx, "c1", "e", harness.Process(file)), codes.Internal, append(words, `"c1"`)...)
+			harness.Refused(t, p.Exec(p.Ctx, "c1", "e", harness.Process(file)), codes.Internal, append(words, `"c1"`)...)
 		})
 	}
-	p.output("c1", "e", "true") // the id is free
-	p.remove("c1")
+	p.Output("c1", "e", "true") // the id is free
+	p.Delete("c1")
 	p.NothingLeft(t, before)
 
 	for _, file := range []string{"/nothing", "/noexec"} {
-		err := p.Create(p.ctx, "c2", p.Spec("c2", p.rootfs, file))
-		refused(t, err, codes.Internal, `"c2"`, file)
+		err := p.Create(p.Ctx, "c2", p.Spec("c2", p.Rootfs, file))
+		harness.Refused(t, err, codes.Internal, `"c2"`, file)
 	}
 	p.NothingLeft(t, before)
 }
@@ -115,7 +115,7 @@ func TestProcessOOMWaitEndsWithTheConnection(t *testing.T) {
 
 func TestProcessDestroyAnswersBeforeTheEnd(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
+	p.Idle("c1")
 	r := p.Raw(t)
 	r.Request(harness.Call{Stream: 1, Method: "DestroySandbox", Request: &protocols.DestroySandboxRequest{}})
 	answered(t, r.Answer(), 1, codes.OK)
@@ -143,13 +143,13 @@ func TestProcessCgroupPathForms(t *testing.T) {
 		root + "/relative":           root + "/relative",
 		slice + ":cri-containerd:c1": slice + "/cri-containerd/c1",
 	} {
-		spec := p.Spec("c1", p.rootfs, "sleep", "10000")
+		spec := p.Spec("c1", p.Rootfs, "sleep", "10000")
 		spec.Linux.CgroupsPath = path
-		p.must(p.Create(p.ctx, "c1", spec))
+		p.Must(p.Create(p.Ctx, "c1", spec))
 		if _, err := os.Stat("/sys/fs/cgroup/memory/" + want); err != nil {
 			t.Errorf("cgroupsPath %q: %v", path, err)
 		}
-		p.remove("c1")
+		p.Delete("c1")
 		if left, _ := filepath.Glob("/sys/fs/cgroup/*/" + want); len(left) > 0 {
 			t.Errorf("cgroups left behind: %q", left)
 		}
@@ -178,9 +178,9 @@ func TestProcessCmdlineWords(t *testing.T) {
 
 func TestProcessLogIsJSONWithFourLetterLevels(t *testing.T) {
 	p := newPod(t, harness.Options{Env: []string{"KATA_AGENT_LOG_LEVEL=debug"}})
-	p.idle("c1")
-	refused(t, p.Create(p.ctx, "c1", p.Spec("c1", p.rootfs, "true")), codes.AlreadyExists)
-	p.remove("c1")
+	p.Idle("c1")
+	harness.Refused(t, p.Create(p.Ctx, "c1", p.Spec("c1", p.Rootfs, "true")), codes.AlreadyExists)
+	p.Delete("c1")
 	levels := []string{"TRCE", "DEBG", "INFO", "WARN", "ERRO", "CRIT"}
 	lines := strings.Split(p.Log(), "\n")
 	for _, line := range lines {

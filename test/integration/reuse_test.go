@@ -12,18 +12,18 @@ import (
 // read, unread and half read.
 func TestExecIDIsFreeAfterWait(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
+	p.Idle("c1")
 	for range 100 {
-		p.exec("c1", "e", "true")
-		p.wantExit("c1", "e", 0)
-		p.exec("c1", "e", "echo", "unread")
-		p.wantExit("c1", "e", 0)
-		p.exec("c1", "e", "echo", "half read")
-		if out, err := p.ReadStdout(p.ctx, "c1", "e", 4); err != nil || string(out) != "half" {
+		p.Session("c1", "e", "true")
+		p.WantExit("c1", "e", 0)
+		p.Session("c1", "e", "echo", "unread")
+		p.WantExit("c1", "e", 0)
+		p.Session("c1", "e", "echo", "half read")
+		if out, err := p.ReadStdout(p.Ctx, "c1", "e", 4); err != nil || string(out) != "half" {
 			t.Fatalf("read %q, %v", out, err)
 		}
-		p.wantExit("c1", "e", 0)
-		if out := p.output("c1", "e", "echo", "read"); out != "read\n" {
+		p.WantExit("c1", "e", 0)
+		if out := p.Output("c1", "e", "echo", "read"); out != "read\n" {
 			t.Fatalf("read %q", out)
 		}
 	}
@@ -33,12 +33,12 @@ func TestExecIDIsFreeAfterWait(t *testing.T) {
 // removal is answered.
 func TestContainerIDIsFreeAfterRemove(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
+	before := p.Warm()
 	for range 20 {
-		p.idle("c1")
-		p.remove("c1")
-		p.create("c1", "true")
-		p.remove("c1")
+		p.Idle("c1")
+		p.Delete("c1")
+		p.Make("c1", "true")
+		p.Delete("c1")
 	}
 	p.NothingLeft(t, before)
 }
@@ -47,14 +47,14 @@ func TestContainerIDIsFreeAfterRemove(t *testing.T) {
 // wait being faster.
 func TestOutputStaysReadableAfterWait(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
+	p.Idle("c1")
 	for range 20 {
-		p.exec("c1", "e", "sh", "-c", "echo out; echo err >&2")
-		p.wantExit("c1", "e", 0)
-		if out, err := p.ReadAll(p.ctx, "c1", "e"); err != nil || string(out) != "out\n" {
+		p.Session("c1", "e", "sh", "-c", "echo out; echo err >&2")
+		p.WantExit("c1", "e", 0)
+		if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "out\n" {
 			t.Fatalf("stdout %q, %v", out, err)
 		}
-		if out, err := p.ReadStderr(p.ctx, "c1", "e", 100); err != nil || string(out) != "err\n" {
+		if out, err := p.ReadStderr(p.Ctx, "c1", "e", 100); err != nil || string(out) != "err\n" {
 			t.Fatalf("stderr %q, %v", out, err)
 		}
 	}

@@ -18,8 +18,8 @@ import (
 
 func TestRPC07CreateLeavesInitBlocked(t *testing.T) {
 	a := harness.Start(t, harness.Options{})
-	p := &pod{Agent: a, t: t, ctx: background(t), rootfs: harness.Rootfs(t)}
-	p.must(a.Do(p.ctx, "CreateSandbox", &protocols.CreateSandboxRequest{
+	p := onAgent(t, a)
+	p.Must(a.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{
 		Hostname: "pod", SandboxId: "sandbox", Dns: []string{"nameserver 192.0.2.1", ""},
 		Storages: []*protocols.Storage{{
 			Driver: "ephemeral", Source: "shm", Fstype: "tmpfs", MountPoint: "/run/kata-containers/sandbox/shm",
@@ -38,7 +38,7 @@ func TestRPC07CreateLeavesInitBlocked(t *testing.T) {
 		t.Error("the sandbox's shared memory is not mounted")
 	}
 
-	p.create("c1", "sh", "-c", "echo started > /started; sleep 10000")
+	p.Make("c1", "sh", "-c", "echo started > /started; sleep 10000")
 	if _, err := os.Stat(a.Path("/run/kata-containers/c1/rootfs/bin/busybox")); err != nil {
 		t.Error(err)
 	}
@@ -56,13 +56,13 @@ func TestRPC07CreateLeavesInitBlocked(t *testing.T) {
 	if config.Root.Path != "/run/kata-containers/c1/rootfs" || len(config.Process.Args) != 3 {
 		t.Errorf("config.json: %+v", config)
 	}
-	p.output("c1", "e", "true") // an exec before the start is allowed
-	if _, err := os.Stat(p.rootfs + "/started"); err == nil {
+	p.Output("c1", "e", "true") // an exec before the start is allowed
+	if _, err := os.Stat(p.Rootfs + "/started"); err == nil {
 		t.Error("the program has run before the start")
 	}
-	p.must(p.StartContainer(p.ctx, "c1"))
-	p.until("the program runs", func() bool { _, err := os.Stat(p.rootfs + "/started"); return err == nil })
-	p.remove("c1")
+	p.Must(p.StartContainer(p.Ctx, "c1"))
+	p.Until("the program runs", func() bool { _, err := os.Stat(p.Rootfs + "/started"); return err == nil })
+	p.Delete("c1")
 	for _, path := range []string{"/run/kata-containers/c1", "/run/kata-agent/containers/c1"} {
 		if _, err := os.Stat(a.Path(path)); err == nil {
 			t.Errorf("%s is left after the removal", path)
@@ -72,34 +72,34 @@ func TestRPC07CreateLeavesInitBlocked(t *testing.T) {
 
 func TestRPC08RemoveAndDestroy(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
-	p.run("c1", "true")
-	p.wantExit("c1", "", 0)
-	p.remove("c1")
-	refused(t, p.Remove(p.ctx, "c1"), codes.Internal, `invalid container id: "c1"`)
+	before := p.Warm()
+	p.Launch("c1", "true")
+	p.WantExit("c1", "", 0)
+	p.Delete("c1")
+	harness.Refused(t, p.Remove(p.Ctx, "c1"), codes.Internal, `invalid container id: "c1"`)
 	p.NothingLeft(t, before)
 
-	p.idle("c2")
-	p.exec("c2", "e", "cat")
-	p.create("c3", "true")
+	p.Idle("c2")
+	p.Session("c2", "e", "cat")
+	p.Make("c3", "true")
 	type exit struct {
 		code int32
 		err  error
 	}
 	exits, reads := make(chan exit, 1), make(chan error, 1)
 	go func() {
-		code, err := p.Wait(p.ctx, "c2", "")
+		code, err := p.Wait(p.Ctx, "c2", "")
 		exits <- exit{code, err}
 	}()
 	go func() {
-		out, err := p.ReadAll(p.ctx, "c2", "e")
+		out, err := p.ReadAll(p.Ctx, "c2", "e")
 		if len(out) > 0 {
 			t.Errorf("output %q", out)
 		}
 		reads <- err
 	}()
-	p.until("both are waiting", func() bool { return len(p.Children()) == 3 })
-	p.must(p.DestroySandbox(p.ctx))
+	p.Until("both are waiting", func() bool { return len(p.Children()) == 3 })
+	p.Must(p.DestroySandbox(p.Ctx))
 	if e := <-exits; e.err != nil || e.code != 137 {
 		t.Errorf("a wait across DestroySandbox: %d, %v", e.code, e.err)
 	}
@@ -120,21 +120,21 @@ func TestRPC10GetOOMEventBlocks(t *testing.T) {
 	go func() {
 		for {
 			var e protocols.OOMEvent
-			if err := p.Call(p.ctx, "GetOOMEvent", &protocols.GetOOMEventRequest{}, &e); err != nil {
+			if err := p.Call(p.Ctx, "GetOOMEvent", &protocols.GetOOMEventRequest{}, &e); err != nil {
 				return // the agent ends
 			}
 			events <- e.ContainerId
 		}
 	}()
 	hungry := func(cid string) {
-		spec := p.Spec(cid, p.rootfs, "sleep", "10000")
+		spec := p.Spec(cid, p.Rootfs, "sleep", "10000")
 		spec.Linux.Resources.Memory = &protocols.LinuxMemory{Limit: 64 << 20, Swap: 64 << 20}
-		p.must(p.Create(p.ctx, cid, spec))
-		p.must(p.StartContainer(p.ctx, cid))
+		p.Must(p.Create(p.Ctx, cid, spec))
+		p.Must(p.StartContainer(p.Ctx, cid))
 	}
 	eat := func(cid, exec string) {
-		p.exec(cid, exec, "sh", "-c", "x=0123456789abcdef; while :; do x=$x$x; done")
-		p.wantExit(cid, exec, 137)
+		p.Session(cid, exec, "sh", "-c", "x=0123456789abcdef; while :; do x=$x$x; done")
+		p.WantExit(cid, exec, 137)
 	}
 	hungry("sandbox") // what happens in the sandbox's own container is no event
 	hungry("c1")
@@ -169,8 +169,8 @@ func TestRPC12CheckAlwaysAnswers(t *testing.T) {
 	if err := r.Answer().Decode(&v); err != nil || v.GrpcVersion != "0.0.1" || v.AgentVersion == "" {
 		t.Errorf("version: %+v, %v", v, err)
 	}
-	p := &pod{Agent: a, t: t, ctx: ctx, rootfs: harness.Rootfs(t)}
-	p.idle("c1") // without a sandbox
+	p := onAgent(t, a)
+	p.Idle("c1") // without a sandbox
 	var busy [8]chan struct{}
 	for i := range busy {
 		busy[i] = make(chan struct{})

@@ -55,7 +55,7 @@ func TestRPC09TextsHostsMatch(t *testing.T) {
 	ctx := background(t)
 	var got protocols.Interface
 	err := a.Call(ctx, "UpdateInterface", &protocols.UpdateInterfaceRequest{Interface: nic()}, &got)
-	refused(t, err, codes.Internal, "Link not found", nicMAC)
+	harness.Refused(t, err, codes.Internal, "Link not found", nicMAC)
 
 	addNIC(t, a, "dummy7", nicMAC) // the host's next attempt finds it
 	if err := a.Call(ctx, "UpdateInterface", &protocols.UpdateInterfaceRequest{Interface: nic()}, &got); err != nil {
@@ -68,7 +68,7 @@ func TestRPC09TextsHostsMatch(t *testing.T) {
 		return
 	}
 	err = a.Call(ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: "c1"}, &protocols.StatsContainerResponse{})
-	refused(t, err, codes.PermissionDenied, "StatsContainerRequest is blocked by policy")
+	harness.Refused(t, err, codes.PermissionDenied, "StatsContainerRequest is blocked by policy")
 }
 
 func TestRPC11NetworkRepliesAreTheResult(t *testing.T) {

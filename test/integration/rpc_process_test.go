@@ -22,45 +22,45 @@ func TestRPC02InitByEmptyIDAndByContainerID(t *testing.T) {
 		if exec != "" {
 			exec = cid
 		}
-		p.run(cid, "sh", "-c", "cat; exit 7")
-		if n, err := p.WriteStdin(p.ctx, cid, exec, []byte("hello\n")); err != nil || n != 6 {
+		p.Launch(cid, "sh", "-c", "cat; exit 7")
+		if n, err := p.WriteStdin(p.Ctx, cid, exec, []byte("hello\n")); err != nil || n != 6 {
 			t.Errorf("write: %d, %v", n, err)
 		}
-		p.must(p.Signal(p.ctx, cid, exec, 0))
-		p.must(p.Do(p.ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: exec}))
-		if out, err := p.ReadAll(p.ctx, cid, exec); err != nil || string(out) != "hello\n" {
+		p.Must(p.Signal(p.Ctx, cid, exec, 0))
+		p.Must(p.Do(p.Ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: cid, ExecId: exec}))
+		if out, err := p.ReadAll(p.Ctx, cid, exec); err != nil || string(out) != "hello\n" {
 			t.Errorf("output %q, %v", out, err)
 		}
-		p.wantExit(cid, exec, 7)
+		p.WantExit(cid, exec, 7)
 		for _, id := range []string{"", cid} {
-			_, err := p.Wait(p.ctx, cid, id)
-			refused(t, err, codes.NotFound, "process not found", cid)
-			refused(t, p.Signal(p.ctx, cid, id, 15), codes.NotFound, cid)
+			_, err := p.Wait(p.Ctx, cid, id)
+			harness.Refused(t, err, codes.NotFound, "process not found", cid)
+			harness.Refused(t, p.Signal(p.Ctx, cid, id, 15), codes.NotFound, cid)
 		}
-		p.remove(cid)
+		p.Delete(cid)
 	}
 
-	p.idle("c3")
-	refused(t, p.Exec(p.ctx, "c3", "c3", harness.Process("true")), codes.Internal, "already exists")
-	p.exec("c3", "e", "cat")
-	refused(t, p.Exec(p.ctx, "c3", "e", harness.Process("true")), codes.Internal, "exec_id 'e' already exists")
-	p.must(p.Signal(p.ctx, "c3", "e", 9))
-	p.wantExit("c3", "e", 137)
-	_, err := p.Wait(p.ctx, "c3", "e")
-	refused(t, err, codes.NotFound, `"e"`)
-	p.output("c3", "e", "true") // the id is free again
+	p.Idle("c3")
+	harness.Refused(t, p.Exec(p.Ctx, "c3", "c3", harness.Process("true")), codes.Internal, "already exists")
+	p.Session("c3", "e", "cat")
+	harness.Refused(t, p.Exec(p.Ctx, "c3", "e", harness.Process("true")), codes.Internal, "exec_id 'e' already exists")
+	p.Must(p.Signal(p.Ctx, "c3", "e", 9))
+	p.WantExit("c3", "e", 137)
+	_, err := p.Wait(p.Ctx, "c3", "e")
+	harness.Refused(t, err, codes.NotFound, `"e"`)
+	p.Output("c3", "e", "true") // the id is free again
 }
 
 func TestRPC03Wait(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
-	p.exec("c1", "e", "sleep", "10000")
+	p.Idle("c1")
+	p.Session("c1", "e", "sleep", "10000")
 
 	const waiters = 5
 	got := make(chan int32, waiters)
 	for range waiters {
 		go func() {
-			code, err := p.Wait(p.ctx, "c1", "e")
+			code, err := p.Wait(p.Ctx, "c1", "e")
 			if err != nil {
 				t.Error(err)
 			}
@@ -69,7 +69,7 @@ func TestRPC03Wait(t *testing.T) {
 	}
 	gone := p.Raw(t) // a waiter whose client goes away uses nothing up
 	gone.Request(harness.Call{Stream: 1, Method: "WaitProcess", Request: &protocols.WaitProcessRequest{ContainerId: "c1", ExecId: "e"}})
-	impatient, cancel := context.WithTimeout(p.ctx, 50*time.Millisecond)
+	impatient, cancel := context.WithTimeout(p.Ctx, 50*time.Millisecond)
 	defer cancel()
 	_, err := p.Wait(impatient, "c1", "e")
 	if err == nil {
@@ -81,91 +81,91 @@ func TestRPC03Wait(t *testing.T) {
 		t.Fatalf("a wait for a running process has ended with %d", code)
 	default:
 	}
-	p.must(p.Signal(p.ctx, "c1", "e", 15))
+	p.Must(p.Signal(p.Ctx, "c1", "e", 15))
 	for range waiters {
 		if code := <-got; code != 143 {
 			t.Errorf("status %d, want 143", code)
 		}
 	}
-	_, err = p.Wait(p.ctx, "c1", "e")
-	refused(t, err, codes.NotFound, "process not found")
+	_, err = p.Wait(p.Ctx, "c1", "e")
+	harness.Refused(t, err, codes.NotFound, "process not found")
 
 	// After the exit and before anybody has waited, the status is kept.
-	p.exec("c1", "late", "sh", "-c", "exit 42")
-	if out, err := p.ReadAll(p.ctx, "c1", "late"); err != nil || len(out) != 0 {
+	p.Session("c1", "late", "sh", "-c", "exit 42")
+	if out, err := p.ReadAll(p.Ctx, "c1", "late"); err != nil || len(out) != 0 {
 		t.Errorf("output %q, %v", out, err)
 	}
-	p.wantExit("c1", "late", 42)
+	p.WantExit("c1", "late", 42)
 
 	for sig, want := range map[int]int32{1: 129, 9: 137, 11: 139, 15: 143, 34: 162, 64: 192} {
 		exec := fmt.Sprintf("sig%d", sig)
-		p.exec("c1", exec, "sleep", "10000")
-		p.must(p.Signal(p.ctx, "c1", exec, uint32(sig)))
-		p.wantExit("c1", exec, want)
+		p.Session("c1", exec, "sleep", "10000")
+		p.Must(p.Signal(p.Ctx, "c1", exec, uint32(sig)))
+		p.WantExit("c1", exec, want)
 	}
 }
 
 func TestRPC04ReadEndsWithEmptyData(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
-	p.exec("c1", "e", "sh", "-c", "echo out; echo err >&2")
-	if out, err := p.ReadAll(p.ctx, "c1", "e"); err != nil || string(out) != "out\n" {
+	p.Idle("c1")
+	p.Session("c1", "e", "sh", "-c", "echo out; echo err >&2")
+	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "out\n" {
 		t.Errorf("stdout %q, %v", out, err)
 	}
-	if out, err := p.ReadStderr(p.ctx, "c1", "e", 100); err != nil || string(out) != "err\n" {
+	if out, err := p.ReadStderr(p.Ctx, "c1", "e", 100); err != nil || string(out) != "err\n" {
 		t.Errorf("stderr %q, %v", out, err)
 	}
 	for range 3 {
-		if out, err := p.ReadStdout(p.ctx, "c1", "e", 100); err != nil || len(out) != 0 {
+		if out, err := p.ReadStdout(p.Ctx, "c1", "e", 100); err != nil || len(out) != 0 {
 			t.Errorf("after the end: %q, %v", out, err)
 		}
-		if out, err := p.ReadStderr(p.ctx, "c1", "e", 100); err != nil || len(out) != 0 {
+		if out, err := p.ReadStderr(p.Ctx, "c1", "e", 100); err != nil || len(out) != 0 {
 			t.Errorf("stderr after the end: %q, %v", out, err)
 		}
 	}
-	p.wantExit("c1", "e", 0)
+	p.WantExit("c1", "e", 0)
 
-	p.exec("c1", "small", "printf", "abcdef")
+	p.Session("c1", "small", "printf", "abcdef")
 	for _, want := range []string{"ab", "cd", "ef", ""} {
-		if out, err := p.ReadStdout(p.ctx, "c1", "small", 2); err != nil || string(out) != want {
+		if out, err := p.ReadStdout(p.Ctx, "c1", "small", 2); err != nil || string(out) != want {
 			t.Errorf("read of two bytes: %q, %v; want %q", out, err, want)
 		}
 	}
-	p.wantExit("c1", "small", 0)
+	p.WantExit("c1", "small", 0)
 
 	tty := harness.Process("sh", "-c", "tty >/dev/null && echo terminal")
 	tty.Terminal = true
-	p.must(p.Exec(p.ctx, "c1", "tty", tty))
-	out, err := p.ReadAll(p.ctx, "c1", "tty")
+	p.Must(p.Exec(p.Ctx, "c1", "tty", tty))
+	out, err := p.ReadAll(p.Ctx, "c1", "tty")
 	if err != nil || string(out) != "terminal\r\n" {
 		t.Errorf("terminal: %q, %v", out, err)
 	}
-	p.wantExit("c1", "tty", 0)
+	p.WantExit("c1", "tty", 0)
 }
 
 func TestRPC05WriteAnswersItsLength(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
-	p.exec("c1", "e", "wc", "-c")
+	p.Idle("c1")
+	p.Session("c1", "e", "wc", "-c")
 	total := 0
 	for _, n := range []int{1, 4096, 100000, 1 << 20} {
-		got, err := p.WriteStdin(p.ctx, "c1", "e", make([]byte, n))
+		got, err := p.WriteStdin(p.Ctx, "c1", "e", make([]byte, n))
 		if err != nil || got != uint32(n) {
 			t.Errorf("write of %d: %d, %v", n, got, err)
 		}
 		total += n
 	}
 	for range 2 { // the end of input, and again
-		if n, err := p.WriteStdin(p.ctx, "c1", "e", nil); err != nil || n != 0 {
+		if n, err := p.WriteStdin(p.Ctx, "c1", "e", nil); err != nil || n != 0 {
 			t.Errorf("empty write: %d, %v", n, err)
 		}
 	}
-	if out, err := p.ReadAll(p.ctx, "c1", "e"); err != nil || strings.TrimSpace(string(out)) != fmt.Sprint(total) {
+	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || strings.TrimSpace(string(out)) != fmt.Sprint(total) {
 		t.Errorf("the process has read %q, %v; want %d", out, err, total)
 	}
-	_, err := p.WriteStdin(p.ctx, "c1", "e", []byte("more"))
-	refused(t, err, codes.Internal, "stdin")
-	p.wantExit("c1", "e", 0)
+	_, err := p.WriteStdin(p.Ctx, "c1", "e", []byte("more"))
+	harness.Refused(t, err, codes.Internal, "stdin")
+	p.WantExit("c1", "e", 0)
 }
 
 func TestRPC06Signals(t *testing.T) {
@@ -173,25 +173,25 @@ func TestRPC06Signals(t *testing.T) {
 
 	t.Run("SIGKILL for the empty id kills all", func(t *testing.T) {
 		p := p.in(t)
-		p.idle("all")
-		p.exec("all", "e1", "sleep", "10000")
-		p.exec("all", "e2", "sh", "-c", "trap '' TERM; sleep 10000")
-		p.must(p.Signal(p.ctx, "all", "", 9))
+		p.Idle("all")
+		p.Session("all", "e1", "sleep", "10000")
+		p.Session("all", "e2", "sh", "-c", "trap '' TERM; sleep 10000")
+		p.Must(p.Signal(p.Ctx, "all", "", 9))
 		for _, e := range []string{"", "e1", "e2"} {
-			p.wantExit("all", e, 137)
+			p.WantExit("all", e, 137)
 		}
-		p.must(p.Signal(p.ctx, "all", "", 9)) // after the exit and the wait: no error
-		p.remove("all")
+		p.Must(p.Signal(p.Ctx, "all", "", 9)) // after the exit and the wait: no error
+		p.Delete("all")
 	})
 	t.Run("other signals for the empty id go to init", func(t *testing.T) {
 		p := p.in(t)
-		p.run("one", "sh", "-c", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.01; done")
-		p.exec("one", "e", "sleep", "10000")
+		p.Launch("one", "sh", "-c", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.01; done")
+		p.Session("one", "e", "sleep", "10000")
 		p.ready("one")
-		p.must(p.Signal(p.ctx, "one", "", 10))
-		p.wantExit("one", "", 5)
-		p.wantExit("one", "e", 137) // went with the pid namespace
-		p.remove("one")
+		p.Must(p.Signal(p.Ctx, "one", "", 10))
+		p.WantExit("one", "", 5)
+		p.WantExit("one", "e", 137) // went with the pid namespace
+		p.Delete("one")
 	})
 	t.Run("SIGTERM", func(t *testing.T) {
 		p := p.in(t)
@@ -203,47 +203,47 @@ func TestRPC06Signals(t *testing.T) {
 			"handled":     {"trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done", 3},
 		} {
 			cid := strings.ReplaceAll(name, " ", "-")
-			p.run(cid, "sh", "-c", c.script)
+			p.Launch(cid, "sh", "-c", c.script)
 			p.ready(cid)
-			p.must(p.Signal(p.ctx, cid, "", 15))
-			p.wantExit(cid, cid, c.want)
-			p.remove(cid)
+			p.Must(p.Signal(p.Ctx, cid, "", 15))
+			p.WantExit(cid, cid, c.want)
+			p.Delete(cid)
 		}
-		p.run("ignored", "sh", "-c", "trap '' TERM; echo ready; sleep 10000")
+		p.Launch("ignored", "sh", "-c", "trap '' TERM; echo ready; sleep 10000")
 		p.ready("ignored")
-		p.must(p.Signal(p.ctx, "ignored", "", 15))
-		p.output("ignored", "e", "true") // still lives
-		p.must(p.Signal(p.ctx, "ignored", "ignored", 9))
-		p.wantExit("ignored", "", 137)
-		p.remove("ignored")
+		p.Must(p.Signal(p.Ctx, "ignored", "", 15))
+		p.Output("ignored", "e", "true") // still lives
+		p.Must(p.Signal(p.Ctx, "ignored", "ignored", 9))
+		p.WantExit("ignored", "", 137)
+		p.Delete("ignored")
 	})
 	t.Run("exited and not waited for", func(t *testing.T) {
 		p := p.in(t)
-		p.idle("late")
-		p.exec("late", "e", "true")
-		if _, err := p.ReadAll(p.ctx, "late", "e"); err != nil {
+		p.Idle("late")
+		p.Session("late", "e", "true")
+		if _, err := p.ReadAll(p.Ctx, "late", "e"); err != nil {
 			t.Error(err)
 		}
 		p.settledSession("late")
-		p.must(p.Signal(p.ctx, "late", "e", 9))
-		p.must(p.Signal(p.ctx, "late", "e", 0))
-		p.wantExit("late", "e", 0)
-		refused(t, p.Signal(p.ctx, "late", "e", 9), codes.NotFound, "process not found")
-		refused(t, p.Signal(p.ctx, "late", "", 65), codes.Internal, "65")
-		p.remove("late")
+		p.Must(p.Signal(p.Ctx, "late", "e", 9))
+		p.Must(p.Signal(p.Ctx, "late", "e", 0))
+		p.WantExit("late", "e", 0)
+		harness.Refused(t, p.Signal(p.Ctx, "late", "e", 9), codes.NotFound, "process not found")
+		harness.Refused(t, p.Signal(p.Ctx, "late", "", 65), codes.Internal, "65")
+		p.Delete("late")
 	})
 }
 
 // ready waits for a container to say that it is.
 func (p *pod) ready(cid string) {
-	p.t.Helper()
-	if out, err := p.ReadStdout(p.ctx, cid, "", 6); err != nil || string(out) != "ready\n" {
-		p.t.Fatalf("container %s: %q, %v", cid, out, err)
+	p.T.Helper()
+	if out, err := p.ReadStdout(p.Ctx, cid, "", 6); err != nil || string(out) != "ready\n" {
+		p.T.Fatalf("container %s: %q, %v", cid, out, err)
 	}
 }
 
 // settledSession waits until a container's only child of the agent is its init.
 func (p *pod) settledSession(cid string) {
-	p.t.Helper()
-	p.until("the session of "+cid+" has been reaped", func() bool { return len(p.Children()) == 1 })
+	p.T.Helper()
+	p.Until("the session of "+cid+" has been reaped", func() bool { return len(p.Children()) == 1 })
 }

@@ -22,23 +22,23 @@ func TestUnknownContainer(t *testing.T) {
 		err  error
 		code codes.Code
 	}{
-		"StartContainer":  {p.StartContainer(p.ctx, cid), codes.Internal},
-		"RemoveContainer": {p.Remove(p.ctx, cid), codes.Internal},
-		"ExecProcess":     {p.Exec(p.ctx, cid, "e", harness.Process("true")), codes.Internal},
-		"kill all":        {p.Signal(p.ctx, cid, "", 9), codes.Internal},
-		"PauseContainer":  {p.pause(cid), codes.InvalidArgument},
-		"ResumeContainer": {p.resume(cid), codes.InvalidArgument},
-		"StatsContainer": {p.Call(p.ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: cid},
+		"StartContainer":  {p.StartContainer(p.Ctx, cid), codes.Internal},
+		"RemoveContainer": {p.Remove(p.Ctx, cid), codes.Internal},
+		"ExecProcess":     {p.Exec(p.Ctx, cid, "e", harness.Process("true")), codes.Internal},
+		"kill all":        {p.Signal(p.Ctx, cid, "", 9), codes.Internal},
+		"PauseContainer":  {p.Pause(cid), codes.InvalidArgument},
+		"ResumeContainer": {p.Resume(cid), codes.InvalidArgument},
+		"StatsContainer": {p.Call(p.Ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: cid},
 			&protocols.StatsContainerResponse{}), codes.InvalidArgument},
-		"UpdateContainer": {p.Do(p.ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: cid}), codes.InvalidArgument},
-		"UpdateContainer with resources": {p.Do(p.ctx, "UpdateContainer", &protocols.UpdateContainerRequest{
+		"UpdateContainer": {p.Do(p.Ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: cid}), codes.InvalidArgument},
+		"UpdateContainer with resources": {p.Do(p.Ctx, "UpdateContainer", &protocols.UpdateContainerRequest{
 			ContainerId: cid, Resources: &protocols.LinuxResources{},
 		}), codes.InvalidArgument},
-		"GetDiagnosticData": {p.Call(p.ctx, "GetDiagnosticData", &protocols.GetDiagnosticDataRequest{
+		"GetDiagnosticData": {p.Call(p.Ctx, "GetDiagnosticData", &protocols.GetDiagnosticDataRequest{
 			LogType: "termination_log", ContainerId: cid,
 		}, &protocols.GetDiagnosticDataResponse{}), codes.Internal},
 	} {
-		t.Run(method, func(t *testing.T) { refused(t, c.err, c.code, `"nobody"`) })
+		t.Run(method, func(t *testing.T) { harness.Refused(t, c.err, c.code, `"nobody"`) })
 	}
 	p.NothingLeft(t, before)
 }
@@ -46,34 +46,34 @@ func TestUnknownContainer(t *testing.T) {
 // TestSecondCreateOfAnID must not touch the container that has it.
 func TestSecondCreateOfAnID(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
-	p.idle("c1")
-	p.exec("c1", "e", "cat")
+	before := p.Warm()
+	p.Idle("c1")
+	p.Session("c1", "e", "cat")
 	with := p.State()
-	spec := p.Spec("c1", p.rootfs, "sleep", "1")
+	spec := p.Spec("c1", p.Rootfs, "sleep", "1")
 	storage := &protocols.Storage{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs", MountPoint: "/run/kata-containers/sandbox/second"}
 	for range 3 {
-		err := p.Do(p.ctx, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: "c1", OCI: spec, Storages: []*protocols.Storage{storage}})
-		refused(t, err, codes.AlreadyExists, `"c1"`, "already exists")
+		err := p.Do(p.Ctx, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: "c1", OCI: spec, Storages: []*protocols.Storage{storage}})
+		harness.Refused(t, err, codes.AlreadyExists, `"c1"`, "already exists")
 	}
 	p.NothingLeft(t, with)
-	p.output("c1", "e2", "true")
-	if n, err := p.WriteStdin(p.ctx, "c1", "e", []byte("x")); err != nil || n != 1 {
+	p.Output("c1", "e2", "true")
+	if n, err := p.WriteStdin(p.Ctx, "c1", "e", []byte("x")); err != nil || n != 1 {
 		t.Errorf("the first container's session: %d, %v", n, err)
 	}
-	p.remove("c1")
+	p.Delete("c1")
 	p.NothingLeft(t, before)
 }
 
 // TestSecondCreateSandbox must not touch what the first has set up.
 func TestSecondCreateSandbox(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
+	p.Idle("c1")
 	before := p.State()
-	err := p.Do(p.ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "other", SandboxId: "other", Dns: []string{"nameserver 192.0.2.1"}})
-	refused(t, err, codes.AlreadyExists, `"sandbox"`)
+	err := p.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "other", SandboxId: "other", Dns: []string{"nameserver 192.0.2.1"}})
+	harness.Refused(t, err, codes.AlreadyExists, `"sandbox"`)
 	p.NothingLeft(t, before)
-	if out := p.output("c1", "e", "hostname"); out != "pod\n" {
+	if out := p.Output("c1", "e", "hostname"); out != "pod\n" {
 		t.Errorf("hostname %q", out)
 	}
 }
@@ -81,40 +81,40 @@ func TestSecondCreateSandbox(t *testing.T) {
 // TestExecNeedsALivingContainer: a created or running one.
 func TestExecNeedsALivingContainer(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
-	p.create("c1", "sleep", "10000")
-	p.output("c1", "e", "true")
-	p.must(p.StartContainer(p.ctx, "c1"))
-	p.output("c1", "e", "true")
-	p.must(p.Signal(p.ctx, "c1", "c1", 9))
-	p.wantExit("c1", "", 137)
-	refused(t, p.Exec(p.ctx, "c1", "e", harness.Process("true")), codes.FailedPrecondition, `"c1"`, "stopped")
-	p.remove("c1")
+	before := p.Warm()
+	p.Make("c1", "sleep", "10000")
+	p.Output("c1", "e", "true")
+	p.Must(p.StartContainer(p.Ctx, "c1"))
+	p.Output("c1", "e", "true")
+	p.Must(p.Signal(p.Ctx, "c1", "c1", 9))
+	p.WantExit("c1", "", 137)
+	harness.Refused(t, p.Exec(p.Ctx, "c1", "e", harness.Process("true")), codes.FailedPrecondition, `"c1"`, "stopped")
+	p.Delete("c1")
 	p.NothingLeft(t, before)
 }
 
 func TestStartTwice(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
+	p.Idle("c1")
 	for range 2 {
-		refused(t, p.StartContainer(p.ctx, "c1"), codes.FailedPrecondition, `"c1"`, "running")
+		harness.Refused(t, p.StartContainer(p.Ctx, "c1"), codes.FailedPrecondition, `"c1"`, "running")
 	}
-	p.output("c1", "e", "true")
+	p.Output("c1", "e", "true")
 }
 
 // TestStartOfADeadContainer has init killed after the create, in both ways hosts can.
 func TestStartOfADeadContainer(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
+	before := p.Warm()
 	for _, exec := range []string{"", "c1"} {
-		p.create("c1", "true")
-		p.must(p.Signal(p.ctx, "c1", exec, 9))
+		p.Make("c1", "true")
+		p.Must(p.Signal(p.Ctx, "c1", exec, 9))
 		// The exit may not have been seen yet.
-		refused(t, p.StartContainer(p.ctx, "c1"), codes.FailedPrecondition, `"c1"`)
-		p.wantExit("c1", "", 137)
-		refused(t, p.StartContainer(p.ctx, "c1"), codes.FailedPrecondition, `"c1"`, "stopped")
+		harness.Refused(t, p.StartContainer(p.Ctx, "c1"), codes.FailedPrecondition, `"c1"`)
+		p.WantExit("c1", "", 137)
+		harness.Refused(t, p.StartContainer(p.Ctx, "c1"), codes.FailedPrecondition, `"c1"`, "stopped")
 		p.worksFor(t)
-		p.remove("c1")
+		p.Delete("c1")
 	}
 	p.NothingLeft(t, before)
 }
@@ -122,47 +122,47 @@ func TestStartOfADeadContainer(t *testing.T) {
 // worksFor runs another container to its end: the agent works.
 func (p *pod) worksFor(t *testing.T) {
 	t.Helper()
-	p.run("other", "true")
-	p.wantExit("other", "", 0)
-	p.remove("other")
+	p.Launch("other", "true")
+	p.WantExit("other", "", 0)
+	p.Delete("other")
 }
 
 func TestWaitAfterRemove(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
-	p.remove("c1")
-	_, err := p.Wait(p.ctx, "c1", "")
-	refused(t, err, codes.InvalidArgument, `invalid container id: "c1"`)
-	_, err = p.ReadStdout(p.ctx, "c1", "", 1)
-	refused(t, err, codes.InvalidArgument, `"c1"`)
+	p.Idle("c1")
+	p.Delete("c1")
+	_, err := p.Wait(p.Ctx, "c1", "")
+	harness.Refused(t, err, codes.InvalidArgument, `invalid container id: "c1"`)
+	_, err = p.ReadStdout(p.Ctx, "c1", "", 1)
+	harness.Refused(t, err, codes.InvalidArgument, `"c1"`)
 }
 
 // TestBadIDs: an id becomes a directory's name.
 func TestBadIDs(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
+	before := p.Warm()
 	for _, id := range []string{
 		"", "a", "/", "..", ".", "../up", "a/b", "a/../b", "-a", ".a", "_a", "a b", "a\x00b", "a\nb",
 		strings.Repeat("x", 300), strings.Repeat("x", 100000), "\xff\xfe", "é1",
 	} {
-		err := p.Create(p.ctx, id, p.Spec("c1", p.rootfs, "true"))
-		refused(t, err, codes.Internal, "invalid container ID")
+		err := p.Create(p.Ctx, id, p.Spec("c1", p.Rootfs, "true"))
+		harness.Refused(t, err, codes.Internal, "invalid container ID")
 		if err != nil && len(err.Error()) > 400 {
 			t.Errorf("text of %d bytes", len(err.Error()))
 		}
 	}
 	p.NothingLeft(t, before)
 
-	p.idle("c1")
+	p.Idle("c1")
 	with := p.State()
 	for _, id := range []string{"", strings.Repeat("e", 2000)} {
-		refused(t, p.Exec(p.ctx, "c1", id, harness.Process("true")), codes.Internal, "invalid exec id")
+		harness.Refused(t, p.Exec(p.Ctx, "c1", id, harness.Process("true")), codes.Internal, "invalid exec id")
 	}
 	for _, id := range []string{"../../x", "/", "..", strings.Repeat("e", 300), "a\nb", "é", "a b~2"} { // free text
-		p.output("c1", id, "true")
-		p.exec("c1", id, "sleep", "10000")
-		p.must(p.Signal(p.ctx, "c1", id, 9))
-		p.wantExit("c1", id, 137)
+		p.Output("c1", id, "true")
+		p.Session("c1", id, "sleep", "10000")
+		p.Must(p.Signal(p.Ctx, "c1", id, 9))
+		p.WantExit("c1", id, 137)
 	}
 	p.NothingLeft(t, with)
 }
@@ -171,7 +171,7 @@ func TestBadIDs(t *testing.T) {
 // afterwards.
 func TestBadSpecs(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	before := p.warm()
+	before := p.Warm()
 	for name, c := range map[string]struct {
 		spoil func(*protocols.Spec)
 		words []string
@@ -182,7 +182,7 @@ func TestBadSpecs(t *testing.T) {
 		"empty root":             {func(s *protocols.Spec) { s.Root.Path = "" }, []string{"root"}},
 		"relative root":          {func(s *protocols.Spec) { s.Root.Path = "rootfs" }, []string{"rootfs"}},
 		"root that is not there": {func(s *protocols.Spec) { s.Root.Path = "/nowhere/rootfs" }, []string{"/nowhere/rootfs"}},
-		"root is a file":         {func(s *protocols.Spec) { s.Root.Path = p.rootfs + "/etc/passwd" }, []string{"/etc/passwd"}},
+		"root is a file":         {func(s *protocols.Spec) { s.Root.Path = p.Rootfs + "/etc/passwd" }, []string{"/etc/passwd"}},
 		"env":                    {func(s *protocols.Spec) { s.Process.Env = append(s.Process.Env, "NOVALUE") }, []string{"NOVALUE"}},
 		"capability":             {func(s *protocols.Spec) { s.Process.Capabilities.Bounding = []string{"CAP_FLY"} }, []string{"CAP_FLY"}},
 		"namespace": {func(s *protocols.Spec) {
@@ -218,29 +218,29 @@ func TestBadSpecs(t *testing.T) {
 		}, []string{"user"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec := p.Spec("c1", p.rootfs, "true")
+			spec := p.Spec("c1", p.Rootfs, "true")
 			c.spoil(spec)
-			err := p.Create(p.ctx, "c1", spec)
+			err := p.Create(p.Ctx, "c1", spec)
 			if err == nil {
-				p.remove("c1")
+				p.Delete("c1")
 			}
-			refused(t, err, codes.Internal, append(c.words, `"c1"`)...)
+			harness.Refused(t, err, codes.Internal, append(c.words, `"c1"`)...)
 			p.NothingLeft(t, before)
 		})
 	}
 	t.Run("none", func(t *testing.T) {
-		refused(t, p.Create(p.ctx, "c1", nil), codes.Internal, `"c1"`, "EINVAL")
+		harness.Refused(t, p.Create(p.Ctx, "c1", nil), codes.Internal, `"c1"`, "EINVAL")
 	})
-	p.create("c1", "true")
-	p.remove("c1")
+	p.Make("c1", "true")
+	p.Delete("c1")
 	p.NothingLeft(t, before)
 }
 
 // TestBadSessions are refused by an exec, and the id is free again.
 func TestBadSessions(t *testing.T) {
 	p := newPod(t, harness.Options{})
-	p.idle("c1")
-	p.output("c1", "e", "true")
+	p.Idle("c1")
+	p.Output("c1", "e", "true")
 	p.settledSession("c1")
 	before := p.State()
 	for name, c := range map[string]struct {
@@ -262,12 +262,12 @@ func TestBadSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := harness.Process("true")
 			c.spoil(s)
-			refused(t, p.Exec(p.ctx, "c1", "bad", s), codes.Internal, append(c.words, `"c1"`)...)
+			harness.Refused(t, p.Exec(p.Ctx, "c1", "bad", s), codes.Internal, append(c.words, `"c1"`)...)
 			p.NothingLeft(t, before)
-			p.output("c1", "bad", "true")
+			p.Output("c1", "bad", "true")
 		})
 	}
-	refused(t, p.Exec(p.ctx, "c1", "bad", nil), codes.Internal, `"c1"`, "process")
+	harness.Refused(t, p.Exec(p.Ctx, "c1", "bad", nil), codes.Internal, `"c1"`, "process")
 	p.NothingLeft(t, before)
 }
 
@@ -275,8 +275,8 @@ func TestBadSessions(t *testing.T) {
 func TestBadStorages(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	const dir = "/run/kata-containers/sandbox/"
-	p.must(os.MkdirAll(p.Path(dir), 0o755))
-	before := p.warm()
+	p.Must(os.MkdirAll(p.Path(dir), 0o755))
+	before := p.Warm()
 	good := &protocols.Storage{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs", MountPoint: dir + "good"}
 	for name, c := range map[string]struct {
 		bad   *protocols.Storage
@@ -291,10 +291,10 @@ func TestBadStorages(t *testing.T) {
 		"no mount point": {&protocols.Storage{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs"}, []string{"mount point"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := p.Do(p.ctx, "CreateContainer", &protocols.CreateContainerRequest{
-				ContainerId: "c1", OCI: p.Spec("c1", p.rootfs, "true"), Storages: []*protocols.Storage{good, c.bad},
+			err := p.Do(p.Ctx, "CreateContainer", &protocols.CreateContainerRequest{
+				ContainerId: "c1", OCI: p.Spec("c1", p.Rootfs, "true"), Storages: []*protocols.Storage{good, c.bad},
 			})
-			refused(t, err, codes.Internal, c.words...)
+			harness.Refused(t, err, codes.Internal, c.words...)
 			p.NothingLeft(t, before)
 		})
 	}
