@@ -63,9 +63,7 @@ func (u *uevent) Receive(t *core.Turn, m core.Message) {
 		u.event(t, m)
 	case lost:
 		t.Log().Warn("uevents were lost; looking for what is waited for")
-		for _, w := range u.waiters {
-			u.probe(t, w)
-		}
+		u.probeAll(t)
 	case *Await:
 		u.await(t, m)
 	case rescan:
@@ -93,8 +91,13 @@ func (u *uevent) listen(t *core.Turn) {
 		t.Log().Error("uevent source broke", zap.Error(err))
 		t.After(relistenAfter, listen{})
 	})
-	// What came while nobody listened.
-	self.Tell(lost{})
+	u.probeAll(t) // what came while nobody listened
+}
+
+func (u *uevent) probeAll(t *core.Turn) {
+	for _, w := range u.waiters {
+		u.probe(t, w)
+	}
 }
 
 // forward reads until the source ends.

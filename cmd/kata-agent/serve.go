@@ -93,7 +93,8 @@ func allowed(cfg *config.Config) []string {
 // endOn returns a context that ends with one of the signals. Signals that a console can
 // make (INT, QUIT, HUP) and a broken pipe are no reason to end a pod.
 func endOn(signals ...os.Signal) (context.Context, func()) {
-	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
+	// Caught and not ignored: what is ignored stays so in the containers.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
 	return signal.NotifyContext(context.Background(), signals...)
 }
 

@@ -8,5 +8,7 @@
 // not its own; it passes SIGTERM on, and when the agent ends, however it ends, it says why
 // on the console, syncs and powers the guest off. A crash of the agent is no kernel panic.
 //
+// In every start of the binary it also sets ignored signals back to their defaults.
+//
 // "As init" elsewhere means "started by this init": see Started.
 package front

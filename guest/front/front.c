@@ -73,9 +73,22 @@ static void __attribute__((noreturn)) init_loop(void)
 	}
 }
 
+// Whoever started the agent may ignore signals (nohup, a shell's background job), and an
+// ignored one stays so over every execve: containers would begin deaf to it. The agent, its
+// helper and libcontainer's children all come by here.
+static void hear_all_signals(void)
+{
+	for (int sig = 1; sig <= SIGRTMAX; sig++) {
+		struct sigaction now;
+		if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			signal(sig, SIG_DFL);
+	}
+}
+
 __attribute__((constructor)) static void front(int argc, char **argv)
 {
 	char pid[16];
+	hear_all_signals();
 	// A container's init is process 1 too, but has been re-executed with this word.
 	if (getpid() != 1 || (argc > 1 && strcmp(argv[1], "init") == 0 && getenv("_LIBCONTAINER_INITPIPE")))
 		return;
