@@ -37,10 +37,10 @@ func newLogger(cfg *config.Config) *logger {
 	return &logger{l, q}
 }
 
-func (l *logger) announce(cfg *config.Config) {
+func (l *logger) announce(cfg *config.Config, asInit bool) {
 	logging.Announce(l.Logger, logging.Build{
 		Version: version, Commit: commit, APIVersion: rpc.APIVersion, Features: features(),
-	}, cfg.Dump())
+	}, cfg.Dump(), zap.Bool("init", asInit))
 }
 
 func (l *logger) close() {

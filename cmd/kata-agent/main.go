@@ -79,7 +79,7 @@ func start(args cli.Invocation, asInit bool) int {
 	for _, word := range args.Ignored {
 		log.Warn("argument passed over: " + word)
 	}
-	log.announce(cfg)
+	log.announce(cfg, asInit)
 	if err := serve(cfg, log, asInit); err != nil {
 		log.Error("agent ends: " + err.Error())
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)

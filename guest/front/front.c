@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Tells the agent that this init has started it. Its value is init's pid.
-#define STARTED "KATA_AGENT_INIT_PID"
+// Tells the agent, a copy of this process, that this init has started it.
+int front_started;
 
 static volatile pid_t agent;
 
@@ -87,13 +87,11 @@ static void hear_all_signals(void)
 
 __attribute__((constructor)) static void front(int argc, char **argv)
 {
-	char pid[16];
 	hear_all_signals();
 	// A container's init is process 1 too, but has been re-executed with this word.
 	if (getpid() != 1 || (argc > 1 && strcmp(argv[1], "init") == 0 && getenv("_LIBCONTAINER_INITPIPE")))
 		return;
-	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	setenv(STARTED, pid, 1);
+	front_started = 1;
 	// The agent must not miss a signal that comes while init has no handler yet.
 	agent = fork();
 	if (agent < 0) {

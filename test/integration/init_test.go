@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/test/harness"
+)
+
+// initScript runs "$1" as process 1 of a pid namespace with a /dev, network and host name
+// of its own. What it mounts goes with the mount namespace.
+const initScript = `
+mount --make-rprivate / && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev &&
+mknod /dev/null c 1 3 && mknod /dev/random c 1 8 && mknod /dev/urandom c 1 9 &&
+exec timeout -s KILL 20 unshare --uts --net --pid --fork --kill-child sh -c 'exec "$0"' "$1"`
+
+// TestInitInFront starts the agent as process 1: it forks, the agent is its child and knows
+// that it is the guest's init, and when the agent ends, so does the guest.
+func TestInitInFront(t *testing.T) {
+	harness.Root(t)
+	dir := t.TempDir()
+	cmd := exec.Command("unshare", "-m", "sh", "-c", initScript, "sh", harness.Build(t))
+	cmd.Env = append(cmd.Environ(), "KATA_AGENT_SERVER_ADDR=unix://"+dir+"/s", "KATA_AGENT_LOG_LEVEL=info")
+	out := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	client := dial(t, "unix://"+dir+"/s")
+	defer client.Close()
+	if err := client.DestroySandbox(background(t)); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // reboot(2) in a pid namespace ends it by a signal
+	if !strings.Contains(out.String(), `"pid":"2"`) {
+		t.Error("the agent is not the child of its init")
+	}
+	if !strings.Contains(out.String(), `"init":"true"`) {
+		t.Error("the agent does not know that it is init")
+	}
+	if t.Failed() {
+		t.Log(out.String())
+	}
+}
+
+// dial connects to an agent that is just starting.
+func dial(t *testing.T, address string) *harness.Client {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if c, err := harness.Dial(address); err == nil {
+			return c
+		}
+	}
+	t.Fatal("the agent does not listen")
+	return nil
+}
