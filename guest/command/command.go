@@ -3,6 +3,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,8 +41,16 @@ func (f *Failure) Error() string {
 // error is ctx's if ctx ended it, a *Failure if it ended otherwise than with exit code
 // 0, or why it could not be started.
 func Run(ctx context.Context, path string, args ...string) error {
+	return RunInput(ctx, nil, path, args...)
+}
+
+// RunInput is Run with this standard input, for what must not stand on a command line.
+func RunInput(ctx context.Context, input []byte, path string, args ...string) error {
 	var stdout, stderr tail
 	cmd := exec.CommandContext(ctx, path, args...)
+	if input != nil {
+		cmd.Stdin = bytes.NewReader(input)
+	}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

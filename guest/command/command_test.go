@@ -36,6 +36,19 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestRunInput(t *testing.T) {
+	if err := command.RunInput(t.Context(), []byte("se\x00cret\n"), "sh", "-c", `[ "$(od -An -c | tr -d ' ')" = 'se\0cret\n' ]`); err != nil {
+		t.Error(err)
+	}
+	if err := command.Run(t.Context(), "sh", "-c", `[ -z "$(cat)" ]`); err != nil {
+		t.Errorf("input from nowhere: %v", err)
+	}
+	// A program that does not read its input is no failure.
+	if err := command.RunInput(t.Context(), make([]byte, 1<<20), "true"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

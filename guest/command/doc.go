@@ -5,8 +5,9 @@
 //
 // It promises that a call ends soon after its context: the program and what it
 // started are killed as one process group, and a descendant that keeps the output open
-// is not waited for. What is kept of the output is bounded. The program gets no input
-// and the agent's environment. It is waited for here and by nobody else.
+// is not waited for. What is kept of the output is bounded. The program gets the
+// agent's environment, and no input but what RunInput gives it. It is waited for here and
+// by nobody else.
 //
 // It keeps no state, logs nothing and must import nothing of the agent.
 package command

@@ -20,8 +20,8 @@ const (
 
 // Errors of block storages.
 var (
-	// ErrSecureMount is a storage only the confidential data hub can mount.
-	ErrSecureMount = errors.New("an encrypted volume needs the confidential data hub, which is not there")
+	// ErrNoEncryption is a storage that is to be encrypted in a guest without the means.
+	ErrNoEncryption = errors.New("an encrypted volume needs cryptsetup, which the guest image does not have in PATH, /usr/sbin or /sbin")
 	// ErrNotBlock is a node that is no block device.
 	ErrNotBlock = errors.New("Invalid device") //nolint:staticcheck // known text
 	errNoCreate = errors.New(ephemeralKey + " requires " + createFilesystem + " for block storage")
@@ -32,8 +32,7 @@ var (
 // reserved for root, few and small inodes.
 var mkfsArgs = []string{"-F", "-O", "^has_journal", "-m", "0", "-i", "163840", "-I", "128"}
 
-// Encrypted reports whether a block storage is to be encrypted with a key of its own,
-// by the confidential data hub's secure mount instead of MountDevice.
+// Encrypted reports whether a block storage is to be encrypted with a key of its own.
 func Encrypted(s Storage) (bool, error) {
 	if s.Driver == "nvdimm" || !slices.Contains(s.DriverOptions, ephemeralKey) {
 		return false, nil
@@ -46,8 +45,9 @@ func Encrypted(s Storage) (bool, error) {
 
 // MountDevice mounts the block device at node, the source of s resolved by the caller.
 // With the driver option create_filesystem an ext4 is made on it first, whatever it
-// holds; mkfs refuses a device in use. An encrypted storage gives ErrSecureMount.
-// fstype bind makes the device itself appear at the mount point.
+// holds; mkfs refuses a device in use. With encryption_key=ephemeral too the ext4 lies on
+// an encrypted mapping of the device, or the answer is ErrNoEncryption. fstype bind makes
+// the device itself appear at the mount point.
 func (d *Drivers) MountDevice(ctx context.Context, node string, s Storage) (Attached, error) {
 	a, err := d.mountDevice(ctx, node, s)
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *Drivers) mountDevice(ctx context.Context, node string, s Storage) (Atta
 		return Attached{}, err
 	}
 	if encrypted {
-		return Attached{}, ErrSecureMount
+		return d.mountEncrypted(ctx, node, uint64(st.Rdev), s) //nolint:unconvert // 32 bits wide on some machines
 	}
 	if s.Driver != "nvdimm" && slices.Contains(s.DriverOptions, createFilesystem) {
 		if err := d.mkfs(ctx, node, s.FSType); err != nil {
@@ -80,9 +80,16 @@ func (d *Drivers) mountDevice(ctx context.Context, node string, s Storage) (Atta
 	return d.attachMount(ctx, "", s)
 }
 
-func (d *Drivers) mkfs(ctx context.Context, node, fsType string) error {
+func ext4Only(fsType string) error {
 	if fsType != "ext4" {
 		return fmt.Errorf("creating filesystem %s for block storage is unsupported: %w", fsType, errOnlyExt4)
+	}
+	return nil
+}
+
+func (d *Drivers) mkfs(ctx context.Context, node, fsType string) error {
+	if err := ext4Only(fsType); err != nil {
+		return err
 	}
 	mkfs := d.Mkfs
 	if mkfs == "" {
@@ -93,7 +100,3 @@ func (d *Drivers) mkfs(ctx context.Context, node, fsType string) error {
 	}
 	return nil
 }
-
-// GiveToGroup gives the files of a storage that was mounted by somebody else, the
-// confidential data hub, to its group, if it has one.
-func (d *Drivers) GiveToGroup(ctx context.Context, s Storage) error { return d.giveToGroup(ctx, s) }

@@ -6,31 +6,16 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/layers/layerstest"
 	"github.com/kata-containers/kata-agent/guest/volume"
 )
 
-// loop is a block device of so many bytes.
-func loop(t *testing.T, size int64) string {
-	t.Helper()
-	img := filepath.Join(t.TempDir(), "img")
-	must(t, os.WriteFile(img, nil, 0o600))
-	must(t, os.Truncate(img, size))
-	out, err := exec.Command("losetup", "--find", "--show", img).CombinedOutput()
-	if err != nil {
-		t.Skipf("no loop device: %v: %s", err, out)
-	}
-	dev := strings.TrimSpace(string(out))
-	t.Cleanup(func() { exec.Command("losetup", "-d", dev).Run() })
-	return dev
-}
-
 func TestMountDeviceMakesAFilesystem(t *testing.T) {
 	dir, d := run(t)
-	dev := loop(t, 32<<20)
+	dev := layerstest.Blank(t, 32<<20)
 	s := volume.Storage{Driver: "blk", Source: "02/03", FSType: "ext4", MountPoint: dir + "/sandbox/storage/x",
 		DriverOptions: []string{"create_filesystem"}, Options: []string{"discard"}}
 	a, err := d.MountDevice(t.Context(), dev, s)
@@ -68,7 +53,7 @@ func TestMountDeviceMakesAFilesystem(t *testing.T) {
 
 func TestMountDeviceRefuses(t *testing.T) {
 	dir, d := run(t)
-	dev := loop(t, 1<<20)
+	dev := layerstest.Blank(t, 1<<20)
 	s := volume.Storage{Driver: "blk", FSType: "ext4", MountPoint: dir + "/x"}
 	for _, node := range []string{"/dev/null", dir} {
 		if _, err := d.MountDevice(t.Context(), node, s); !errors.Is(err, volume.ErrNotBlock) || !strings.Contains(err.Error(), "Invalid device "+node) {
@@ -80,7 +65,7 @@ func TestMountDeviceRefuses(t *testing.T) {
 	}
 	for _, tt := range []struct{ fstype, options, want string }{
 		{"ext4", "encryption_key=ephemeral", "requires create_filesystem"},
-		{"ext4", "encryption_key=ephemeral,create_filesystem", "confidential data hub"},
+		{"xfs", "encryption_key=ephemeral,create_filesystem", "creating filesystem xfs for block storage is unsupported"},
 		{"xfs", "create_filesystem", "creating filesystem xfs for block storage is unsupported"},
 		{"ext4", "", "mount"},
 	} {
@@ -104,7 +89,7 @@ func TestMountDeviceRefuses(t *testing.T) {
 
 func TestMkfsArguments(t *testing.T) {
 	dir, d := run(t)
-	dev := loop(t, 1<<20)
+	dev := layerstest.Blank(t, 1<<20)
 	d.Mkfs = dir + "/mkfs"
 	must(t, os.WriteFile(d.Mkfs, []byte("#!/bin/sh\necho \"$@\" > "+dir+"/args\necho broken >&2; exit 9\n"), 0o755))
 	_, err := d.MountDevice(t.Context(), dev, volume.Storage{Driver: "scsi", FSType: "ext4", MountPoint: dir + "/x", DriverOptions: []string{"create_filesystem"}})

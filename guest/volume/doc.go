@@ -11,10 +11,12 @@
 // Mount points are found and made by the rules of guest/mount: below the directories
 // containers can write to, no symbolic link is followed.
 //
-// It does not count users of a mount point, find devices, or talk to the confidential
-// data hub: its callers do. Calls block as long as the kernel or mkfs does; contexts end
-// what can be ended. Drivers is safe for use from several goroutines, but two calls
-// must not concern one mount point at the same time.
+// A storage that is to be encrypted is encrypted or refused, never mounted otherwise.
+//
+// It does not count users of a mount point or find devices: its callers do. Calls block
+// as long as the kernel, mkfs or cryptsetup does; contexts end what can be ended. Drivers
+// is safe for use from several goroutines, but two calls must not concern one mount point
+// at the same time.
 //
 // It logs nothing and must import nothing of the agent but other guest packages.
 package volume

@@ -16,8 +16,15 @@ import (
 	"github.com/kata-containers/kata-agent/guest/watch"
 )
 
-// ErrDriver is a driver that is not in the table, or that needs a device.
-var ErrDriver = errors.New("no handler for this storage driver")
+var (
+	// ErrDriver is a driver that is not in the table, or that needs a device.
+	ErrDriver = errors.New("no handler for this storage driver")
+	// ErrGuestPull is a container image that the guest is to fetch by itself.
+	ErrGuestPull = errors.New("pulling images inside the guest is not implemented in kata-agent")
+)
+
+// guestPull is the driver of ErrGuestPull.
+const guestPull = "image_guest_pull"
 
 // DefaultRunDir holds a directory for each container.
 const DefaultRunDir = "/run/kata-containers"
@@ -32,11 +39,17 @@ type Drivers struct {
 	RunDir string
 	// Mkfs makes an ext4 file system, "mkfs.ext4" from PATH if empty.
 	Mkfs string
+	// Cryptsetup encrypts block devices; if empty, it is looked for in PATH, /usr/sbin and
+	// /sbin when it is needed.
+	Cryptsetup string
+	// MapperDir is where the nodes of its mappings are, "/dev/mapper" if empty.
+	MapperDir string
 	// Watches keeps watchable-bind storages up to date; without it they are refused.
 	Watches *watch.Set
 
-	hugePages sync.Mutex                        // held while nr_hugepages is read and written
-	writePool func(file string, b []byte) error // os.WriteFile if nil; for tests
+	hugePages     sync.Mutex                        // held while nr_hugepages is read and written
+	writePool     func(file string, b []byte) error // os.WriteFile if nil; for tests
+	removeMapping func(name string) error           // devicemapper's if nil; for tests
 }
 
 // handler attaches one storage; cid is empty for storages of the sandbox.
@@ -75,9 +88,13 @@ func DeviceNames() []string {
 func NeedsDevice(driver string) bool { return slices.Contains(DeviceNames(), driver) }
 
 // Attach puts a storage in place that needs no device. cid is the container it is for,
-// empty for the sandbox. ErrDriver is a driver it does not know.
+// empty for the sandbox. ErrDriver is a driver it does not know, ErrGuestPull one that it
+// knows of only.
 func (d *Drivers) Attach(ctx context.Context, cid string, s Storage) (Attached, error) {
 	h := table(s.Driver)
+	if s.Driver == guestPull {
+		return Attached{}, fmt.Errorf("attach %s storage %q of image %q: %w", s.Driver, s.MountPoint, s.Source, ErrGuestPull)
+	}
 	if h == nil {
 		return Attached{}, fmt.Errorf("attach storage %q: %w: %q", s.MountPoint, ErrDriver, s.Driver)
 	}
@@ -113,8 +130,8 @@ func (d *Drivers) giveToGroup(ctx context.Context, s Storage) error {
 	return fsgroup.Apply(ctx, root, *s.FSGroup)
 }
 
-// containerDir is the directory of a container.
-func (d *Drivers) containerDir(cid string) (string, error) {
+// ContainerDir is the directory of a container; it need not be there.
+func (d *Drivers) ContainerDir(cid string) (string, error) {
 	if cid == "" || cid == "." || cid == ".." || strings.ContainsAny(cid, "/\x00") {
 		return "", fmt.Errorf("container id %q is no name for a directory", cid)
 	}

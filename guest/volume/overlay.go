@@ -27,7 +27,7 @@ func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (Att
 		if cid == "" {
 			return fail(errNoContainer)
 		}
-		dir, err := d.containerDir(cid)
+		dir, err := d.ContainerDir(cid)
 		if err != nil {
 			return fail(err)
 		}

@@ -25,6 +25,9 @@ type Storage struct {
 	FSGroup *fsgroup.Group
 	// Shared storages live as long as the sandbox.
 	Shared bool
+	// Layers are the parts of a layered image, which guest/layers puts together; nil for
+	// every other storage.
+	Layers []Storage
 }
 
 // Attached is a storage in place.
@@ -39,6 +42,12 @@ type Attached struct {
 	Warning error
 
 	release func() error
+}
+
+// NewAttached is for storages put in place by somebody else. release undoes that; it must
+// be harmless when there is nothing left to do.
+func NewAttached(mountPoint string, release func() error) Attached {
+	return Attached{MountPoint: mountPoint, release: release}
 }
 
 // Release undoes the Attach. After an error it may be called again; when there is

@@ -305,7 +305,11 @@ func TestSharedMountedBeforeStays(t *testing.T) {
 
 func TestUnknownDriver(t *testing.T) {
 	var d volume.Drivers
-	for _, name := range append(volume.DeviceNames(), "", "nosuch", "image_guest_pull") {
+	_, err := d.Attach(t.Context(), "c", volume.Storage{Driver: "image_guest_pull", Source: "registry/image:1", MountPoint: "/x"})
+	if !errors.Is(err, volume.ErrGuestPull) || !strings.Contains(err.Error(), "registry/image:1") {
+		t.Error(err)
+	}
+	for _, name := range append(volume.DeviceNames(), "", "nosuch") {
 		if _, err := d.Attach(t.Context(), "c", volume.Storage{Driver: name, MountPoint: "/x"}); !errors.Is(err, volume.ErrDriver) {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -14,6 +14,20 @@ import (
 // goes with t, or with its last user after that. Without root or loop devices t is skipped.
 func Loop(t testing.TB, content []byte) string {
 	t.Helper()
+	return loop(t, func(image *os.File) error {
+		_, err := image.Write(content)
+		return err
+	})
+}
+
+// Blank is a block device of so many zero bytes, as Loop.
+func Blank(t testing.TB, size int64) string {
+	t.Helper()
+	return loop(t, func(image *os.File) error { return image.Truncate(size) })
+}
+
+func loop(t testing.TB, fill func(*os.File) error) string {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for a loop device")
 	}
@@ -23,7 +37,7 @@ func Loop(t testing.TB, content []byte) string {
 	}
 	image := os.NewFile(uintptr(fd), "disk")
 	defer image.Close()
-	if _, err := image.Write(content); err != nil {
+	if err := fill(image); err != nil {
 		t.Fatal(err)
 	}
 	for range 64 {

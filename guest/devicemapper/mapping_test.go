@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package verity
+package devicemapper
 
 import (
 	"bytes"
@@ -16,19 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func table(root string, offset uint64) Table {
-	return Table{RootHash: root, Algorithm: "sha256", HashType: 1, DataBlock: 4096, HashBlock: 4096, HashOffset: offset}
+func table(root string, offset uint64) Verity {
+	return Verity{RootHash: root, Algorithm: "sha256", HashType: 1, DataBlock: 4096, HashBlock: 4096, HashOffset: offset}
 }
 
 func TestParameters(t *testing.T) {
 	root := strings.Repeat("ab", 32)
 	for _, tt := range []struct {
-		change func(*Table)
+		change func(*Verity)
 		want   string
 	}{
-		{func(*Table) {}, "1 8:1 8:1 4096 4096 3 4 sha256 " + root + " -"},
-		{func(t *Table) { t.NoSuperblock, t.Salt = true, "00ff" }, "1 8:1 8:1 4096 4096 3 3 sha256 " + root + " 00ff"},
-		{func(t *Table) { t.DataBlock, t.HashBlock, t.HashType = 1024, 512, 0 }, "0 8:1 8:1 1024 512 12 25 sha256 " + root + " -"},
+		{func(*Verity) {}, "1 8:1 8:1 4096 4096 3 4 sha256 " + root + " -"},
+		{func(t *Verity) { t.NoSuperblock, t.Salt = true, "00ff" }, "1 8:1 8:1 4096 4096 3 3 sha256 " + root + " 00ff"},
+		{func(t *Verity) { t.DataBlock, t.HashBlock, t.HashType = 1024, 512, 0 }, "0 8:1 8:1 1024 512 12 25 sha256 " + root + " -"},
 	} {
 		tab := table(root, 12288)
 		tt.change(&tab)
@@ -42,23 +42,23 @@ func TestParameters(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for name, change := range map[string]func(*Table){
-		"no root hash":       func(t *Table) { t.RootHash = "" },
-		"a row in the hash":  func(t *Table) { t.RootHash += " - 1 ignore_corruption" },
-		"salt":               func(t *Table) { t.Salt = "xyz" },
-		"algorithm":          func(t *Table) { t.Algorithm = "sha256 00" },
-		"no algorithm":       func(t *Table) { t.Algorithm = "" },
-		"hash type":          func(t *Table) { t.HashType = 2 },
-		"small block":        func(t *Table) { t.DataBlock = 256 },
-		"uneven block":       func(t *Table) { t.HashBlock = 1000 },
-		"no block":           func(t *Table) { t.HashBlock = 0 },
-		"no data":            func(t *Table) { t.HashOffset = 0 },
-		"offset in a block":  func(t *Table) { t.HashOffset = 6144 },
-		"offset not hashing": func(t *Table) { t.HashBlock = 1 << 16 },
+	for name, change := range map[string]func(*Verity){
+		"no root hash":       func(t *Verity) { t.RootHash = "" },
+		"a row in the hash":  func(t *Verity) { t.RootHash += " - 1 ignore_corruption" },
+		"salt":               func(t *Verity) { t.Salt = "xyz" },
+		"algorithm":          func(t *Verity) { t.Algorithm = "sha256 00" },
+		"no algorithm":       func(t *Verity) { t.Algorithm = "" },
+		"hash type":          func(t *Verity) { t.HashType = 2 },
+		"small block":        func(t *Verity) { t.DataBlock = 256 },
+		"uneven block":       func(t *Verity) { t.HashBlock = 1000 },
+		"no block":           func(t *Verity) { t.HashBlock = 0 },
+		"no data":            func(t *Verity) { t.HashOffset = 0 },
+		"offset in a block":  func(t *Verity) { t.HashOffset = 6144 },
+		"offset not hashing": func(t *Verity) { t.HashBlock = 1 << 16 },
 	} {
 		tab := table(strings.Repeat("ab", 32), 8192)
 		change(&tab)
-		if err := tab.Validate(); !errors.Is(err, ErrTable) {
+		if err := tab.Validate(); !errors.Is(err, ErrVerity) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -79,17 +79,17 @@ func TestRowLayout(t *testing.T) {
 func TestWithoutDeviceMapper(t *testing.T) {
 	node := layerstest.Loop(t, layerstest.Bottom)
 	m := Mapper{Dev: t.TempDir()}
-	if _, err := m.Open(node, table(strings.Repeat("ab", 32), 4096)); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), node) {
+	if _, err := m.OpenVerity(node, table(strings.Repeat("ab", 32), 4096)); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), node) {
 		t.Error(err)
 	}
 	file := filepath.Join(m.Dev, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Open(file, table(strings.Repeat("ab", 32), 4096)); !errors.Is(err, unix.ENOTBLK) {
+	if _, err := m.OpenVerity(file, table(strings.Repeat("ab", 32), 4096)); !errors.Is(err, unix.ENOTBLK) {
 		t.Error(err)
 	}
-	if _, err := m.Open(node, Table{}); !errors.Is(err, ErrTable) {
+	if _, err := m.OpenVerity(node, Verity{}); !errors.Is(err, ErrVerity) {
 		t.Error(err)
 	}
 }
@@ -120,7 +120,7 @@ func TestMapping(t *testing.T) {
 		node := layerstest.Loop(t, image)
 		// Any number of mappings of one device.
 		for range 2 {
-			mapping, err := Mapper{}.Open(node, tab)
+			mapping, err := Mapper{}.OpenVerity(node, tab)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +157,7 @@ func TestWrongContentIsNotRead(t *testing.T) {
 	needsDeviceMapper(t)
 	image, root, offset := layerstest.Protect(data(), nil, true)
 	image[5000] ^= 1
-	mapping, err := Mapper{}.Open(layerstest.Loop(t, image), table(root, offset))
+	mapping, err := Mapper{}.OpenVerity(layerstest.Loop(t, image), table(root, offset))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestRefusedTableLeavesNothing(t *testing.T) {
 	before := mappings(t)
 	tab := table(strings.Repeat("ab", 32), 4096)
 	tab.Algorithm = "nosuchhash"
-	if m, err := (Mapper{}).Open(layerstest.Loop(t, data()), tab); err == nil {
+	if m, err := (Mapper{}).OpenVerity(layerstest.Loop(t, data()), tab); err == nil {
 		m.Close()
 		t.Error("an unknown algorithm was taken")
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package verity
+package devicemapper
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 // control is the open device-mapper control node; see linux/dm-ioctl.h.
 type control struct{ f *os.File }
 
-// target is one row of a table. One row is all a verity mapping has.
+// target is one row of a table. One row is all the mappings here have.
 type target struct {
 	sectors    uint64
 	kind       string
