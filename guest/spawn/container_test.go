@@ -33,8 +33,12 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
 		libcontainer.Init()
 	}
-	if os.Getenv("SPAWN_TEST") == "agent" {
+	switch os.Getenv("SPAWN_TEST") {
+	case "agent":
 		runAgent()
+	case "overwrite":
+		runOverwrite()
+		os.Exit(1)
 	}
 	runtime.LockOSThread()
 	os.Exit(m.Run())
@@ -62,6 +66,7 @@ type variant struct {
 	readOnly bool
 	hostPID  bool
 	change   func(*specs.Spec)
+	rootfs   func(dir string)
 }
 
 var containers atomic.Int64
@@ -103,6 +108,9 @@ func newContainer(t testing.TB, v variant) *container {
 	t.Helper()
 	needRoot(t)
 	root := rootfs(t)
+	if v.rootfs != nil {
+		v.rootfs(root)
+	}
 	name := fmt.Sprintf("spawn-%d-%d", os.Getpid(), containers.Add(1))
 	spec := &specs.Spec{
 		Version: "1.0.2", Hostname: "box",

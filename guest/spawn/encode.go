@@ -59,6 +59,9 @@ func encode(r *Request, null *os.File) (*message, error) {
 		}
 	}
 	namespaces, cgroups := r.Target.descriptors()
+	if r.cgroup != nil {
+		cgroups = []int{int(r.cgroup.Fd())}
+	}
 	m.files = append(append(m.files, namespaces...), cgroups...)
 	if len(tail) > maxInline {
 		if err := m.spill(tail); err != nil {

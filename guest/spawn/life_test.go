@@ -133,21 +133,53 @@ func TestCgroup2(t *testing.T) {
 	})
 }
 
-func TestCgroupIsGone(t *testing.T) {
+// A cgroup that takes no processes: the container's init shows where they go instead.
+func TestCgroupThatRefuses(t *testing.T) {
 	c, dir := newContainer(t, variant{}), unified(t)
 	h := newHelper(t)
-	os.Mkdir(dir+"/x", 0o755)
-	target, err := spawn.OpenTarget(c.pid, map[string]string{"": dir + "/x"})
-	if err != nil {
+	// Beside a threaded cgroup there can be no processes (EOPNOTSUPP).
+	for _, name := range []string{"threads", "refuses", "gone"} {
+		os.Mkdir(filepath.Join(dir, name), 0o755)
+	}
+	t.Cleanup(func() {
+		for _, name := range []string{"threads", "refuses"} {
+			eventually(t, "the cgroup is removed", func() bool {
+				err := os.Remove(filepath.Join(dir, name))
+				return err == nil || errors.Is(err, os.ErrNotExist)
+			})
+		}
+	})
+	cgroup := func(r *spawn.Request) string {
+		t.Helper()
+		r.Args = []string{"sh", "-c", "grep ^0: /proc/self/cgroup"}
+		out, err := run(t, h, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(out)
+	}
+	at := func(name string) *spawn.Request {
+		t.Helper()
+		target, err := spawn.OpenTarget(c.pid, map[string]string{"": filepath.Join(dir, name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { target.Close() })
+		r := c.request()
+		r.Target = target
+		return r
+	}
+	own := cgroup(c.request())
+	gone := at("gone")
+	os.Remove(dir + "/gone")
+	if got := cgroup(gone); got != own {
+		t.Errorf("removed cgroup: %s, want %s", got, own)
+	}
+	if err := os.WriteFile(dir+"/threads/cgroup.type", []byte("threaded"), 0); err != nil {
 		t.Fatal(err)
 	}
-	defer target.Close()
-	os.Remove(dir + "/x")
-	r := c.request("true")
-	r.Target = target
-	e := new(spawn.Error)
-	if _, err := run(t, h, r); !errors.As(err, &e) || e.Stage != spawn.StageClone {
-		t.Errorf("got %v", err)
+	if got := cgroup(at("refuses")); got != own {
+		t.Errorf("refusing cgroup: %s, want %s", got, own)
 	}
 }
 

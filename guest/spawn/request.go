@@ -41,6 +41,8 @@ type Request struct {
 
 	SELinuxLabel    string
 	AppArmorProfile string
+
+	cgroup *os.File // in place of the target's
 }
 
 // Capabilities are sets with bit n for the capability with number n; see CapabilitySet.

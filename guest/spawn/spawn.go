@@ -24,15 +24,30 @@ func (h *Helper) Spawn(ctx context.Context, r *Request) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start process: %w", context.Cause(ctx))
 	}
-	for tries := 3; ; tries-- {
-		p, err := h.once(ctx, r)
-		// A helper that died has started nothing for it: another one may. A request
-		// that kills every helper must come to an end, though.
-		if tries > 1 && (errors.Is(err, errUnsent) || errors.Is(err, errUnstarted)) {
-			continue
+	p, err := h.tries(ctx, r)
+	if err != nil && r.refusedByCgroup(err) {
+		other, oerr := r.Target.otherCgroup()
+		if oerr != nil {
+			return nil, fmt.Errorf("%w (%w)", err, oerr)
 		}
-		return p, err
+		defer other.Close()
+		again := *r
+		again.cgroup = other
+		return h.tries(ctx, &again)
 	}
+	return p, err
+}
+
+// tries goes on to the next helper when one dies. A request that kills every helper must
+// come to an end, though.
+func (h *Helper) tries(ctx context.Context, r *Request) (p *Process, err error) {
+	for range 3 {
+		p, err = h.once(ctx, r)
+		if !errors.Is(err, errUnsent) && !errors.Is(err, errUnstarted) {
+			break
+		}
+	}
+	return p, err
 }
 
 func (h *Helper) once(ctx context.Context, r *Request) (*Process, error) {

@@ -24,6 +24,9 @@ type Target struct {
 	namespaces []*os.File // pid first, user last
 	cgroups    []*os.File // tasks of each v1 hierarchy, or the v2 directory
 
+	cgroupPath string   // of v2
+	init       *os.File // the process's directory in /proc, with cgroup v2
+
 	using  sync.RWMutex // held for reading while descriptors are being sent
 	closed bool
 }
@@ -55,6 +58,12 @@ func openTarget(proc string, pid int, cgroupPaths map[string]string) (_ *Target,
 	}
 	if err := t.openCgroups(cgroupPaths); err != nil {
 		return nil, fmt.Errorf("open cgroup of process %d: %w", pid, err)
+	}
+	if t.flags&flagCgroup2 != 0 {
+		dir := filepath.Join(proc, strconv.Itoa(pid))
+		if t.init, err = os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -92,6 +101,7 @@ func (t *Target) openNamespace(proc string, pid int, name string) error {
 func (t *Target) openCgroups(paths map[string]string) error {
 	if path := paths[""]; path != "" && len(paths) == 1 {
 		t.flags |= flagCgroup2
+		t.cgroupPath = path
 		return t.openCgroup(path, unix.O_PATH|unix.O_DIRECTORY)
 	}
 	controllers := slices.Sorted(maps.Keys(paths))
@@ -137,7 +147,10 @@ func (t *Target) Close() error {
 	for _, f := range append(t.namespaces, t.cgroups...) {
 		f.Close()
 	}
-	t.namespaces, t.cgroups = nil, nil
+	if t.init != nil {
+		t.init.Close()
+	}
+	t.namespaces, t.cgroups, t.init = nil, nil, nil
 	return nil
 }
 
