@@ -87,7 +87,7 @@ func ext4Only(fsType string) error {
 	return nil
 }
 
-func (d *Drivers) mkfs(ctx context.Context, node, fsType string) error {
+func (d *Drivers) mkfs(ctx context.Context, node, fsType string, more ...string) error {
 	if err := ext4Only(fsType); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (d *Drivers) mkfs(ctx context.Context, node, fsType string) error {
 	if mkfs == "" {
 		mkfs = "mkfs.ext4"
 	}
-	if err := command.Run(ctx, mkfs, append(slices.Clone(mkfsArgs), node)...); err != nil {
+	if err := command.Run(ctx, mkfs, slices.Concat(mkfsArgs, more, []string{node})...); err != nil {
 		return fmt.Errorf("make %s on %s: %w", fsType, node, err)
 	}
 	return nil
