@@ -103,13 +103,13 @@ func (p *Poller) Close() error {
 // loop serves events until the poller is closed or another goroutine has the turn.
 func (p *Poller) loop(turn uint) {
 	for {
-		for w, mine := p.pop(turn); w != nil || !mine; w, mine = p.pop(turn) {
-			if !mine {
-				return
-			}
+		w, mine := p.pop(turn)
+		switch {
+		case !mine:
+			return
+		case w != nil:
 			w.ready()
-		}
-		if !p.wait() {
+		case !p.wait():
 			return
 		}
 	}

@@ -167,6 +167,41 @@ func TestTableForgetsABurst(t *testing.T) {
 	}
 }
 
+func TestPollerForgetsABurst(t *testing.T) {
+	p := newPoller(t)
+	r, w, _ := pipe()
+	defer w.Close()
+	defer r.Close()
+	var fds []int
+	var cancels []func() bool
+	for range 1500 {
+		fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, fd)
+		cancel, err := p.OnReadable(fd, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancels = append(cancels, cancel)
+	}
+	for i, cancel := range cancels {
+		if !cancel() {
+			t.Error("not canceled")
+		}
+		unix.Close(fds[i])
+	}
+	if n := len(p.table.entries); n != 1 {
+		t.Errorf("%d entries kept", n)
+	}
+	// The timer is still watched.
+	reader, _ := newReader(t, p)
+	c, _ := read(reader, 1)
+	reader.Exited()
+	await(t, c)
+}
+
 func TestReaderOfARegularFile(t *testing.T) {
 	p := newPoller(t)
 	f, err := os.CreateTemp(t.TempDir(), "")

@@ -2,6 +2,8 @@
 
 package stdio
 
+import "slices"
+
 // key names an entry of a table. The zero key names none.
 type key struct {
 	index      int32
@@ -47,19 +49,25 @@ func (t *table) remove(k key) bool {
 	e.watched = nil
 	e.generation = max(e.generation+1, 1)
 	t.free = append(t.free, k.index)
-	if len(t.free) == len(t.entries) && len(t.entries) > 1024 {
-		t.reset()
-	}
+	t.shrink()
 	return true
 }
 
-// reset gives back what a burst of streams took, once the last of them has gone. New
-// generations start above all old ones, so that late events still find nothing.
-func (t *table) reset() {
+// shrink gives back what a burst of streams took, once the last of them has gone and at
+// most the first entry, which is the poller's own, is left. New generations start above
+// all old ones, so that late events still find nothing.
+func (t *table) shrink() {
+	keep := 0
+	if t.entries[0].watched != nil {
+		keep = 1
+	}
+	if len(t.entries) <= 1024 || len(t.entries)-len(t.free) > keep {
+		return
+	}
 	for _, e := range t.entries {
 		t.oldest = max(t.oldest, e.generation)
 	}
-	t.entries, t.free = nil, nil
+	t.entries, t.free = slices.Clone(t.entries[:keep]), nil
 }
 
 func (t *table) all() []watched {
