@@ -270,6 +270,12 @@ func TestGraceEndsASilentStream(t *testing.T) {
 	}
 	// From now on what is there is delivered, and nothing is waited for.
 	w.WriteString("late")
+	// The poller may still be busy with the answer to b.
+	eventually(t, "the reader is at rest", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return !r.busy
+	})
 	for _, want := range []string{"late", ""} {
 		answered := false
 		r.Read(100, func(data []byte, err error) {
