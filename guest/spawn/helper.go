@@ -2,7 +2,7 @@
 
 package spawn
 
-// #cgo CFLAGS: -O2 -Wall -Wextra -Werror -std=gnu11
+// #cgo CFLAGS: -O2 -Wall -Wextra -std=gnu11
 import "C"
 
 import (

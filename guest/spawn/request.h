@@ -89,6 +89,10 @@ struct reply {
 	int32_t error, pid;
 };
 
+_Static_assert(sizeof(struct request) == 104, "encode.go");
+_Static_assert(sizeof(struct limit) == 24, "encode.go");
+_Static_assert(sizeof(struct reply) == 16, "reply.go");
+
 enum {
 	MAX_INLINE = 32 << 10,
 	MAX_DESCRIPTORS = 64,
