@@ -62,7 +62,7 @@ type container struct {
 	removals []*Remove          // who waits for the removal
 	removing bool
 	undone   bool // the removal's work has ended
-	stopOOM  func()
+	oom      oomWatch
 }
 
 // entry is a process of the container.
@@ -217,9 +217,7 @@ func (c *container) Stopped(error) {
 	if c.cancelOp != nil {
 		c.cancelOp()
 	}
-	if c.stopOOM != nil {
-		c.stopOOM()
-	}
+	c.oom.end()
 	for e, p := range c.procs {
 		c.deps.Processes.Delete(p.handle.Key)
 		delete(c.procs, e)

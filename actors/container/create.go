@@ -143,8 +143,12 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 	}
 	undo.add("storage "+s.MountPoint, func() error {
 		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: c.os == nil}
-		_, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release)
-		return err
+		if _, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release); err != nil {
+			// The container is gone all the same, and a volume that is stuck is no reason to
+			// keep what is left of it.
+			c.deps.Warn(fmt.Errorf("container %q: %w", c.id, err))
+		}
+		return nil
 	})
 	return nil
 }

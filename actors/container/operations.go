@@ -4,9 +4,11 @@ package container
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/runtime"
 	"go.uber.org/zap"
 )
 
@@ -15,9 +17,9 @@ func (c *container) start(t *core.Turn, m *Start) {
 		m.Reply(struct{}{}, err)
 		return
 	}
-	c.watchOOM(t)
 	rt, log := c.os, t.Log()
 	c.work(t, &m.Call, func(ctx context.Context) error {
+		c.watchOOM(rt, log)
 		warnings, err := rt.Start(ctx)
 		for _, w := range warnings {
 			log.Warn("poststart hook", zap.Error(w))
@@ -92,16 +94,30 @@ func (c *container) stats(t *core.Turn, m *Stats) {
 }
 
 // watchOOM has every OOM kill in the container reported. A guest that cannot (no memory
-// controller) only warns: the start must not fail for it.
-func (c *container) watchOOM(t *core.Turn) {
-	if c.deps.WatchOOM == nil || c.stopOOM != nil {
+// controller) only warns: the start must not fail for it. It is part of a start's work.
+func (c *container) watchOOM(rt *runtime.Container, log *zap.Logger) {
+	if c.deps.WatchOOM == nil || c.oom.watched() {
 		return
 	}
 	parent, cid := c.parent, c.id
-	stop, err := c.deps.WatchOOM(c.os.CgroupPaths(), func() { parent.Tell(OOMKilled{ID: cid}) })
+	stop, err := c.deps.WatchOOM(rt.CgroupPaths(), func() { parent.Tell(OOMKilled{ID: cid}) })
 	if err != nil {
-		t.Log().Warn("OOM kills of this container are not reported", zap.Error(err))
+		log.Warn("OOM kills of this container are not reported", zap.Error(err))
 		return
 	}
-	c.stopOOM = stop
+	c.oom.set(stop)
+}
+
+// oomWatch is the watch on a container's OOM kills. Starting and ending it reads files of
+// the cgroup, so both are done beside the mailbox.
+type oomWatch struct{ stop atomic.Pointer[func()] }
+
+func (o *oomWatch) watched() bool { return o.stop.Load() != nil }
+func (o *oomWatch) set(f func())  { o.stop.Store(&f) }
+
+// end ends the watch, if there is one.
+func (o *oomWatch) end() {
+	if stop := o.stop.Swap(nil); stop != nil {
+		(*stop)()
+	}
 }

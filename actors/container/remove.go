@@ -51,12 +51,9 @@ func (c *container) release(t *core.Turn) {
 // begun, it runs to its end.
 func (c *container) teardown(t *core.Turn) {
 	c.busy = true
-	if c.stopOOM != nil {
-		c.stopOOM()
-		c.stopOOM = nil
-	}
 	undo := c.undo
 	core.Go(t, func(context.Context) (undoList, error) {
+		c.oom.end()
 		err := undo.run()
 		return undo, err
 	}, func(t *core.Turn, left undoList, err error) {
