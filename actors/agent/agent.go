@@ -19,8 +19,6 @@ import (
 	"github.com/kata-containers/kata-agent/guest/onlining"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/kata-containers/kata-agent/guest/stdio"
-	"github.com/kata-containers/kata-agent/guest/volume"
-	"github.com/kata-containers/kata-agent/guest/watch"
 	"go.uber.org/zap"
 )
 
@@ -76,8 +74,7 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	if err = a.watchDevices(system, p); err != nil {
 		return nil, err
 	}
-	mounter := &mounter{drivers: &volume.Drivers{Watches: &watch.Set{}}, devices: a.devices.resolver}
-	if a.Storage, err = system.Spawn("storage", storage.New(mounter.mount)); err != nil {
+	if a.Storage, err = system.Spawn("storage", storage.New(newMounter(a.devices.resolver).mount)); err != nil {
 		return nil, err
 	}
 	if a.Network, err = system.Spawn("network", network.New()); err != nil {

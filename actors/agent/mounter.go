@@ -7,18 +7,29 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/layers"
 	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/watch"
 )
 
 // mounter puts volumes in place by their driver.
 type mounter struct {
 	drivers *volume.Drivers
+	layers  *layers.Mounter
 	devices resolver
+}
+
+func newMounter(devices resolver) *mounter {
+	drivers := &volume.Drivers{Watches: &watch.Set{}}
+	return &mounter{drivers: drivers, layers: &layers.Mounter{Volumes: drivers}, devices: devices}
 }
 
 // mount attaches a volume for a container, or for the sandbox when holder is "". A volume
 // on a disk waits for the disk first.
 func (m *mounter) mount(ctx context.Context, holder string, v storage.Volume) (volume.Attached, error) {
+	if v.Layers != nil {
+		return m.mountLayers(ctx, holder, v)
+	}
 	if !volume.NeedsDevice(v.Driver) {
 		return m.drivers.Attach(ctx, holder, v)
 	}

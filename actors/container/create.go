@@ -13,6 +13,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/bundle"
 	"github.com/kata-containers/kata-agent/guest/device"
+	"github.com/kata-containers/kata-agent/guest/layers"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
@@ -101,7 +102,11 @@ func (c *container) make(ctx context.Context, m *Create) (out *made, err error) 
 			return out, err
 		}
 	}
-	for _, s := range m.Storages {
+	storages, err := layers.Plan(m.Storages)
+	if err != nil {
+		return out, err
+	}
+	for _, s := range storages {
 		if err := c.attach(ctx, s, &out.undo); err != nil {
 			return out, err
 		}
@@ -131,7 +136,7 @@ func (c *container) make(ctx context.Context, m *Create) (out *made, err error) 
 		return out, err
 	}
 	out.streams.Terminal = out.init.Terminal
-	out.undo.add("container", destroyer(out.os))
+	out.undo.add("container", destroyer(out.os, c.deps.Warn))
 	return out, nil
 }
 
@@ -194,14 +199,18 @@ func mergeHooks(spec *specs.Spec, guest *specs.Hooks) {
 func clone(h []specs.Hook) []specs.Hook { return append([]specs.Hook(nil), h...) }
 
 // destroyer kills whatever runs in the container, waits for its init and removes it.
-func destroyer(rt *runtime.Container) func() error {
+func destroyer(rt *runtime.Container, warn func(error)) func() error {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 		defer cancel()
 		killErr := rt.KillAll()
 		_ = rt.Init().Kill()
 		rt.WaitInit(ctx)
-		if _, err := rt.Destroy(context.WithoutCancel(ctx)); err != nil {
+		warnings, err := rt.Destroy(context.WithoutCancel(ctx))
+		for _, w := range warnings {
+			warn(fmt.Errorf("poststop hook of container %q: %w", rt.ID(), w))
+		}
+		if err != nil {
 			return errors.Join(killErr, err)
 		}
 		return nil

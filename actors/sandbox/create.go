@@ -9,6 +9,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/layers"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
 )
@@ -71,7 +72,11 @@ func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out *setU
 	}
 	out.ns = ns
 	out.undo = append(out.undo, release)
-	for _, v := range m.Storages {
+	storages, err := layers.Plan(m.Storages)
+	if err != nil {
+		return out, err
+	}
+	for _, v := range storages {
 		if _, err := core.Ask(ctx, d.Storage, &storage.Attach{Volume: v}); err != nil {
 			return out, err
 		}
