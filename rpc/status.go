@@ -5,6 +5,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/process"
@@ -54,10 +55,16 @@ func Status(err error) (codes.Code, string) {
 	}
 	for _, row := range statusTable {
 		if errors.Is(err, row.err) {
-			return row.code, err.Error()
+			return row.code, sentence(err)
 		}
 	}
-	return codes.Internal, err.Error()
+	return codes.Internal, sentence(err)
+}
+
+// sentence is an error in one line, as hosts show it: programs and joined errors have several.
+func sentence(err error) string {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.TrimSpace(strings.Join(lines, "; "))
 }
 
 // opaque hides what an error wraps, for methods that answer INTERNAL whatever it is.

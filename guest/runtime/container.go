@@ -101,8 +101,9 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 	}
 	if err != nil {
 		c.target.close()
-		// libcontainer leaves the descriptor of the fifo to the garbage collector.
-		defer func() { go goruntime.GC() }()
+		// libcontainer leaves the descriptor of the fifo to the garbage collector. It runs a
+		// little later, when killUntil no longer holds the container.
+		time.AfterFunc(4*pollInterval*time.Millisecond, goruntime.GC)
 		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), c.abandon())
 	}
 	return c, c.init, nil
@@ -211,12 +212,21 @@ func (c *Container) Destroy(ctx context.Context) (warnings []error, err error) {
 	return c.runHooks(ctx, c.hooks.Poststop, specs.StateStopped), nil
 }
 
+// warnLimit is the time limit, in seconds, of a hook whose failure only warns and that has
+// none of its own: nobody else may bound it, and a pod must be able to end.
+const warnLimit = 10
+
+// runHooks runs hooks whose failure only warns.
 func (c *Container) runHooks(ctx context.Context, hooks []specs.Hook, status specs.ContainerState) (warnings []error) {
 	state := &specs.State{Version: specs.Version, ID: c.id, Status: status, Bundle: c.bundle}
 	if status != specs.StateStopped {
 		state.Pid = c.init.Pid
 	}
 	for _, h := range hooks {
+		if h.Timeout == nil || *h.Timeout <= 0 {
+			limit := warnLimit
+			h.Timeout = &limit
+		}
 		if err := RunHook(ctx, h, state); err != nil {
 			warnings = append(warnings, err)
 		}

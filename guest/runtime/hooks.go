@@ -67,8 +67,9 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 		return err
 	}
 	if h.Timeout != nil && *h.Timeout > 0 {
+		limit := time.Duration(*h.Timeout) * time.Second
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(*h.Timeout)*time.Second)
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not ended within %s", limit))
 		defer cancel()
 	}
 	out := &tail{limit: maxHookOutput}
@@ -90,7 +91,7 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	if ctx.Err() != nil {
-		return fmt.Errorf("hook %s: %w", h.Path, ctx.Err())
+		return fmt.Errorf("hook %s: %w", h.Path, context.Cause(ctx))
 	}
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("hook %s: %w: %s", h.Path, err, bytes.TrimSpace(out.buf))

@@ -15,7 +15,7 @@ import (
 )
 
 // podTimeout ends a test that hangs.
-const podTimeout = 2 * time.Minute
+const podTimeout = time.Minute
 
 // Pod is an agent with a root file system for containers; each method ends the test when
 // it fails.
