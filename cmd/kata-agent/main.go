@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	_ "github.com/kata-containers/kata-agent/guest/reexec" // first: the children of libcontainer go no further
 
@@ -55,6 +56,7 @@ func start(args cli.Invocation, asInit bool) int {
 	if asInit {
 		problems = bootGuest()
 	}
+	collectEarly()
 	// libcontainer hands this on to its children, whose Go runtimes then boot with one
 	// processor; this one has read it already.
 	_ = os.Setenv("GOMAXPROCS", "1")
@@ -87,4 +89,16 @@ func start(args cli.Invocation, asInit bool) int {
 	}
 	fmt.Fprintln(os.Stderr, "kata-agent shutdown complete")
 	return 0
+}
+
+// gcPercent is how much the heap may grow between collections. Half of Go's default keeps
+// 2.4 MiB instead of 4 after a thousand sessions have ended, and no slower by anything that
+// shows in test/bench/session.
+const gcPercent = 50
+
+// collectEarly sets it, unless GOGC says otherwise.
+func collectEarly() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 }
