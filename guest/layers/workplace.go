@@ -16,31 +16,38 @@ import (
 	"github.com/kata-containers/kata-agent/guest/volume"
 )
 
-// workplace is the directory in which the layers are mounted until the overlay has them.
+// workplace is where the layers are mounted until the overlay has them: a tmpfs of its
+// own, so that one system call takes it away with everything on it. Detached one by one,
+// each layer would cost a wait for all processors (RCU) in the kernel. It is private, so
+// that no other mount namespace gets the layers.
 type workplace struct {
-	m   *Mounter
-	dir string
+	m      *Mounter
+	made   mount.Made
+	lowers int
+	parent bool // the container's directory was made for it
 
 	mu       sync.Mutex
-	mounts   []mount.Made   // guarded by mu
-	releases []func() error // guarded by mu; what the overlay goes on needing
-	lowers   int
-	parent   bool // the container's directory was made for it
+	releases []func() error // guarded by mu; for when the overlay is gone
 }
 
 // newWorkplace makes <run>/<container>/multi-layer-<word>, for so many lower layers. The
-// word is another one each time: what is left of an older group, or of an agent that was
-// killed, is never taken for this group's.
+// word is another one each time: what is left of an agent that was killed is never taken
+// for this group's.
 func (m *Mounter) newWorkplace(cid string, lowers int) (*workplace, error) {
 	container, err := m.Volumes.ContainerDir(cid)
 	if err != nil {
 		return nil, err
 	}
-	w := &workplace{m: m, lowers: lowers, dir: path.Join(container, "multi-layer-"+rand.Text()[:8])}
+	w := &workplace{m: m, lowers: lowers}
 	if w.parent, err = m.mkdir(container); err != nil {
 		return nil, err
 	}
-	if _, err = m.mkdir(w.dir); err != nil {
+	w.made, err = m.Volumes.Mounts.Mount(mount.Spec{
+		Source: "tmpfs", Target: path.Join(container, "multi-layer-"+rand.Text()[:8]), FSType: "tmpfs",
+		Options: []string{"mode=0700", "private"},
+	})
+	w.onRelease(func() error { return w.removeParent(container) })
+	if err != nil {
 		return nil, errors.Join(err, w.release())
 	}
 	return w, nil
@@ -54,15 +61,8 @@ func (m *Mounter) mkdir(name string) (made bool, err error) {
 	return made, f.Close()
 }
 
-func (w *workplace) upperDir() string      { return path.Join(w.dir, "upper") }
-func (w *workplace) lowerDir(i int) string { return path.Join(w.dir, "lower-"+strconv.Itoa(i)) }
-
-// keep enters a mount for dismantle.
-func (w *workplace) keep(made mount.Made) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.mounts = append(w.mounts, made)
-}
+func (w *workplace) upperDir() string      { return path.Join(w.made.Target, "upper") }
+func (w *workplace) lowerDir(i int) string { return path.Join(w.made.Target, "lower-"+strconv.Itoa(i)) }
 
 // onRelease enters what is to be done when the overlay is gone.
 func (w *workplace) onRelease(fn func() error) {
@@ -71,15 +71,10 @@ func (w *workplace) onRelease(fn func() error) {
 	w.releases = append(w.releases, fn)
 }
 
-// upperInMemory mounts a tmpfs of its own, so that what a container writes cannot fill
-// the file system that the agent itself needs.
+// upperInMemory makes a directory on the workplace's own tmpfs, which lives on under the
+// overlay: what a container writes cannot fill the file system that the agent itself needs.
 func (w *workplace) upperInMemory() error {
-	made, err := w.m.Volumes.Mounts.Mount(mount.Spec{
-		Source: "tmpfs", Target: w.upperDir(), FSType: "tmpfs", Options: []string{"mode=0755"},
-	})
-	if err == nil {
-		w.keep(made)
-	}
+	_, err := w.m.mkdir(w.upperDir())
 	return err
 }
 
@@ -90,7 +85,6 @@ func (w *workplace) upperOnDisk(ctx context.Context, s volume.Storage, node stri
 	if err != nil {
 		return err
 	}
-	w.keep(mount.Made{Target: a.MountPoint, Mounted: true, Created: true})
 	w.onRelease(a.Release)
 	return nil
 }
@@ -105,12 +99,9 @@ func (w *workplace) lower(i int, node string, v *devicemapper.Verity) error {
 		w.onRelease(checked.close)
 		node = checked.node
 	}
-	made, err := w.m.Volumes.Mounts.Mount(mount.Spec{
+	_, err := w.m.Volumes.Mounts.Mount(mount.Spec{
 		Source: node, Target: w.lowerDir(i), FSType: "erofs", Options: []string{"ro"},
 	})
-	if err == nil {
-		w.keep(made)
-	}
 	return err
 }
 
@@ -125,17 +116,9 @@ func (m *Mounter) open(node string, v devicemapper.Verity) (mapping, error) {
 	return mapping{opened.Node, opened.Close}, nil
 }
 
-// dismantle unmounts the layers and removes the workplace. Doing it twice is harmless.
-func (w *workplace) dismantle() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var errs []error
-	for _, made := range slices.Backward(w.mounts) {
-		errs = append(errs, w.m.Volumes.Mounts.Undo(made))
-	}
-	errs = append(errs, w.m.Volumes.Mounts.RemoveTarget(w.dir))
-	return errors.Join(errs...)
-}
+// dismantle takes the workplace away with all that is mounted in it. Doing it twice is
+// harmless.
+func (w *workplace) dismantle() error { return w.m.Volumes.Mounts.Undo(w.made) }
 
 // release gives the devices back, after the overlay is gone.
 func (w *workplace) release() error {
@@ -145,9 +128,13 @@ func (w *workplace) release() error {
 	for _, fn := range slices.Backward(w.releases) {
 		errs = append(errs, fn())
 	}
-	if w.parent {
-		container := path.Dir(w.dir)
-		errs = append(errs, w.m.Volumes.Mounts.RemoveTarget(container))
-	}
 	return errors.Join(errs...)
+}
+
+// removeParent removes the container's directory if it was made here and is empty.
+func (w *workplace) removeParent(container string) error {
+	if !w.parent {
+		return nil
+	}
+	return w.m.Volumes.Mounts.RemoveTarget(container)
 }

@@ -19,12 +19,9 @@ func Protect(data, salt []byte, superblock bool) (image []byte, root string, off
 	data = padded(data)
 	var levels [][]byte
 	level := data
-	for {
+	for len(level) > BlockSize { // the hash of one block is the root itself
 		level = hashes(level, salt)
 		levels = append(levels, level)
-		if len(level) == BlockSize {
-			break
-		}
 	}
 	image = bytes.Clone(data)
 	if superblock {
@@ -33,7 +30,7 @@ func Protect(data, salt []byte, superblock bool) (image []byte, root string, off
 	for i := len(levels) - 1; i >= 0; i-- { // the root's block comes first
 		image = append(image, levels[i]...)
 	}
-	sum := sha256.Sum256(append(bytes.Clone(salt), levels[len(levels)-1]...))
+	sum := sha256.Sum256(append(bytes.Clone(salt), level...))
 	return image, hex.EncodeToString(sum[:]), uint64(len(data))
 }
 
