@@ -11,7 +11,7 @@ set -eu
 packages="
 	ca-certificates git make
 	gcc libc6-dev pkg-config libseccomp-dev
-	busybox-static iproute2 iptables e2fsprogs xfsprogs
+	busybox-static iproute2 iptables e2fsprogs xfsprogs erofs-utils cryptsetup-bin
 	qemu-system-x86 cpio kmod
 "
 

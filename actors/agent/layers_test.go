@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/uevent"
+	"github.com/kata-containers/kata-agent/guest/hotplug"
+	"github.com/kata-containers/kata-agent/guest/hotplug/hotplugtest"
+	"github.com/kata-containers/kata-agent/guest/layers"
+	"github.com/kata-containers/kata-agent/guest/volume"
+	"go.uber.org/zap"
+)
+
+// newResolver is a resolver over a directory in place of sysfs, and the kernel's voice.
+func newResolver(t *testing.T, timeout time.Duration) (resolver, *hotplugtest.Source) {
+	t.Helper()
+	system := core.NewSystem(zap.NewNop())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := system.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	source := hotplugtest.NewSource()
+	ref, err := system.Spawn("uevent", uevent.New(uevent.Deps{
+		Listen: func() (hotplug.Source, error) { return source, nil },
+		Sys:    t.TempDir(),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref.Tell(uevent.Listen())
+	return resolver{uevent: ref, timeout: timeout}, source
+}
+
+func plugged(devPath, name string) hotplug.Event {
+	return hotplug.Event{Action: "add", Subsystem: "block", DevPath: devPath, DevName: name}
+}
+
+func layer(driver, source string, partition int) layers.Layer {
+	return layers.Layer{Storage: volume.Storage{Source: source}, Driver: driver, Partition: partition}
+}
+
+// The disks and partitions of an image may come in any order, after they are asked for.
+func TestDevicesOfLayers(t *testing.T) {
+	r, kernel := newResolver(t, 30*time.Second)
+	found := make(chan []string, 1)
+	go func() {
+		nodes, err := r.layers(t.Context(), []layers.Layer{
+			layer("scsi", "1:0", 0), layer("mmioblk", "/dev/vdb", 2), layer("mmioblk", "/dev/vdb", 1), layer("blk", "/dev/there", 0),
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		found <- nodes
+	}()
+	want := []string{"/dev/sda", "/dev/vdb2", "/dev/vdb1", "/dev/there"}
+	disk := "/devices/platform/virtio-mmio.1/virtio1/block/vdb"
+	for {
+		for _, e := range []hotplug.Event{
+			plugged(disk+"/vdb2", "vdb2"), plugged(disk, "vdb"), plugged(disk+"/vdb1", "vdb1"),
+			plugged("/devices/pci0000:00/0000:00:03.0/virtio0/host4/target4:0:1/4:0:1:0/block/sda", "sda"),
+		} {
+			kernel.Send(e)
+		}
+		// Whoever asks after an event needs the next: sysfs is empty here.
+		select {
+		case nodes := <-found:
+			if !slices.Equal(nodes, want) {
+				t.Errorf("got %v, want %v", nodes, want)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func TestMissingDevicesOfLayers(t *testing.T) {
+	r, _ := newResolver(t, 20*time.Millisecond)
+	for _, tt := range []struct {
+		l    layers.Layer
+		want string
+	}{
+		{layer("blk", "/dev/vdz", 3), "partition 3 of disk vdz"},
+		{layer("mmioblk", "/dev/vdz", 0), "block device vdz"},
+		{layer("blk", "nonsense", 0), "nonsense"},
+	} {
+		_, err := r.layers(t.Context(), []layers.Layer{layer("blk", "/dev/there", 0), tt.l})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %q", tt.l, err, tt.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.timeout = time.Hour
+	if _, err := r.layers(ctx, []layers.Layer{layer("mmioblk", "/dev/vdz", 0)}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
