@@ -22,9 +22,9 @@ import (
 const keySize = 64
 
 // formatArgs make what hosts expect of a confidential emptyDir: LUKS2, AES-XTS and a
-// keyed hash of each sector, so that a host that changes the disk is noticed. The key is
-// random already, so stretching it would only cost time; and a large disk is not wiped
-// first: what was never written cannot be read.
+// keyed hash of each sector, so that content made up by the host gives an I/O error. The
+// key is random already, so stretching it would only cost time; and a large disk is not
+// wiped first: what was never written cannot be read.
 var formatArgs = []string{
 	"luksFormat", "--batch-mode", "--type", "luks2", "--key-file", "-",
 	"--cipher", "aes-xts-plain64", "--key-size", "512", "--sector-size", "4096",
