@@ -170,12 +170,12 @@ func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
 	t.Unpark()
 }
 
-// forget drops a container that is gone. If it never stood, the next one may become the
-// pod's first.
+// forget drops a container that is gone. If it never stood, or was the last, the next one
+// becomes the pod's first.
 func (s *sandbox) forget(t *core.Turn, cid id.Container) {
 	delete(s.members, cid)
 	s.deps.Containers.Delete(cid)
-	if cid != s.pid.owner {
+	if cid != s.pid.owner && len(s.members) > 0 {
 		return
 	}
 	if s.pid.file != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	goruntime "runtime"
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/cgroup"
@@ -55,6 +54,7 @@ type Container struct {
 	init    *Process
 	fifo    string
 	target  target
+	tidier  tidier
 	systemd bool
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
 	wantedCPUs string
@@ -101,9 +101,6 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 	}
 	if err != nil {
 		c.target.close()
-		// libcontainer leaves the descriptor of the fifo to the garbage collector. It runs a
-		// little later, when killUntil no longer holds the container.
-		time.AfterFunc(4*pollInterval*time.Millisecond, goruntime.GC)
 		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), c.abandon())
 	}
 	return c, c.init, nil

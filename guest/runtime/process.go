@@ -78,6 +78,7 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 		lp.Stdin, lp.Stdout, lp.Stderr = orFile(stdio.Stdin, null), orFile(stdio.Stdout, null), orFile(stdio.Stderr, null)
 	}
 	if err := c.lc.Start(lp); err != nil {
+		c.tidier.startFailed(c.options.Proc)
 		return nil, err
 	}
 	p, err := adopt(lp)

@@ -134,9 +134,7 @@ func (a *Agent) stop(keepLog bool) {
 	case <-a.done:
 	case <-time.After(startTimeout):
 		a.tb.Errorf("the agent does not end after DestroySandbox")
-		_ = a.cmd.Process.Signal(syscall.SIGQUIT)
-		_ = a.cmd.Process.Kill()
-		<-a.done
+		a.Dump()
 	}
 	if complaint := a.complaint(); complaint != "" {
 		a.tb.Errorf("the agent has met a %s", complaint)
@@ -145,6 +143,17 @@ func (a *Agent) stop(keepLog bool) {
 		a.tb.Logf("log of the agent:\n%s", a.log)
 	}
 	removeCgroups(a.tb, a.Cgroup)
+}
+
+// Dump ends the agent with the stacks of its goroutines in the log.
+func (a *Agent) Dump() {
+	_ = a.cmd.Process.Signal(syscall.SIGABRT)
+	select {
+	case <-a.done:
+	case <-time.After(startTimeout):
+		_ = a.cmd.Process.Kill()
+		<-a.done
+	}
 }
 
 // complaint is what no agent may ever log.

@@ -89,6 +89,16 @@ func (a *Agent) findHelper() {
 	}
 }
 
+// KillHelper kills the child that starts sessions for the agent, and finds the next one
+// when there is one.
+func (a *Agent) KillHelper() {
+	if pid, err := strconv.Atoi(a.helper); err == nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	a.helper = ""
+	a.findHelper()
+}
+
 // describe is a process in words that stay the same for its life.
 func describe(pid string) string {
 	stat := readFile("/proc/" + pid + "/stat")
@@ -160,6 +170,9 @@ func (a *Agent) NothingLeft(tb testing.TB, before State) {
 		if more = beyond(before, a.State()); len(more) == 0 {
 			return
 		}
+	}
+	if os.Getenv("KATA_TEST_DUMP") != "" {
+		a.Dump()
 	}
 	for i, m := range more {
 		if i == reported {
