@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/volume"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 	"google.golang.org/grpc/codes"
 )
@@ -43,6 +44,7 @@ var statusTable = []struct {
 	{container.ErrState, codes.FailedPrecondition},
 	{runtime.ErrNotCreated, codes.FailedPrecondition},
 	{errUnsupported, codes.Unimplemented},
+	{volume.ErrGuestPull, codes.Unimplemented},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 	{context.Canceled, codes.Canceled},
 }

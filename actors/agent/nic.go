@@ -13,3 +13,6 @@ func (a *Agent) WaitNIC(ctx context.Context, path string) (string, error) {
 func (a *Agent) WaitDisk(ctx context.Context, driver, source string) (string, error) {
 	return a.devices.block(ctx, driver, source)
 }
+
+// Devices is closed when the actor that waits for devices has died.
+func (a *Agent) Devices() <-chan struct{} { return a.devices.uevent.Done() }

@@ -184,7 +184,7 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 // discard kills and reaps a process that nobody will own.
 func discard(p *runtime.Process) {
 	_ = p.Kill()
-	go func() { p.WaitGone(); p.Reap() }()
+	go func() { p.WaitGone(); p.AwaitReapable(); p.Reap() }()
 	if p.Terminal != nil {
 		p.Terminal.Close()
 	}

@@ -43,6 +43,9 @@ func (c *container) create(t *core.Turn, m *Create) {
 	core.Go(t, func(actor context.Context) (*made, error) {
 		ctx, done := begin(actor)
 		defer done()
+		if m.PIDFile != nil {
+			defer m.PIDFile.Close()
+		}
 		out, err := c.make(ctx, m)
 		if err == nil {
 			err = ctx.Err() // the caller has gone: nobody would ever remove it
@@ -143,19 +146,18 @@ func (c *container) make(ctx context.Context, m *Create) (out *made, err error) 
 // attach mounts a storage, or shares it with those who have it mounted already.
 func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList) error {
 	holder := string(c.id)
-	if _, err := core.Ask(ctx, c.deps.Storage, &storage.Attach{Holder: holder, Volume: s}); err != nil {
-		return err
-	}
+	// Entered first: an attach that is given up may have been counted all the same.
 	undo.add("storage "+s.MountPoint, func() error {
 		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: c.os == nil}
-		if _, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release); err != nil {
+		if _, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
 			// The container is gone all the same, and a volume that is stuck is no reason to
 			// keep what is left of it.
 			c.deps.Warn(fmt.Errorf("container %q: %w", c.id, err))
 		}
 		return nil
 	})
-	return nil
+	_, err := core.Ask(ctx, c.deps.Storage, &storage.Attach{Holder: holder, Volume: s})
+	return err
 }
 
 // shareNamespaces puts the pod's namespaces into the spec: ipc and uts where the spec
@@ -179,7 +181,7 @@ func shareNamespaces(m *Create) {
 		}
 		kept = append(kept, ns)
 	}
-	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID})
+	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.pidPath()})
 }
 
 // mergeHooks puts the guest image's hooks before the spec's own.

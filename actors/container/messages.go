@@ -4,6 +4,8 @@ package container
 
 import (
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
@@ -29,9 +31,18 @@ type Create struct {
 	Devices  []device.Request
 	// Hooks of the guest image, which run before the spec's own of the same kind.
 	GuestHooks *specs.Hooks
-	// IPC and UTS are the paths of the pod's namespaces, PID that of the shared pid
-	// namespace; "": a namespace of its own.
-	IPC, UTS, PID string
+	// IPC and UTS are the paths of the pod's namespaces; "": a namespace of its own.
+	IPC, UTS string
+	// PIDFile is the shared pid namespace, nil: one of its own. The container closes it.
+	PIDFile *os.File
+}
+
+// pidPath is how libcontainer's child, another process, opens the shared pid namespace.
+func (m *Create) pidPath() string {
+	if m.PIDFile == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), m.PIDFile.Fd())
 }
 
 // Start lets the created container's init run its program.

@@ -52,6 +52,8 @@ func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
 // moves the state.
 func (c *container) work(t *core.Turn, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
 	if err := call.Context().Err(); err != nil { // it has waited too long for its turn
+		then(err)
+		t.Unpark()
 		call.Reply(struct{}{}, err)
 		return
 	}

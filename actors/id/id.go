@@ -27,6 +27,11 @@ func (c Container) Check() error {
 	if len(c) < 2 || len(c) > maxLength {
 		return fmt.Errorf("%w %q: it has %d characters, allowed are 2 to %d", ErrInvalid, short(string(c)), len(c), maxLength)
 	}
+	switch c {
+	case "shared", "sandbox", "image", "virtual-volumes":
+		// Containers have their directories beside these.
+		return fmt.Errorf("%w %q: it is the name of a directory of the pod", ErrInvalid, c)
+	}
 	for i := range len(c) {
 		b := c[i]
 		alnum := b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -36,6 +37,7 @@ type process struct {
 	os      *runtime.Process
 	proc    string
 	waiters []*Wait
+	pruneAt int // how many waiters are looked through for those that have gone
 	exited  bool
 	status  int
 	since   time.Time // when the status was handed out
@@ -100,6 +102,13 @@ func (p *process) exit(t *core.Turn) {
 	if p.exited {
 		return
 	}
+	if !p.os.Reapable() {
+		core.Go(t, func(context.Context) (struct{}, error) {
+			p.os.AwaitReapable()
+			return struct{}{}, nil
+		}, func(t *core.Turn, _ struct{}, _ error) { p.exit(t) })
+		return
+	}
 	p.exited, p.status = true, p.os.Reap()
 	p.handle.IO.exited()
 	p.parent.Tell(Exited{Handle: p.handle, Status: p.status})
@@ -131,11 +140,19 @@ func (p *process) wait(t *core.Turn, w *Wait) {
 	case p.handle.Waited():
 		w.Reply(0, ErrUnknown)
 	case !p.exited:
-		p.waiters = append(pruned(p.waiters), w)
+		if len(p.waiters) >= p.pruneAt {
+			p.waiters = pruned(p.waiters)
+			p.pruneAt = 2*len(p.waiters) + pruneFrom
+		}
+		p.waiters = append(p.waiters, w)
 	default:
 		p.handOut(t, w)
 	}
 }
+
+// pruneFrom keeps the looking rare: many waiters of one process must not cost the square
+// of their number.
+const pruneFrom = 16
 
 // pruned drops the waiters that have gone away, so that a host that waits with a
 // deadline again and again leaves nothing behind.
@@ -202,7 +219,7 @@ func (p *process) Stopped(error) {
 			p.unwatch()
 		}
 		_ = p.os.Kill()
-		go func() { p.os.WaitGone(); p.os.Reap() }()
+		go func() { p.os.WaitGone(); p.os.AwaitReapable(); p.os.Reap() }()
 	}
 	for _, w := range p.waiters {
 		w.Reply(0, ErrUnknown)

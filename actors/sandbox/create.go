@@ -34,9 +34,12 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		return
 	}
 	s.creating, s.id = true, m.ID
+	asker, giveUp := context.WithCancel(m.Context())
+	s.giveUp = giveUp
 	log := t.Log()
 	core.Go(t, func(actor context.Context) (*setUp, error) {
-		ctx, cancel := core.Join(actor, m.Context())
+		defer giveUp()
+		ctx, cancel := core.Join(actor, asker)
 		defer cancel()
 		out, err := s.deps.setUp(ctx, m, log)
 		if err == nil {

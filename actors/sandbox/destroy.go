@@ -21,6 +21,7 @@ const destroyTimeout = 20 * time.Second
 // an error would keep the virtual machine. What went wrong is logged.
 func (s *sandbox) destroy(t *core.Turn, m *Destroy) {
 	if s.creating {
+		s.giveUp()
 		t.After(destroyRetry, m)
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // Guest is what the sandbox changes of the guest. Each call may block; undo and release
@@ -46,6 +47,7 @@ type sandbox struct {
 	id        string
 	created   bool
 	creating  bool
+	giveUp    context.CancelFunc // ends the create that is under way
 	destroyed bool
 	ns        Namespaces
 	hooks     *specs.Hooks
@@ -106,15 +108,18 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		return
 	}
 	if m.SharedPID {
-		path, err := s.pid.path()
-		if err != nil {
+		var err error
+		if m.PIDFile, err = s.pid.open(); err != nil {
 			m.Reply(struct{}{}, fmt.Errorf("create container %q: %w", m.ID, err))
 			return
 		}
-		m.PID = path
 	}
 	m.IPC, m.UTS, m.GuestHooks = s.ns.IPC, s.ns.UTS, s.hooks
 	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.deps.Container, t.Self()))
+	if err != nil && m.PIDFile != nil {
+		m.PIDFile.Close()
+		m.PIDFile = nil
+	}
 	if errors.Is(err, core.ErrNameTaken) {
 		t.Park() // until the actor of the container that had the name has died: it is forgotten
 		return
@@ -144,18 +149,23 @@ func (s *sandbox) admit(m *CreateContainer) error {
 	return nil
 }
 
-// path is how a container joins the shared pid namespace; "" for the first one, whose
+// open is how a container joins the shared pid namespace: a descriptor of its own, as the
+// namespace's first container may go while it is made. Nil for the first one, whose
 // namespace it becomes.
-func (p *sharedPID) path() (string, error) {
+func (p *sharedPID) open() (*os.File, error) {
 	switch {
 	case p.owner == "":
-		return "", nil
+		return nil, nil
 	case p.ended:
-		return "", fmt.Errorf("%w: it ended with container %q", ErrNoPIDNS, p.owner)
+		return nil, fmt.Errorf("%w: it ended with container %q", ErrNoPIDNS, p.owner)
 	case p.file == nil:
-		return "", ErrNoPIDNS
+		return nil, ErrNoPIDNS
 	}
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), p.file.Fd()), nil
+	fd, err := unix.FcntlInt(p.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("duplicate pid namespace", err)
+	}
+	return os.NewFile(uintptr(fd), "pid namespace"), nil
 }
 
 func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {

@@ -22,10 +22,11 @@ type index struct {
 
 // entry is one mount point.
 type entry struct {
-	ref     core.Ref
-	holders map[string]int
-	shared  bool // the host wants it for the life of the sandbox
-	kept    bool // its content outlives its containers
+	ref      core.Ref
+	holders  map[string]int
+	attaches int  // ever, without those that failed
+	shared   bool // the host wants it for the life of the sandbox
+	kept     bool // its content outlives its containers
 	// ending is true from the release of the last holder until the actor has died; whoever
 	// comes meanwhile is parked.
 	ending bool
@@ -78,6 +79,7 @@ func (x *index) attach(t *core.Turn, m *Attach) {
 		x.order = append(x.order, mp)
 	}
 	e.holders[m.Holder]++
+	e.attaches++
 	e.ref.Tell(m)
 }
 
@@ -88,7 +90,7 @@ func (x *index) release(t *core.Turn, m *Release) {
 		return
 	}
 	x.drop(m.MountPoint, m.Holder)
-	if len(e.holders) > 0 || (e.shared || e.kept) && !m.Undo {
+	if len(e.holders) > 0 || (e.shared || e.kept) && !(m.Undo && e.attaches == 1) {
 		m.Reply(struct{}{}, nil)
 		return
 	}
@@ -111,6 +113,9 @@ func (x *index) drop(mp, holder string) {
 // who wait in the mount's mailbox are counted, so it is never ended under them.
 func (x *index) failed(t *core.Turn, m failed) {
 	x.drop(m.mountPoint, m.holder)
+	if e := x.entries[m.mountPoint]; e != nil {
+		e.attaches--
+	}
 	if e := x.entries[m.mountPoint]; e != nil && len(e.holders) == 0 && !e.ending {
 		e.ending = true
 		e.ref.Tell(&unmount{reply: func(struct{}, error) {}})
@@ -144,6 +149,9 @@ func (x *index) releaseAll(t *core.Turn, m *ReleaseAll) {
 	var refs []core.Ref
 	for i := len(x.order) - 1; i >= 0; i-- {
 		e := x.entries[x.order[i]]
+		if e.ending {
+			continue
+		}
 		e.ending = true
 		refs = append(refs, e.ref)
 	}

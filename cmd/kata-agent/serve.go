@@ -71,6 +71,10 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		err = errors.New("the sandbox actor has died")
 	case <-a.Storage.Done():
 		err = errors.New("the storage actor has died")
+	case <-a.Network.Done():
+		err = errors.New("the network actor has died")
+	case <-a.Devices():
+		err = errors.New("the uevent actor has died")
 	case <-destroyed:
 	case <-ctx.Done():
 	}

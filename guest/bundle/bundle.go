@@ -84,6 +84,10 @@ func (b *Bundle) Remove() error {
 }
 
 func detachBelow(dir string) error {
+	// The mount table has resolved paths.
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
 	if err != nil {
 		return fmt.Errorf("mounts below %s: %w", dir, err)

@@ -57,6 +57,21 @@ func Wait(fd *os.File) (code int, exited bool, err error) {
 	return ExitCode(info.code, info.status), true, nil
 }
 
+// Reapable tells whether Wait would collect now. A process that has exited may still belong
+// to its tracer (ptrace(2)): its pidfd is readable, but the parent cannot have it yet.
+func Reapable(fd *os.File) bool {
+	var info childInfo
+	err := control(fd, func(n int) error {
+		_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_PIDFD, uintptr(n),
+			uintptr(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	})
+	return err != nil || info.pid != 0
+}
+
 // ExitCode makes one number of how a process ended, as shells and the Kata agent do:
 // what it returned, or 128 plus the signal that killed it, real-time signals included.
 // code and status are si_code and si_status of waitid(2).

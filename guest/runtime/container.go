@@ -56,6 +56,7 @@ type Container struct {
 	target  target
 	tidier  tidier
 	systemd bool
+	limits  *cgroups.Resources // as last written
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
 	wantedCPUs string
 }
@@ -91,6 +92,7 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
 		systemd: p.SystemdCgroup, wantedCPUs: wanted,
+		limits: own.Resources,
 	}
 	c.init, err = c.startInit(ctx, p)
 	if err == nil && o.Spawn != nil {

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
+
+	"github.com/kata-containers/kata-agent/guest/pidfd"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +41,17 @@ func (p *Process) waitGone(ctx context.Context) {
 		}
 	}
 }
+
+// AwaitReapable waits until a process that has exited can be reaped, which a tracer may
+// hold up for long.
+func (p *Process) AwaitReapable() {
+	for !p.Reapable() {
+		time.Sleep(pollInterval * time.Millisecond)
+	}
+}
+
+// Reapable tells whether Reap returns at once with the status.
+func (p *Process) Reapable() bool { return pidfd.Reapable(p.PidFD) }
 
 // watch returns a descriptor of the waiter's own that is readable when the process has
 // exited: PidFD is closed by Reap, whoever else waits. The error is os.ErrClosed for a

@@ -24,6 +24,10 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 		return nil, fmt.Errorf("start container %q: %w", c.id, errDeadInit)
 	}
 	defer unix.Close(gone)
+	// The last moment to give up: an init whose fifo has been opened runs, or dies of its close.
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start container %q: %w", c.id, err)
+	}
 	fifo, err := os.OpenFile(c.fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("container %q: %w", c.id, ErrNotCreated)
@@ -32,7 +36,7 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
 	defer fifo.Close()
-	if err := awaitInit(ctx, fifo, gone); err != nil {
+	if err := awaitInit(context.WithoutCancel(ctx), fifo, gone); err != nil {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
 	if err := os.Remove(c.fifo); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -3,8 +3,10 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -24,22 +26,26 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 	if err != nil {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
-	config := c.lc.Config()
-	changed := *config.Cgroups
-	changed.Resources = converted.Resources
-	changed.Resources.Devices = config.Cgroups.Resources.Devices
-	// Device rules do not change here, and writing them again would open a gap.
-	changed.Resources.SkipDevices = true
-	config.Cgroups = &changed
-	err = c.lc.Set(config)
-	changed.Resources.SkipDevices = false // a start refuses a container that has it set
-	if err != nil {
+	if err := c.setResources(converted.Resources); err != nil {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
 	c.spec.Linux.Resources = merged
 	if wanted != "" {
 		c.wantedCPUs = wanted
 	}
+	return nil
+}
+
+// setResources writes limits to the cgroup, and on failure the former ones again. It goes
+// by our own manager: libcontainer's has a lock that a start holds, and its configuration
+// is read by sessions that start meanwhile. Device rules do not change here, and writing
+// them again would open a gap.
+func (c *Container) setResources(r *cgroups.Resources) error {
+	r.SkipDevices = true
+	if err := c.cgroup.Set(r); err != nil {
+		return errors.Join(err, c.cgroup.Set(c.limits))
+	}
+	c.limits = r
 	return nil
 }
 
