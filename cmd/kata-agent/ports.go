@@ -10,7 +10,6 @@ import (
 	"github.com/kata-containers/kata-agent/guest/config"
 	"github.com/kata-containers/kata-agent/guest/console"
 	"github.com/kata-containers/kata-agent/guest/logging"
-	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
 )
 
@@ -21,8 +20,8 @@ const consoleDevice = "/dev/console"
 // agent.log_vport, the debug console. What cannot be served is a warning. close ends it all.
 func openPorts(ctx context.Context, cfg *config.Config, log *logger) (end func()) {
 	var open []net.Listener
-	listen := func(what string, port uint32, serve func(net.Listener)) {
-		l, err := server.Listen(fmt.Sprintf("vsock://-1:%d", port))
+	openPort := func(what string, port uint32, serve func(net.Listener)) {
+		l, err := listen(cfg, fmt.Sprintf("vsock://-1:%d", port))
 		if err != nil {
 			log.Warn(what+" is not served", zap.Uint32("port", port), zap.Error(err))
 			return
@@ -31,7 +30,7 @@ func openPorts(ctx context.Context, cfg *config.Config, log *logger) (end func()
 		go serve(l)
 	}
 	if cfg.LogVPort != 0 {
-		listen("log", cfg.LogVPort, func(l net.Listener) {
+		openPort("log", cfg.LogVPort, func(l net.Listener) {
 			log.queue.SetFallback(nil) // held until the host comes
 			forwardLog(l, log.queue)
 		})
@@ -39,7 +38,7 @@ func openPorts(ctx context.Context, cfg *config.Config, log *logger) (end func()
 	if cfg.DebugConsole {
 		c := console.Console{Report: func(err error) { log.Warn("debug console", zap.Error(err)) }}
 		if cfg.DebugConsoleVPort != 0 {
-			listen("debug console", cfg.DebugConsoleVPort, func(l net.Listener) { _ = c.Serve(l) })
+			openPort("debug console", cfg.DebugConsoleVPort, func(l net.Listener) { _ = c.Serve(l) })
 		} else {
 			go c.OnTerminal(ctx, consoleDevice)
 		}

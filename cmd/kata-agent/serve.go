@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -57,7 +58,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if err != nil {
 		return err
 	}
-	l, err := server.Listen(cfg.ServerAddress)
+	l, err := listen(cfg, cfg.ServerAddress)
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,16 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		log.Warn("answers were cut off", zap.Error(drainErr))
 	}
 	return err
+}
+
+// listen opens a socket for the host, and for the guest itself only if the configuration
+// says so.
+func listen(cfg *config.Config, address string) (net.Listener, error) {
+	l, err := server.Listen(address)
+	if err != nil || cfg.VsockLocal {
+		return l, err
+	}
+	return server.HostOnly(l), nil
 }
 
 // allowed is the list of endpoints for the server: nil allows all.

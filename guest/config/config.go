@@ -47,6 +47,7 @@ type Config struct {
 	VisibleCDIDevices  bool
 	ContainerPipeSize  int    // bytes; 0 leaves the kernel's default
 	PassfdListenerPort uint32 // 0: no listener
+	VsockLocal         bool   // connections from inside the guest are accepted
 
 	HTTPSProxy string // absolute URL; may carry a password, see Dump
 	NoProxy    string

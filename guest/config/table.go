@@ -161,6 +161,12 @@ func guest(c *Config) []option {
 			doc:   "Size of a container's standard output and error pipes; 0 leaves the kernel's default. More than the guest's pipe-max-size is reduced to it.",
 		},
 		{
+			words: []string{"agent.vsock_local"},
+			keys:  []string{"vsock_local"},
+			value: boolean{p: &c.VsockLocal},
+			doc:   "Accept connections from inside the guest, where the kernel has vsock loopback. Without it no container can reach the agent.",
+		},
+		{
 			words: []string{"agent.passfd_listener_port"},
 			keys:  []string{"passfd_listener_port"},
 			value: port(&c.PassfdListenerPort),

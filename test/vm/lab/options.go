@@ -105,6 +105,7 @@ func (o *Options) setDefaults() {
 func (o *Options) commandLine() []string {
 	args := []string{
 		"console=ttyS0", "quiet", "panic=1", "mitigations=off", "nokaslr",
+		"agent.vsock_local=true", // the bridge's guest side dials by loopback
 		"tsc=reliable", "no_timer_check", "net.ifnames=0", "rdinit=/init",
 	}
 	if o.CgroupV2 {
