@@ -14,6 +14,7 @@ import (
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/vm/host"
 	"github.com/kata-containers/kata-agent/test/vm/lab"
+	"github.com/kata-containers/kata-agent/test/vm/lab/wire"
 )
 
 // TestVsockDevice is a pod over a true virtio vsock device.
@@ -22,11 +23,18 @@ func TestVsockDevice(t *testing.T) {
 	if tool == "" {
 		t.Skip("vhost-device-vsock is not installed; the other tests use the bridge")
 	}
-	_, agent := bootPod(t, lab.Options{CgroupV2: true, Vsock: lab.VhostDevice(tool)})
+	vm, agent := bootPod(t, lab.Options{CgroupV2: true, Vsock: lab.VhostDevice(tool)})
 	c := agent.RunSleeper(t, "c1")
 	if out := c.Exec(t, "seq", "1", "20000"); !strings.HasSuffix(out.Stdout, "19999\n20000\n") || out.Status != 0 {
 		t.Errorf("%d bytes came, status %d", len(out.Stdout), out.Status)
 	}
+	t.Run("no orders from the guest itself", func(t *testing.T) {
+		for _, cid := range []string{"1", "4"} { // loopback, and the VM's own address
+			if got := vm.Shell(t, wire.GuestPath+" probe "+cid+" 1024"); got != "closed" {
+				t.Errorf("the agent's port by CID %s is %s", cid, got)
+			}
+		}
+	})
 	agent.DestroySandbox(t)
 }
 

@@ -35,6 +35,10 @@ func (*bridge) bridged() bool  { return true }
 // own even without a device, and the guest could not dial the host.
 func (*bridge) modules() []string { return []string{"virtio_console", "vsock_loopback"} }
 
+// kernelArgs: the bridge's end in the guest dials by loopback, which an agent
+// takes no orders from unless told to.
+func (*bridge) kernelArgs() []string { return []string{"agent.vsock_local=true"} }
+
 func (b *bridge) start(vm *VM, m *machine) error {
 	ours, theirs, err := socketpair()
 	if err != nil {

@@ -105,11 +105,11 @@ func (o *Options) setDefaults() {
 func (o *Options) commandLine() []string {
 	args := []string{
 		"console=ttyS0", "quiet", "panic=1", "mitigations=off", "nokaslr",
-		"agent.vsock_local=true", // the bridge's guest side dials by loopback
 		"tsc=reliable", "no_timer_check", "net.ifnames=0", "rdinit=/init",
 	}
 	if o.CgroupV2 {
 		args = append(args, "cgroup_no_v1=all", "systemd.unified_cgroup_hierarchy=1")
 	}
+	args = append(args, o.Vsock.kernelArgs()...)
 	return append(args, o.KernelArgs...)
 }

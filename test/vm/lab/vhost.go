@@ -30,6 +30,8 @@ func (*vhostDevice) modules() []string {
 	return []string{"vmw_vsock_virtio_transport", "vsock_loopback"}
 }
 
+func (*vhostDevice) kernelArgs() []string { return nil }
+
 func (v *vhostDevice) start(vm *VM, m *machine) error {
 	device := filepath.Join(vm.dir, "vhost")
 	log, err := os.Create(filepath.Join(vm.dir, "vsock.log"))

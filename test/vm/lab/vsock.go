@@ -20,6 +20,8 @@ type Vsock interface {
 	bridged() bool
 	// modules are those of the guest's transport.
 	modules() []string
+	// kernelArgs are for the agent, where the way needs its consent.
+	kernelArgs() []string
 	// start makes the host side and adds its device to the machine.
 	start(vm *VM, m *machine) error
 	// stop ends the host side after QEMU.

@@ -10,8 +10,9 @@
 //     where the VM has no vsock device, and runs commands for the tests.
 //   - lab-standin: an echo server in the agent's place, for the lab's own tests.
 //   - guest: a tool for scripts; "guest dial CID PORT" joins a vsock connection
-//     to standard input and output, as nc does for TCP; "guest rootfs DIR" makes
-//     a container's root file system from busybox.
+//     to standard input and output, as nc does for TCP; "guest probe CID PORT"
+//     tells whether a port keeps the connection; "guest rootfs DIR" makes a
+//     container's root file system from busybox.
 //
 // It is linked statically and imports only the wire format and the mux.
 package main
