@@ -54,7 +54,7 @@ type Container struct {
 	init    *Process
 	fifo    string
 	target  target
-	tidier  tidier
+	tidier  *tidier // apart: while it collects garbage it must not keep the container
 	systemd bool
 	limits  *cgroups.Resources // as last written
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
@@ -93,6 +93,7 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 		spec: p.Spec, hooks: p.Spec.Hooks, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
 		systemd: p.SystemdCgroup, wantedCPUs: wanted,
 		limits: own.Resources,
+		tidier: &tidier{},
 	}
 	c.init, err = c.startInit(ctx, p)
 	if err == nil && o.Spawn != nil {
