@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,10 +79,18 @@ static void __attribute__((noreturn)) init_loop(void)
 // helper and libcontainer's children all come by here.
 static void hear_all_signals(void)
 {
-	for (int sig = 1; sig <= SIGRTMAX; sig++) {
-		struct sigaction now;
-		if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-			signal(sig, SIG_DFL);
+	// The kernel's own form: libc's keeps its signals 32 and 33 from being seen.
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned char mask[8];
+	} now;
+	for (int sig = 1; sig <= 64; sig++) {
+		if (syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof(now.mask)) != 0 || now.handler != SIG_IGN)
+			continue;
+		memset(&now, 0, sizeof(now)); // SIG_DFL
+		syscall(SYS_rt_sigaction, sig, &now, NULL, sizeof(now.mask));
 	}
 }
 

@@ -90,10 +90,9 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 	}
 	c := &Container{
 		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
-		spec: p.Spec, hooks: p.Spec.Hooks, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
+		spec: p.Spec, hooks: p.Spec.Hooks, tidier: &tidier{}, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
 		systemd: p.SystemdCgroup, wantedCPUs: wanted,
 		limits: own.Resources,
-		tidier: &tidier{},
 	}
 	c.init, err = c.startInit(ctx, p)
 	if err == nil && o.Spawn != nil {

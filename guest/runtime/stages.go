@@ -32,7 +32,8 @@ const (
 	stageLooks = 6
 )
 
-// tidier cleans up after failed starts, one cleaning at a time.
+// tidier cleans up after failed starts, one cleaning at a time. It is not part of its
+// container, which it must not hold while the garbage is collected.
 type tidier struct{ failed atomic.Int64 }
 
 // startFailed begins to clean up after a start, and returns.
