@@ -44,8 +44,9 @@ func (t *tidier) startFailed(proc string) {
 	go func() {
 		for {
 			n := t.failed.Load()
-			reapStages(proc)
+			time.Sleep(stageLook) // until nobody holds what has failed
 			goruntime.GC()
+			reapStages(proc)
 			if t.failed.CompareAndSwap(n, 0) {
 				return
 			}

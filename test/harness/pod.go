@@ -26,11 +26,11 @@ type Pod struct {
 	Rootfs string
 }
 
-// NewPod starts an agent and creates its sandbox, with the hostname "pod" and the id "sandbox".
+// NewPod starts an agent and creates its sandbox, with the hostname "pod" and the id "pod-id".
 func NewPod(tb testing.TB, o Options) *Pod {
 	tb.Helper()
 	p := OnAgent(tb, Start(tb, o))
-	p.Must(p.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sandbox"}))
+	p.Must(p.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "pod-id"}))
 	return p
 }
 

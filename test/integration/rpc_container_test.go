@@ -20,7 +20,7 @@ func TestRPC07CreateLeavesInitBlocked(t *testing.T) {
 	a := harness.Start(t, harness.Options{})
 	p := onAgent(t, a)
 	p.Must(a.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{
-		Hostname: "pod", SandboxId: "sandbox", Dns: []string{"nameserver 192.0.2.1", ""},
+		Hostname: "pod", SandboxId: "pod-id", Dns: []string{"nameserver 192.0.2.1", ""},
 		Storages: []*protocols.Storage{{
 			Driver: "ephemeral", Source: "shm", Fstype: "tmpfs", MountPoint: "/run/kata-containers/sandbox/shm",
 			Options: []string{"noexec", "nosuid", "nodev", "mode=1777", "size=67108864"},
@@ -136,9 +136,9 @@ func TestRPC10GetOOMEventBlocks(t *testing.T) {
 		p.Session(cid, exec, "sh", "-c", "x=0123456789abcdef; while :; do x=$x$x; done")
 		p.WantExit(cid, exec, 137)
 	}
-	hungry("sandbox") // what happens in the sandbox's own container is no event
+	hungry("pod-id") // what happens in the sandbox's own container is no event
 	hungry("c1")
-	eat("sandbox", "e")
+	eat("pod-id", "e")
 	for _, exec := range []string{"first", "second"} {
 		eat("c1", exec)
 		select {

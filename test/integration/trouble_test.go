@@ -71,7 +71,7 @@ func TestSecondCreateSandbox(t *testing.T) {
 	p.Idle("c1")
 	before := p.State()
 	err := p.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "other", SandboxId: "other", Dns: []string{"nameserver 192.0.2.1"}})
-	harness.Refused(t, err, codes.AlreadyExists, `"sandbox"`)
+	harness.Refused(t, err, codes.AlreadyExists, `"pod-id"`)
 	p.NothingLeft(t, before)
 	if out := p.Output("c1", "e", "hostname"); out != "pod\n" {
 		t.Errorf("hostname %q", out)
@@ -142,7 +142,7 @@ func TestBadIDs(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	before := p.Warm()
 	for _, id := range []string{
-		"", "a", "/", "..", ".", "../up", "a/b", "a/../b", "-a", ".a", "_a", "a b", "a\x00b", "a\nb",
+		"", "a", "/", "sandbox", "shared", "..", ".", "../up", "a/b", "a/../b", "-a", ".a", "_a", "a b", "a\x00b", "a\nb",
 		strings.Repeat("x", 300), strings.Repeat("x", 100000), "\xff\xfe", "é1",
 	} {
 		err := p.Create(p.Ctx, id, p.Spec("c1", p.Rootfs, "true"))
