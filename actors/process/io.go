@@ -18,14 +18,19 @@ var ErrNoStdin = errors.New("stdin is closed")
 // IO has the agent's ends of a process's streams. Its methods may be called from any
 // goroutine and never block; see the stdio package for what done may do.
 type IO struct {
-	stdin  *stdio.Writer
-	stdout *stdio.Reader
-	stderr *stdio.Reader // nil for a terminal, whose output is all one stream
-	master *os.File      // of the terminal; nil for pipes
-	closed atomic.Bool   // stdin
-	// ended counts the readers that have been told the end of their stream.
-	outEnded, errEnded atomic.Bool
-	lastRead           atomic.Int64 // unix nanoseconds
+	stdin    *stdio.Writer
+	stdout   *stdio.Reader
+	stderr   *stdio.Reader // nil for a terminal, whose output is all one stream
+	master   *os.File      // of the terminal; nil for pipes
+	closed   atomic.Bool   // stdin
+	out, err flow
+	lastRead atomic.Int64 // unix nanoseconds
+}
+
+// flow is how far a stream has been read.
+type flow struct {
+	begun atomic.Bool // somebody has asked for it
+	ended atomic.Bool // and has been told its end
 }
 
 // Streams are what an IO is made of. Terminal excludes the others.
@@ -73,22 +78,23 @@ func NewIO(p *stdio.Poller, s Streams) (_ *IO, err error) {
 
 // ReadStdout reads once, at most n bytes; the end of the stream is (nil, io.EOF).
 func (o *IO) ReadStdout(n int, done func([]byte, error)) (cancel func() bool) {
-	return o.read(o.stdout, &o.outEnded, n, done)
+	return o.read(o.stdout, &o.out, n, done)
 }
 
 // ReadStderr is as ReadStdout. A terminal has no stderr: the stream has ended.
 func (o *IO) ReadStderr(n int, done func([]byte, error)) (cancel func() bool) {
-	return o.read(o.stderr, &o.errEnded, n, done)
+	return o.read(o.stderr, &o.err, n, done)
 }
 
-func (o *IO) read(r *stdio.Reader, ended *atomic.Bool, n int, done func([]byte, error)) func() bool {
+func (o *IO) read(r *stdio.Reader, f *flow, n int, done func([]byte, error)) func() bool {
 	if r == nil {
 		done(nil, io.EOF)
 		return func() bool { return false }
 	}
+	f.begun.Store(true)
 	return r.Read(n, func(b []byte, err error) {
 		if err != nil {
-			ended.Store(true)
+			f.ended.Store(true)
 		}
 		o.lastRead.Store(time.Now().UnixNano())
 		done(b, err)
@@ -132,13 +138,15 @@ func (o *IO) exited() {
 	}
 }
 
-// unread tells whether somebody may still want what is in the streams.
+// unread tells whether bytes that somebody may still want are in the streams.
 func (o *IO) unread() bool {
-	return o.holds(o.stdout, &o.outEnded) || o.holds(o.stderr, &o.errEnded)
+	holds := func(r *stdio.Reader, f *flow) bool { return r != nil && !f.ended.Load() && r.Unread() > 0 }
+	return holds(o.stdout, &o.out) || holds(o.stderr, &o.err)
 }
 
-func (o *IO) holds(r *stdio.Reader, ended *atomic.Bool) bool {
-	return r != nil && !ended.Load() && r.Unread() > 0
+// untold tells whether somebody who reads has not been told the end yet.
+func (o *IO) untold() bool {
+	return o.out.begun.Load() && !o.out.ended.Load() || o.err.begun.Load() && !o.err.ended.Load()
 }
 
 // lastReadAt is when something was read last; zero if never.

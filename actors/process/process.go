@@ -201,7 +201,7 @@ func (p *process) settle(t *core.Turn) {
 func (p *process) lingers() bool {
 	switch last := p.handle.IO.lastReadAt(); {
 	case !p.handle.IO.unread():
-		return false
+		return p.handle.IO.untold() && time.Since(p.since) < lingerUnread
 	case last.IsZero():
 		return time.Since(p.since) < lingerUnread
 	default:
