@@ -190,7 +190,7 @@ func TestWriteWaitsForItsReader(t *testing.T) {
 func TestExitIsNotHeldUp(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	p.Idle("c1")
-	p.Session("c1", "e", "sh", "-c", "(sleep 0.2; echo late; sleep 10000) & echo early; exit 6")
+	p.Session("c1", "e", "sh", "-c", "(sleep 0.02; echo late; sleep 10000) & echo early; exit 6")
 	p.WantExit("c1", "e", 6) // nobody has read yet
 	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "early\nlate\n" {
 		t.Errorf("%q, %v", out, err)
