@@ -64,7 +64,13 @@ func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, std
 	if err != nil {
 		return nil, fmt.Errorf("exec in container %q: %w", c.id, err)
 	}
-	return &Process{Pid: sp.Pid, PidFD: sp.PidFD, Terminal: sp.Terminal, reap: func() int { return reapPidFD(sp.PidFD) }}, nil
+	return NewProcess(sp.Pid, sp.PidFD, sp.Terminal), nil
+}
+
+// NewProcess is a process that a Spawner has started: a child of the agent that nobody else
+// reaps. terminal is nil for one without.
+func NewProcess(pid int, fd, terminal *os.File) *Process {
+	return &Process{Pid: pid, PidFD: fd, Terminal: terminal, reap: func() int { return reapPidFD(fd) }}
 }
 
 func reapPidFD(fd *os.File) int {
