@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/actors/core/coretest"
+	"github.com/kata-containers/kata-agent/guest/pidfd"
+	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/stdio"
+	"golang.org/x/sys/unix"
+)
+
+// stage is a process's actor on the test's goroutine, with a real process.
+type stage struct {
+	*coretest.Actor
+	t      *testing.T
+	parent *coretest.Peer
+	p      *process
+	cmd    *exec.Cmd
+	stdout *os.File // the process's end, which the test may write to
+}
+
+// onStage runs args as the process. Its exit is told to the actor by exits.
+func onStage(t *testing.T, args ...string) *stage {
+	t.Helper()
+	poller, err := stdio.NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { poller.Close() })
+	pipes, _, err := stdio.OpenPipes(stdio.PipeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = pipes.Child[0], pipes.Child[1], pipes.Child[2]
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := pidfd.Open(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipes.Child[0].Close()
+	pipes.Child[2].Close()
+	streams, err := NewIO(poller, Streams{Stdin: pipes.Stdin, Stdout: pipes.Stdout, Stderr: pipes.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{t: t, cmd: cmd, stdout: pipes.Child[1]}
+	s.p = &process{
+		handle: &Handle{Key: Key{Container: "c1", Exec: "e"}, IO: streams},
+		os:     runtime.NewProcess(cmd.Process.Pid, fd, nil), proc: "/proc",
+	}
+	s.Actor = coretest.NewAt(t, "sandbox/container/c1/process/e", s.p)
+	s.p.handle.Ref = s.Ref()
+	s.parent = s.Peer("sandbox/container/c1")
+	s.p.parent = s.parent.Ref
+	t.Cleanup(func() {
+		streams.Close()
+		s.stdout.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return s
+}
+
+// exits waits for the exit and tells the actor of it.
+func (s *stage) exits() {
+	s.t.Helper()
+	s.p.os.WaitGone()
+	s.Tell(exitSeen{})
+}
+
+func (s *stage) wait() *coretest.Reply[int] { return coretest.Ask(s.Actor, &Wait{}) }
+
+func (s *stage) status(r *coretest.Reply[int], want int) {
+	s.t.Helper()
+	if got, err := r.Get(); err != nil || got != want {
+		s.t.Errorf("status %d, %v; want %d", got, err, want)
+	}
+}
+
+func (s *stage) unknown(r interface{ err() error }) {
+	s.t.Helper()
+	if err := r.err(); !errors.Is(err, ErrUnknown) {
+		s.t.Errorf("%v, want %v", err, ErrUnknown)
+	}
+}
+
+// reply reads only the error of an answer.
+type reply[R any] struct{ *coretest.Reply[R] }
+
+func (r reply[R]) err() error { _, err := r.Get(); return err }
+
+func (s *stage) signal(n unix.Signal) reply[struct{}] {
+	return reply[struct{}]{coretest.Ask(s.Actor, &Signal{Number: n})}
+}
+
+// has checks what the container has been told since the last call.
+func (s *stage) has(words ...any) {
+	s.t.Helper()
+	got := s.parent.Told()
+	if len(got) != len(words) {
+		s.t.Errorf("the container was told %v, want %v", got, words)
+		return
+	}
+	for i := range got {
+		if got[i] != words[i] {
+			s.t.Errorf("the container was told %v, want %v", got[i], words[i])
+		}
+	}
+}
+
+func TestAllWaitersGetTheStatus(t *testing.T) {
+	s := onStage(t, "sleep", "1000")
+	first, second := s.wait(), s.wait()
+	if first.Done() {
+		t.Fatal("answered while the process runs")
+	}
+	if err := s.signal(unix.SIGTERM).err(); err != nil {
+		t.Fatal(err)
+	}
+	s.exits()
+	s.status(first, 143)
+	s.status(second, 143)
+	s.has(Exited{Handle: s.p.handle, Status: 143}, Gone{Handle: s.p.handle})
+	if s.Alive() || !s.p.handle.Waited() {
+		t.Error("the actor lives on after the status was handed out")
+	}
+}
+
+func TestStatusIsKeptForTheFirstWhoAsks(t *testing.T) {
+	s := onStage(t, "sh", "-c", "exit 7")
+	s.exits()
+	s.has(Exited{Handle: s.p.handle, Status: 7})
+	if !s.Alive() {
+		t.Fatal("nobody has waited, and the actor is gone")
+	}
+	s.status(s.wait(), 7)
+	s.has(Gone{Handle: s.p.handle})
+}
+
+// TestWaiterThatHasGone does not use the status up.
+func TestWaiterThatHasGone(t *testing.T) {
+	s := onStage(t, "sleep", "1000")
+	gone := s.wait()
+	if !gone.Withdraw() {
+		t.Fatal("answered already")
+	}
+	s.signal(unix.SIGKILL)
+	s.exits()
+	s.status(s.wait(), 137)
+}
+
+// TestWaitersWithDeadlines, again and again, leave nothing behind.
+func TestWaitersWithDeadlines(t *testing.T) {
+	s := onStage(t, "sleep", "1000")
+	for range 1000 {
+		s.wait().Withdraw()
+	}
+	if n := len(s.p.waiters); n > 2*pruneFrom {
+		t.Errorf("%d waiters are kept", n)
+	}
+	s.signal(unix.SIGKILL)
+	s.exits()
+	s.status(s.wait(), 137)
+}
+
+func TestAfterTheWait(t *testing.T) {
+	s := onStage(t, "sh", "-c", "exit 0")
+	s.p.handle.IO.lastRead.Store(time.Now().UnixNano())
+	if _, err := s.stdout.WriteString("unread"); err != nil { // as a descendant would
+		t.Fatal(err)
+	}
+	s.exits()
+	if err := s.signal(unix.SIGTERM).err(); err != nil {
+		t.Errorf("signal to an exited process: %v", err)
+	}
+	s.status(s.wait(), 0)
+	// Its output is unread: the actor stays, but the process is gone for the host.
+	if !s.Alive() {
+		t.Fatal("output that a reader has begun with was dropped")
+	}
+	s.unknown(reply[int]{s.wait()})
+	s.unknown(s.signal(unix.SIGTERM))
+	s.unknown(reply[struct{}]{coretest.Ask(s.Actor, &Resize{})})
+	s.parent.Told()
+
+	read := make(chan string, 1)
+	s.p.handle.IO.ReadStdout(100, func(b []byte, _ error) { read <- string(b) })
+	if got := <-read; got != "unread" {
+		t.Errorf("read %q", got)
+	}
+	s.p.since = time.Now().Add(-lingerUnread)
+	s.Timers()[0].Fire()
+	s.has(Gone{Handle: s.p.handle})
+}
+
+// TestUnreadOutputIsKeptForAWhile, and not for ever.
+func TestUnreadOutputIsKeptForAWhile(t *testing.T) {
+	s := onStage(t, "sh", "-c", "echo unread")
+	s.exits()
+	s.status(s.wait(), 0)
+	if !s.Alive() {
+		t.Fatal("dropped at once")
+	}
+	s.Timers()[0].Fire()
+	s.p.since = time.Now().Add(-lingerUnread)
+	s.Timers()[0].Fire()
+	if s.Alive() {
+		t.Error("kept for ever")
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	s := onStage(t, "sleep", "1000")
+	waiter := s.wait()
+	ended := make(chan error, 1)
+	s.p.handle.IO.ReadStdout(1, func(_ []byte, err error) { ended <- err })
+	s.Tell(Discard{})
+	s.unknown(reply[int]{waiter})
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		t.Errorf("the read under way: %v", err)
+	}
+	if err := s.cmd.Wait(); err == nil { // killed, and reaped by the actor or here
+		t.Error("the process has not been killed")
+	}
+}
+
+// TestTermKills is SIGTERM to an init that does not handle it.
+func TestTermKills(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		want   int
+	}{
+		"not handled": {"echo; read x", 137},
+		"handled":     {"trap 'exit 5' TERM; echo; while :; do sleep 0.01; done", 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := onStage(t, "sh", "-c", c.script)
+			ready := make(chan struct{})
+			s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(ready) })
+			<-ready
+			if _, err := coretest.Ask(s.Actor, &Signal{Number: unix.SIGTERM, TermKills: true}).Get(); err != nil {
+				t.Fatal(err)
+			}
+			s.exits()
+			s.status(s.wait(), c.want)
+		})
+	}
+}
+
+func TestResizeNeedsATerminal(t *testing.T) {
+	s := onStage(t, "sleep", "1000")
+	if _, err := coretest.Ask(s.Actor, &Resize{Rows: 1, Columns: 1}).Get(); !errors.Is(err, ErrNoTerminal) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBadSignal(t *testing.T) {
+	s := onStage(t, "sleep", "1000")
+	if err := s.signal(unix.Signal(100)).err(); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("%v", err)
+	}
+}
