@@ -22,12 +22,15 @@ type Options struct {
 	Timeout time.Duration
 	// Patience is how long to try to connect; 0 is one attempt.
 	Patience time.Duration
+	// Observe, if not nil, is told of every call that has ended.
+	Observe func(method string, took time.Duration, err error)
 }
 
 // A Client is a connection to an agent.
 type Client struct {
 	rpc     *ttrpc.Client
 	timeout time.Duration
+	observe func(method string, took time.Duration, err error)
 }
 
 // Dial connects to an agent.
@@ -36,7 +39,7 @@ func Dial(ctx context.Context, a address.Address, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{rpc: ttrpc.NewClient(conn), timeout: o.Timeout}, nil
+	return &Client{rpc: ttrpc.NewClient(conn), timeout: o.Timeout, observe: o.Observe}, nil
 }
 
 // Close ends the connection. Calls under way fail with ttrpc.ErrClosed.
@@ -54,7 +57,11 @@ func (c *Client) call(ctx context.Context, service, method string, limit time.Du
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
+	start := time.Now()
 	err := c.rpc.Call(ctx, service, method, protocols.Wire(request), protocols.Wire(reply))
+	if c.observe != nil {
+		c.observe(method, time.Since(start), err)
+	}
 	if err == nil {
 		return nil
 	}

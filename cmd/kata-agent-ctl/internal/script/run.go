@@ -109,7 +109,17 @@ func (r *Runner) command(ctx context.Context, l Line) error {
 	if known, err := r.builtin(ctx, l); known {
 		return err
 	}
-	return r.Call(ctx, l)
+	method, err := client.LookUp(l.Name)
+	if err != nil {
+		return err
+	}
+	if err := r.send(ctx, method, l); err != nil {
+		return err
+	}
+	if method.Method == "DestroySandbox" {
+		return errQuit
+	}
+	return nil
 }
 
 // Call makes the call of a line.
@@ -118,6 +128,10 @@ func (r *Runner) Call(ctx context.Context, l Line) error {
 	if err != nil {
 		return err
 	}
+	return r.send(ctx, method, l)
+}
+
+func (r *Runner) send(ctx context.Context, method protocols.Method, l Line) error {
 	make, err := r.requests(method, l)
 	if err != nil {
 		return err
@@ -126,10 +140,7 @@ func (r *Runner) Call(ctx context.Context, l Line) error {
 	if err != nil {
 		return err
 	}
-	switch method.Method {
-	case "DestroySandbox":
-		return errQuit
-	case "RemoveContainer":
+	if method.Method == "RemoveContainer" {
 		return removeBundle(r.ids["container_id"])
 	}
 	return nil

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+const (
+	// interval between two points and samples.
+	interval = 500 * time.Millisecond
+	// settle is how long the agent is left in peace before its memory is looked at the last time.
+	settle = 2 * time.Second
+	// maxFailures ends a run in which nothing goes right.
+	maxFailures = 1000
+	// keptFailures are those whose text is kept.
+	keptFailures = 20
+)
+
+// Options of a run.
+type Options struct {
+	// Dial connects to the agent; observe is to be told of each call.
+	Dial func(ctx context.Context, observe func(string, time.Duration, error)) (*client.Client, error)
+	// Address is for the report.
+	Address string
+	// Rootfs is a root file system with busybox where the agent is; "" makes one here.
+	Rootfs string
+	// PID of the agent, if it is to be watched; 0 is not.
+	PID int
+	// Progress is told how far the run is, some times in a second. It may be nil.
+	Progress func(Status)
+}
+
+// Run runs a scenario. An error says that it could not be run; failures of operations are in the
+// result.
+func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	e := &env{Options: o, scenario: s, calls: map[string]*recorder{}, giveUp: cancel}
+	r := &Result{Scenario: s, Address: o.Address, PID: o.PID, Start: time.Now(), Machine: machine()}
+	defer e.close()
+	err := e.prepare(ctx, r)
+	if err == nil {
+		err = e.measure(ctx, r)
+	}
+	return r, errors.Join(err, e.removeContainers())
+}
+
+// env is a run under way.
+type env struct {
+	Options
+	scenario *Scenario
+	giveUp   context.CancelCauseFunc
+	clients  []*client.Client
+	files    *rootfs
+	sampler  *Sampler
+	sampling sync.Mutex // of sampler
+	start    time.Time  // of the loads
+
+	containers []string // that sessions run in
+
+	mu       sync.Mutex
+	calls    map[string]*recorder
+	methods  []string // keys of calls in the order they came
+	loads    []*run
+	samples  []Sample
+	marks    []Mark
+	held     *Sample // at the moment everything was open
+	heldN    int
+	failures []string
+	failed   atomic.Int64
+}
+
+// prepare connects and makes what sessions need.
+func (e *env) prepare(ctx context.Context, r *Result) error {
+	for range e.scenario.Connections {
+		c, err := e.Dial(ctx, e.observe)
+		if err != nil {
+			return err
+		}
+		e.clients = append(e.clients, c)
+	}
+	method, err := client.LookUp("Version")
+	if err != nil {
+		return err
+	}
+	reply, err := e.clients[0].Call(ctx, method, method.NewRequest())
+	if err != nil {
+		return err
+	}
+	r.Agent = reply.(*protocols.VersionCheckResponse).AgentVersion
+	if e.files, err = newRootfs(e.Rootfs); err != nil {
+		return err
+	}
+	if e.PID != 0 {
+		if e.sampler, err = NewSampler("/proc", e.PID); err != nil {
+			return err
+		}
+	}
+	e.start = time.Now()
+	e.sample()
+	for i := range e.scenario.Containers {
+		id := fmt.Sprintf("load-%d", i)
+		if err := e.createContainer(ctx, id); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+		e.containers = append(e.containers, id)
+	}
+	return nil
+}
+
+// measure runs the loads.
+func (e *env) measure(ctx context.Context, r *Result) error {
+	// What preparation has taken is none of the loads' business.
+	e.mu.Lock()
+	e.calls, e.methods = map[string]*recorder{}, nil
+	e.mu.Unlock()
+	e.start = time.Now()
+	e.sample()
+	for i := range e.scenario.Loads {
+		e.loads = append(e.loads, newRun(e, &e.scenario.Loads[i]))
+	}
+	watched := make(chan struct{})
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	go func() { defer close(watched); e.watch(watch) }()
+	e.runLoads(ctx)
+	r.Seconds = time.Since(e.start).Seconds()
+	e.mark("end")
+	r.Calls = e.callOutcomes()
+	removed := e.removeContainers()
+	if e.sampler != nil && ctx.Err() == nil {
+		time.Sleep(settle)
+	}
+	stop()
+	<-watched
+	e.fill(r)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return removed
+}
+
+// runLoads returns when all loads are over: those in the background end with the last of the others.
+func (e *env) runLoads(ctx context.Context) {
+	until, stop := context.WithCancel(ctx)
+	defer stop()
+	timed := until
+	if d := time.Duration(e.scenario.Duration); d > 0 {
+		var cancel context.CancelFunc
+		timed, cancel = context.WithTimeout(until, d)
+		defer cancel()
+	}
+	var front, all sync.WaitGroup
+	for _, l := range e.loads {
+		if l.Background {
+			all.Go(func() { l.run(ctx, until) })
+		} else {
+			front.Go(func() { l.run(ctx, timed) })
+		}
+	}
+	front.Wait()
+	stop()
+	all.Wait()
+}
+
+// watch takes points and samples until ctx ends, and one more then.
+func (e *env) watch(ctx context.Context) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			e.sample()
+			return
+		case <-tick.C:
+		}
+		t := time.Since(e.start).Seconds()
+		for _, l := range e.loads {
+			for _, r := range l.recorders() {
+				r.point(t)
+			}
+		}
+		e.sample()
+		if e.Progress != nil {
+			e.Progress(e.status())
+		}
+	}
+}
+
+func (e *env) fill(r *Result) {
+	for _, l := range e.loads {
+		r.Loads = append(r.Loads, l.outcomes()...)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r.Samples, r.Marks, r.Failures, r.Failed = e.samples, e.marks, e.failures, e.failed.Load()
+	r.Usage = usage(e.samples, e.held, e.heldN)
+}
+
+func (e *env) callOutcomes() []Outcome {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []Outcome
+	for _, m := range e.methods {
+		out = append(out, e.calls[m].outcome(m, ""))
+	}
+	return out
+}
+
+func (e *env) close() {
+	for _, c := range e.clients {
+		c.Close()
+	}
+	if e.files != nil {
+		e.files.remove()
+	}
+}
