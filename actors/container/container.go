@@ -113,6 +113,10 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 
 // exclusive runs the operations of which only one may be under way.
 func (c *container) exclusive(t *core.Turn, m core.Message) {
+	if w, ok := m.(*WidenCPUs); ok && c.os == nil {
+		w.Reply(struct{}{}, nil) // a create, however long, sees the CPUs there are at its end
+		return
+	}
 	if c.busy {
 		t.Park()
 		return

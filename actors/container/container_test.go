@@ -525,3 +525,11 @@ func TestPanicTellsEverybody(t *testing.T) {
 	}
 	handle.IO.Close()
 }
+
+// TestWidenDoesNotWaitForACreate: the CPUs of a guest grow while a container is made,
+// however long that takes.
+func TestWidenDoesNotWaitForACreate(t *testing.T) {
+	s := onStage(t)
+	s.ask(&Create{ID: "c1", Spec: &specs.Spec{}})
+	s.ok(s.ask(&WidenCPUs{}))
+}

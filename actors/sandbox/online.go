@@ -45,6 +45,17 @@ func (s *sandbox) onlineAtOnce(t *core.Turn, m *Online) {
 	})
 }
 
+// widenTimeout is how long the cpuset of one container is waited for: one that hangs in
+// another operation must not hold up the start of the next.
+const widenTimeout = time.Second
+
+func widen(ctx context.Context, ref core.Ref) error {
+	ctx, cancel := context.WithTimeout(ctx, widenTimeout)
+	defer cancel()
+	_, err := core.Ask(ctx, ref, &container.WidenCPUs{})
+	return err
+}
+
 // onlineWork does it all beside the mailbox. A container whose cpuset cannot follow is no
 // failure of the request.
 func (s *sandbox) onlineWork(t *core.Turn, m *Online, done func(error)) {
@@ -72,7 +83,7 @@ func (s *sandbox) onlineWork(t *core.Turn, m *Online, done func(error)) {
 			if m.CPUs == 0 {
 				break
 			}
-			if _, err := core.Ask(ctx, ref, &container.WidenCPUs{}); err != nil {
+			if err := widen(ctx, ref); err != nil {
 				log.Warn("cpuset of a container does not follow", zap.Error(err))
 			}
 		}
