@@ -16,11 +16,19 @@ func TestResize(t *testing.T) {
 		c := agent.RunSleeper(t, "c1")
 		t.Run("cpu", func(t *testing.T) {
 			vm.PlugCPU(t)
-			agent.Call(t, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 3, CpuOnly: true})
+			agent.Call(t, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 3, CpuOnly: true, Wait: true})
 			if got := vm.Shell(t, "cat /sys/devices/system/cpu/online"); got != "0-2" {
 				t.Errorf("CPUs online: %s", got)
 			}
 			if got := c.Shell(t, "grep Cpus_allowed_list /proc/self/status | cut -f2"); got != "0-2" {
+				t.Errorf("the container may use CPUs %s", got)
+			}
+		})
+		t.Run("cpu without waiting", func(t *testing.T) {
+			vm.PlugCPU(t)
+			agent.Call(t, "OnlineCPUMem", &protocols.OnlineCPUMemRequest{NbCpus: 4, CpuOnly: true})
+			vm.WaitUntil(t, "grep -q 0-3 /sys/devices/system/cpu/online")
+			if got := c.Shell(t, "until grep -q 0-3 /proc/self/status; do usleep 50000; done; grep Cpus_allowed_list /proc/self/status | cut -f2"); got != "0-3" {
 				t.Errorf("the container may use CPUs %s", got)
 			}
 		})
