@@ -128,7 +128,9 @@ func checkOrphans(t *testing.T, vm *lab.VM) {
 
 func checkContainer(t *testing.T, vm *lab.VM, agent *host.Agent, v2 bool) {
 	c := agent.RunSleeper(t, "c1")
-	if got := c.Shell(t, "echo out; hostname; cat /proc/1/comm"); got != "out\npod\nsleep" {
+	// A start is answered when init goes on to its program, an emulated moment before it is it.
+	const program = "until grep -q sleep /proc/1/comm; do usleep 10000; done; cat /proc/1/comm"
+	if got := c.Shell(t, "echo out; hostname; "+program); got != "out\npod\nsleep" {
 		t.Errorf("exec wrote %q", got)
 	}
 	if out := c.Exec(t, "sh", "-c", "echo no >&2; exit 7"); out.Status != 7 || out.Stderr != "no\n" || out.Stdout != "" {

@@ -28,7 +28,9 @@ func (m *machine) pass(f *os.File) int {
 // base is the board of every VM: memory and CPUs with room for more, buses to
 // plug into, the console. Memory is shared because vhost-user devices map it.
 func (m *machine) base(opts Options, k Kernel, initramfs, console string) {
-	m.arg("-M", "q35,memory-backend=mem,accel=tcg,nvdimm=on", "-cpu", "max",
+	// One thread for all CPUs: with a thread for each, QEMU 7.2 now and then leaves a kernel in
+	// a soft lockup, waiting for another CPU's answer to an interrupt.
+	m.arg("-M", "q35,memory-backend=mem,nvdimm=on", "-accel", "tcg,thread=single", "-cpu", "max",
 		"-smp", fmt.Sprintf("%d,maxcpus=%d", opts.CPUs, opts.CPUs+2),
 		"-m", fmt.Sprintf("%dM,slots=4,maxmem=%dM", opts.MemoryMiB, opts.MaxMemoryMiB),
 		"-object", fmt.Sprintf("memory-backend-memfd,id=mem,size=%dM,share=on", opts.MemoryMiB),
