@@ -22,11 +22,10 @@ import (
 // collect what they are told.
 type stage struct {
 	*coretest.Actor
-	t     *testing.T
-	s     *sandbox
-	guest Guest
-	done  []string // what has been changed of the guest, and "undo" of it
-	fail  string   // the part of the guest that fails
+	t    *testing.T
+	s    *sandbox
+	done []string // what has been changed of the guest, and "undo" of it
+	fail string   // the part of the guest that fails
 }
 
 func onStage(t *testing.T) *stage {
