@@ -197,6 +197,36 @@ func TestHookHangs(t *testing.T) {
 	}
 }
 
+// TestCreateThatHangsHoldsUpNoRequest of the sandbox or of another container.
+func TestCreateThatHangsHoldsUpNoRequest(t *testing.T) {
+	p := harness.NewPod(t, harness.Options{})
+	p.Idle("c1")
+	mark := filepath.Join(t.TempDir(), "hangs")
+	spec := p.Spec("c2", p.Rootfs, "true")
+	spec.Hooks = hooks("prestart", script(t, "hanging-hook", "touch "+mark+"; exec sleep 10006"))
+	r := p.Raw(t)
+	r.Request(harness.Call{Stream: 1, Method: "CreateContainer", Request: &protocols.CreateContainerRequest{ContainerId: "c2", OCI: spec}})
+	p.Until("the hook runs", func() bool { return exists(mark) })
+	for method, request := range map[string]protocols.Message{
+		"OnlineCPUMem":                   &protocols.OnlineCPUMemRequest{NbCpus: 1, CpuOnly: true, Wait: true},
+		"UpdateEphemeralMounts":          &protocols.UpdateEphemeralMountsRequest{},
+		"RemoveStaleVirtiofsShareMounts": &protocols.RemoveStaleVirtiofsShareMountsRequest{},
+		"PauseContainer":                 &protocols.PauseContainerRequest{ContainerId: "c1"},
+		"UpdateContainer":                &protocols.UpdateContainerRequest{ContainerId: "c1", Resources: &protocols.LinuxResources{CPU: &protocols.LinuxCPU{Shares: 100}}},
+	} {
+		p.Must(p.Do(p.Ctx, method, request))
+		if method == "PauseContainer" {
+			p.Must(p.Resume("c1"))
+		}
+	}
+	p.Launch("c3", "true")
+	p.WantExit("c3", "", 0)
+	p.Delete("c3")
+	harness.Refused(t, p.Create(p.Ctx, "c2", p.Spec("c2", p.Rootfs, "true")), codes.AlreadyExists, `"c2"`)
+	harness.Refused(t, p.StartContainer(p.Ctx, "c1"), codes.FailedPrecondition)
+	p.Delete("c1")
+}
+
 // TestRemoveTimesOut answers ETIME while a poststop hook runs on; the next removal ends
 // with the first.
 func TestRemoveTimesOut(t *testing.T) {

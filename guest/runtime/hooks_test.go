@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// hook is a shell script as a hook.
+func hook(body string) specs.Hook {
+	return specs.Hook{Path: "/bin/sh", Args: []string{"hook", "-c", body}}
+}
+
+func state(t *testing.T) *specs.State {
+	return &specs.State{Version: specs.Version, ID: "c1", Status: specs.StateCreated, Pid: 7, Bundle: t.TempDir()}
+}
+
+func TestHookSeesTheState(t *testing.T) {
+	t.Setenv("AGENT_SECRET", "x")
+	s := state(t)
+	h := hook("cat > state; env > env; echo $0 > name")
+	if err := RunHook(t.Context(), h, s); err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(s.Bundle, name)) // the hook's directory is the bundle
+		if err != nil {
+			t.Error(err)
+		}
+		return string(b)
+	}
+	var got specs.State
+	if err := json.Unmarshal([]byte(read("state")), &got); err != nil || got.ID != "c1" || got.Pid != 7 || got.Bundle != s.Bundle {
+		t.Errorf("state %+v, %v", got, err)
+	}
+	if strings.Contains(read("env"), "AGENT_SECRET") {
+		t.Error("the hook has the agent's environment")
+	}
+	if read("name") != "hook\n" {
+		t.Errorf("argv[0] %q", read("name"))
+	}
+}
+
+func TestHookFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		hook  specs.Hook
+		words []string
+	}{
+		"status":  {hook("echo the reason >&2; exit 3"), []string{"/bin/sh", "exit status 3", "the reason"}},
+		"missing": {specs.Hook{Path: "/nowhere/hook"}, []string{"/nowhere/hook"}},
+		"chatty":  {hook("yes | head -c 1000000; exit 1"), []string{"exit status 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := RunHook(t.Context(), c.hook, state(t))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, w := range c.words {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%q does not have %q", err, w)
+				}
+			}
+			if len(err.Error()) > maxHookOutput+200 {
+				t.Errorf("text of %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+// TestHookHangs ends with its own limit, which is no deadline of the caller's, or with the
+// caller, and takes what it has started with it.
+func TestHookHangs(t *testing.T) {
+	hang := func(t *testing.T, ctx context.Context, limit int) (error, string) {
+		t.Helper()
+		s := state(t)
+		h := hook("sleep 10004 & echo $! > child; wait")
+		h.Timeout = &limit
+		err := RunHook(ctx, h, s)
+		child, readErr := os.ReadFile(filepath.Join(s.Bundle, "child"))
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		return err, strings.TrimSpace(string(child))
+	}
+	gone := func(t *testing.T, pid string) {
+		t.Helper()
+		for range 1000 {
+			b, err := os.ReadFile("/proc/" + pid + "/stat")
+			if err != nil || strings.Contains(string(b), ") Z") {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Error("what the hook has started lives on")
+	}
+	t.Run("limit", func(t *testing.T) {
+		err, child := hang(t, t.Context(), 1)
+		if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1s") {
+			t.Errorf("%v", err)
+		}
+		gone(t, child)
+	})
+	t.Run("caller", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		err, child := hang(t, ctx, 0)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		gone(t, child)
+	})
+}
+
+// TestHookLeavesADaemon that keeps its output: the hook has ended all the same.
+func TestHookLeavesADaemon(t *testing.T) {
+	s := state(t)
+	start := time.Now()
+	err := RunHook(t.Context(), hook("sleep 10005 & echo $! > child"), s)
+	if err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("it has taken %s", d)
+	}
+	child, _ := os.ReadFile(filepath.Join(s.Bundle, "child"))
+	if out := strings.TrimSpace(string(child)); out != "" {
+		_ = RunHook(t.Context(), hook("kill -9 "+out), s)
+	}
+}
