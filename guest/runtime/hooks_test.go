@@ -79,17 +79,17 @@ func TestHookFails(t *testing.T) {
 // TestHookHangs ends with its own limit, which is no deadline of the caller's, or with the
 // caller, and takes what it has started with it.
 func TestHookHangs(t *testing.T) {
-	hang := func(t *testing.T, ctx context.Context, limit int) (error, string) {
+	hang := func(t *testing.T, ctx context.Context, limit int) (child string, err error) {
 		t.Helper()
 		s := state(t)
 		h := hook("sleep 10004 & echo $! > child; wait")
 		h.Timeout = &limit
-		err := RunHook(ctx, h, s)
-		child, readErr := os.ReadFile(filepath.Join(s.Bundle, "child"))
+		err = RunHook(ctx, h, s)
+		text, readErr := os.ReadFile(filepath.Join(s.Bundle, "child"))
 		if readErr != nil {
 			t.Fatal(readErr)
 		}
-		return err, strings.TrimSpace(string(child))
+		return strings.TrimSpace(string(text)), err
 	}
 	gone := func(t *testing.T, pid string) {
 		t.Helper()
@@ -103,7 +103,7 @@ func TestHookHangs(t *testing.T) {
 		t.Error("what the hook has started lives on")
 	}
 	t.Run("limit", func(t *testing.T) {
-		err, child := hang(t, t.Context(), 1)
+		child, err := hang(t, t.Context(), 1)
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1s") {
 			t.Errorf("%v", err)
 		}
@@ -112,7 +112,7 @@ func TestHookHangs(t *testing.T) {
 	t.Run("caller", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		err, child := hang(t, ctx, 0)
+		child, err := hang(t, ctx, 0)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
