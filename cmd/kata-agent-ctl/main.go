@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/containerd/log"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,6 +32,8 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
+	// ttRPC logs answers that come after the deadline, which has been reported already.
+	_ = log.SetLevel("fatal") // a level that it has
 	root := newRoot()
 	root.SetArgs(clapArgs(root, args))
 	err := root.ExecuteContext(ctx)

@@ -88,5 +88,11 @@ func (e *Error) Error() string {
 // Unwrap is the error of ttRPC.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Code is the agent's status code; Unknown if the call did not get that far.
-func (e *Error) Code() codes.Code { return status.Code(e.Err) }
+// Code is the agent's status code; Unknown if the call did not get that far. Whether agent or client
+// notices first that the time is over makes no difference.
+func (e *Error) Code() codes.Code {
+	if errors.Is(e.Err, context.DeadlineExceeded) {
+		return codes.DeadlineExceeded
+	}
+	return status.Code(e.Err)
+}

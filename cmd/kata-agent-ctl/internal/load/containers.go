@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 	"github.com/kata-containers/kata-agent/protocols"
 	"golang.org/x/sys/unix"
 )
+
+// removeTimeout is for a container whose end went wrong.
+const removeTimeout = 20 * time.Second
 
 // churn is the whole life of a container.
 func (l *run) churn(ctx context.Context, i int) (int64, error) {
@@ -80,7 +84,7 @@ func (e *env) createOn(ctx context.Context, c *client.Client, id string) error {
 	return nil
 }
 
-// endContainer is what a host does at the end: kill, wait, remove.
+// endContainer is what a host does at the end: kill, wait, remove. It removes even what does not end.
 func endContainer(ctx context.Context, c *client.Client, id string) error {
 	p := client.Process{Client: c, Container: id}
 	if err := p.Signal(ctx, int(unix.SIGKILL)); err != nil {
@@ -90,19 +94,25 @@ func endContainer(ctx context.Context, c *client.Client, id string) error {
 	if err == nil {
 		err = ended(code, 128+int(unix.SIGKILL))
 	}
-	return errors.Join(err, c.Do(ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id}))
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	return errors.Join(err, c.Do(last, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id}))
 }
 
 // removeContainers ends those of prepare. It does so even if the run was ended.
 func (e *env) removeContainers() error {
-	var errs []error
-	for _, id := range e.containers {
-		ctx, cancel := e.operation(context.Background())
-		if err := endContainer(ctx, e.client(0), id); err != nil {
-			errs = append(errs, fmt.Errorf("remove container %s: %w", id, err))
-		}
-		cancel()
+	errs := make([]error, len(e.containers))
+	var all sync.WaitGroup
+	for i, id := range e.containers {
+		all.Go(func() {
+			ctx, cancel := e.operation(context.Background())
+			defer cancel()
+			if err := endContainer(ctx, e.client(0), id); err != nil {
+				errs[i] = fmt.Errorf("remove container %s: %w", id, err)
+			}
+		})
 	}
+	all.Wait()
 	e.containers = nil
 	return errors.Join(errs...)
 }

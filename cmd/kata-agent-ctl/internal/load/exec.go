@@ -5,12 +5,12 @@ package load
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
 	"github.com/kata-containers/kata-agent/protocols/protojson"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // exec is a whole session: from ExecProcess to the status.
@@ -61,6 +61,9 @@ func (l *run) tty(ctx context.Context, i int) (int64, error) {
 	return n, err
 }
 
+// errCode is behind every call that ends otherwise than its load expects.
+var errCode = errors.New("unexpected status code")
+
 // call is one call by its name.
 func (l *run) call(ctx context.Context, i int) (int64, error) {
 	method, err := client.LookUp(l.Method)
@@ -74,12 +77,15 @@ func (l *run) call(ctx context.Context, i int) (int64, error) {
 		}
 	}
 	_, err = l.client(i).Call(ctx, method, request)
-	want := codes.OK.String()
+	got, want := codes.OK, codes.OK.String()
 	if l.Expect != "" {
 		want = l.Expect
 	}
-	if got := status.Code(err).String(); got != want {
-		return 0, fmt.Errorf("%s, not %s (%w)", got, want, err)
+	if e := (*client.Error)(nil); errors.As(err, &e) {
+		got = e.Code()
+	}
+	if got.String() != want {
+		return 0, fmt.Errorf("%s, not %s: %w", got, want, errors.Join(err, errCode))
 	}
 	return 0, nil
 }

@@ -113,7 +113,7 @@ func (c *chart) SVG() template.HTML {
 			}
 			fmt.Fprintf(&path, "%c%.1f %.1f", command, px(p[0]), py(p[1]))
 		}
-		fmt.Fprintf(&b, `<path class="s%d" d="%s"><title>%s</title></path>`, i%colours, path.String(), template.HTMLEscapeString(s.name))
+		fmt.Fprintf(&b, `<path class="s%d%s" d="%s"><title>%s</title></path>`, i%colours, dashed(i), path.String(), template.HTMLEscapeString(s.name))
 	}
 	b.WriteString("</svg>")
 	return template.HTML(b.String()) // numbers, and names that were escaped
@@ -152,9 +152,17 @@ func label(v float64) string { return fmt.Sprintf("%.6g", v) }
 func (c *chart) Legend() template.HTML {
 	var b strings.Builder
 	for i, s := range c.series {
-		fmt.Fprintf(&b, `<span class="key"><i class="k%d"></i>%s</span> `, i%colours, template.HTMLEscapeString(s.name))
+		fmt.Fprintf(&b, `<span class="key"><i class="k%d%s"></i>%s</span> `, i%colours, dashed(i), template.HTMLEscapeString(s.name))
 	}
 	return template.HTML(b.String()) // names were escaped
+}
+
+// dashed tells lines apart that have the same colour.
+func dashed(i int) string {
+	if i >= colours {
+		return " dashed"
+	}
+	return ""
 }
 
 // Unit is what the vertical axis counts.

@@ -102,7 +102,8 @@ func (p *page) curves() []series {
 	var out []series
 	for i, r := range p.Runs {
 		for _, o := range r.Loads {
-			if len(o.Curve) > 0 {
+			// How long a reader stalls is no latency of the agent.
+			if len(o.Curve) > 0 && o.Kind != "stall" {
 				out = append(out, series{p.name(i, o.Name), o.Curve})
 			}
 		}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/load"
+)
+
+// result is a run with everything in it; slow makes it that many times slower.
+func result(slow float64) *load.Result {
+	return &load.Result{
+		Scenario: &load.Scenario{Name: "many <sessions>", About: "a & b"}, Agent: "1.0", Address: "unix:///a", Start: time.Unix(0, 0),
+		Loads: []load.Outcome{
+			{
+				Name: "exec", Kind: "exec", Operations: 100, Rate: 50 / slow, Bytes: 1 << 20, MiBPerS: 3,
+				Latency: load.Latency{P50: 1 * slow, P90: 2 * slow, P99: 3 * slow, Max: 10 * slow},
+				Curve:   [][2]float64{{0, 0.5}, {50, slow}, {99, 3 * slow}, {100, 10 * slow}},
+				Points:  []load.Point{{T: 0.5, Count: 10, P99: 2}, {T: 1, Count: 12, P99: 1.5}, {T: 1.5}},
+			},
+			{Name: "stall", Kind: "stall", Operations: 1, Curve: [][2]float64{{0, 20000}, {100, 20000}}},
+		},
+		Calls: []load.Outcome{{Name: "Check", Operations: 5, Latency: load.Latency{P50: 1}}},
+		Usage: &load.Usage{BeforeKiB: 1024, PeakKiB: int64(4096 * slow), AfterKiB: 2048, PerHeldKiB: 5, PeakThreads: 9, PeakDescriptors: 40},
+		Samples: []load.Sample{
+			{T: 0, AnonKiB: 1000, CPUSeconds: 1}, {T: 0.5, AnonKiB: 3000, CPUSeconds: 1.4}, {T: 1, AnonKiB: 2000, CPUSeconds: 1.5},
+		},
+		Marks: []load.Mark{{T: 0.7, Name: "hold: <5> held"}},
+	}
+}
+
+var drawing = regexp.MustCompile(`(?s)<svg.*?</svg>`)
+
+// checkDrawings parses the plots of a page and looks whether all they draw is inside of them.
+func checkDrawings(t *testing.T, page string, want int) {
+	t.Helper()
+	all := drawing.FindAllString(page, -1)
+	if len(all) != want {
+		t.Errorf("%d plots, not %d", len(all), want)
+	}
+	coordinate := regexp.MustCompile(`[ML]([-0-9.]+) ([-0-9.]+)`)
+	for _, svg := range all {
+		dec := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			_, err := dec.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%v in %s", err, svg)
+			}
+		}
+		points := coordinate.FindAllStringSubmatch(svg, -1)
+		if len(points) < 2 {
+			t.Errorf("nothing is drawn in %s", svg)
+		}
+		for _, p := range points {
+			x, err1 := strconv.ParseFloat(p[1], 64)
+			y, err2 := strconv.ParseFloat(p[2], 64)
+			if err := errors.Join(err1, err2); err != nil || x < left-1 || x > width-right+1 || y < top-1 || y > height-bottom+1 {
+				t.Errorf("point %s is outside: %v", p[0], err)
+			}
+		}
+		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("no number in %s", svg)
+		}
+	}
+}
+
+func TestHTML(t *testing.T) {
+	var out bytes.Buffer
+	r := result(1)
+	r.Failed, r.Failures = 1, []string{"exec: <lost>"}
+	if err := HTML(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	page := out.String()
+	checkDrawings(t, page, 6)
+	for _, text := range []string{"many &lt;sessions&gt;", "a &amp; b", "exec: &lt;lost&gt;", "hold: &lt;5&gt; held", "4.0 MiB", "5.0 KiB"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("no %q in the page", text)
+		}
+	}
+	if strings.Contains(page, "http") || strings.Contains(page, "<script") {
+		t.Error("the page needs something else")
+	}
+}
+
+// An agent that is not watched, and a run of which nothing is known, have pages too.
+func TestHTMLOfLittle(t *testing.T) {
+	var out bytes.Buffer
+	if err := HTML(&out, &load.Result{Scenario: new(load.Scenario)}); err != nil {
+		t.Fatal(err)
+	}
+	checkDrawings(t, out.String(), 0)
+}
+
+func TestCompare(t *testing.T) {
+	a, b := result(1), result(2)
+	b.Scenario = &load.Scenario{Name: "other"}
+	b.Loads[0].MiBPerS = 3.1 // within the noise
+	var out bytes.Buffer
+	if err := Compare(&out, a, b, "old", "new"); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{
+		"(different scenarios)", "exec per second 50 25 x 0.50 worse", "p50 ms 1 2 x 2.00 worse", "MiB/s 3 3.1 x 1.03 p50",
+		"memory peak, MiB 4 8 x 2.00 worse", "memory before, MiB 1 1 x 1.00 memory", "failures 0 0",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if err := CompareHTML(&out, b, a, "new", "old"); err != nil {
+		t.Fatal(err)
+	}
+	checkDrawings(t, out.String(), 6)
+	if !strings.Contains(out.String(), `class="better"`) {
+		t.Error("nothing is better")
+	}
+}
+
+func TestText(t *testing.T) {
+	var out bytes.Buffer
+	r := result(1)
+	r.Failed, r.Failures = 1, []string{"exec: lost"}
+	if err := Text(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"exec", "1.0 MiB before, 4.0 MiB at most, 2.0 MiB after; 5.0 KiB for each held", "failure: exec: lost", "failures: 1"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestNice(t *testing.T) {
+	for v, want := range map[float64]float64{0.9: 1, 1: 1, 1.1: 2, 3: 5, 7: 10, 0.0003: 0.0005, 1234: 2000} {
+		if got := nice(v); math.Abs(got-want) > want*1e-9 {
+			t.Errorf("nice(%g) = %g, not %g", v, got, want)
+		}
+	}
+}
