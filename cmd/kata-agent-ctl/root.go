@@ -15,6 +15,7 @@ import (
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/script"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // addressVariable names the agent in the environment, for the agent itself as for this program.
@@ -98,10 +99,15 @@ var levels = map[string]slog.Level{
 	"warn": slog.LevelWarn, "warning": slog.LevelWarn, "error": slog.LevelError, "critical": slog.LevelError + 4,
 }
 
+// log is for people on a terminal and for programs elsewhere.
 func (g *global) log() (*slog.Logger, error) {
 	level, ok := levels[strings.ToLower(g.logLevel)]
 	if !ok {
 		return nil, fmt.Errorf("--log-level: unknown level %q", g.logLevel)
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})), nil
+	o := &slog.HandlerOptions{Level: level}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		return slog.New(slog.NewTextHandler(os.Stderr, o)), nil
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, o)), nil
 }

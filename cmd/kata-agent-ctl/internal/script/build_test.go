@@ -4,6 +4,8 @@ package script
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -220,9 +222,43 @@ func TestCopyFile(t *testing.T) {
 }
 
 func TestUnpackRefusesPaths(t *testing.T) {
+	v := &Values{ImageDir: t.TempDir()}
 	for _, id := range []string{"", "..", "a/b", "../x", "."} {
-		if dir, err := unpack("image", id); err == nil {
+		if dir, err := v.unpack("image", id); err == nil {
 			t.Errorf("id %q gives %s", id, dir)
 		}
+	}
+}
+
+// TestFromAnImage has stand-ins for the two programs that know images.
+func TestFromAnImage(t *testing.T) {
+	bin, v := t.TempDir(), &Values{Auto: true, ImageDir: t.TempDir()}
+	for name, program := range map[string]string{
+		"skopeo": `[ "$1 $2" = "copy docker://example/image:1" ] && mkdir "${3#oci:}"`,
+		"umoci":  `[ "$1 $2" = "unpack --image" ] && [ -d "${3%:latest}:latest" ] && mkdir "$4" && echo '{"process":{"args":["from image"]},"root":{"path":"rootfs"}}' > "$4/config.json"`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+program+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	got, err := built(v, `CreateContainer json://{"image": "example/image:1", "id": "c"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := got[0].(*protocols.CreateContainerRequest)
+	_, dir := v.places("c")
+	if c.ContainerId != "c" || c.OCI.Process.Args[0] != "from image" || c.OCI.Root.Path != dir+"/rootfs" {
+		t.Errorf("%v", c)
+	}
+	r := &Runner{Values: *v, Caller: &recorder{}, Out: io.Discard, Log: slog.New(slog.DiscardHandler)}
+	if err := r.Run(t.Context(), Lines([]string{`RemoveContainer json://{"container_id": "c"}`})); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the bundle is still there: %v", err)
+	}
+	if _, err := built(v, `CreateContainer json://{"image": "example/none", "id": "d"}`); err == nil || !strings.Contains(err.Error(), "--bundle-dir") {
+		t.Errorf("an image that is not there: %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func createContainer(v *Values, l Line, doc map[string]json.RawMessage) (request
 			return nil, fmt.Errorf("CreateContainer: an image needs an id")
 		}
 		var err error
-		if dir, err = unpack(short.Image, m.ContainerId); err != nil {
+		if dir, err = v.unpack(short.Image, m.ContainerId); err != nil {
 			return nil, fmt.Errorf("CreateContainer: %w", err)
 		}
 	case dir == "":

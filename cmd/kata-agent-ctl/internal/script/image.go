@@ -10,23 +10,32 @@ import (
 	"strings"
 )
 
-// Where Kata's tool puts images and bundles, in the guest or beside an agent on this machine.
+// Where Kata's tool puts images and bundles, beside an agent on this machine.
 const (
-	imageRoot  = "/run/kata-containers/test_image"
-	bundleRoot = "/run/kata-containers/testing"
+	defaultImageDir = "/run/kata-containers"
+	imageDir        = "test_image"
+	bundleDir       = "testing"
 )
 
+// places are the directories of a container's image and of its bundle.
+func (v *Values) places(id string) (image, bundle string) {
+	root := v.ImageDir
+	if root == "" {
+		root = defaultImageDir
+	}
+	return filepath.Join(root, imageDir, "oci-"+id), filepath.Join(root, bundleDir, id)
+}
+
 // unpack makes a bundle of a registry's image with skopeo and umoci, and returns its directory.
-func unpack(image, id string) (string, error) {
+func (v *Values) unpack(image, id string) (string, error) {
 	if id != filepath.Base(id) || id == ".." || id == "." {
 		return "", fmt.Errorf("id %q is not the name of a directory", id)
 	}
-	copied := filepath.Join(imageRoot, "oci-"+id)
-	dir := filepath.Join(bundleRoot, id)
-	if err := removeBundle(id); err != nil {
+	copied, dir := v.places(id)
+	if err := v.removeBundle(id); err != nil {
 		return "", err
 	}
-	for _, d := range []string{imageRoot, bundleRoot} {
+	for _, d := range []string{filepath.Dir(copied), filepath.Dir(dir)} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return "", err
 		}
@@ -45,11 +54,12 @@ func unpack(image, id string) (string, error) {
 }
 
 // removeBundle removes what unpack has left for a container, if it has.
-func removeBundle(id string) error {
+func (v *Values) removeBundle(id string) error {
 	if id == "" || id != filepath.Base(id) || id == ".." || id == "." {
 		return nil
 	}
-	for _, d := range []string{filepath.Join(imageRoot, "oci-"+id), filepath.Join(bundleRoot, id)} {
+	copied, dir := v.places(id)
+	for _, d := range []string{copied, dir} {
 		if err := os.RemoveAll(d); err != nil {
 			return err
 		}

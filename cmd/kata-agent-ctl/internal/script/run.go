@@ -141,7 +141,7 @@ func (r *Runner) send(ctx context.Context, method protocols.Method, l Line) erro
 		return err
 	}
 	if method.Method == "RemoveContainer" {
-		return removeBundle(r.ids["container_id"])
+		return r.removeBundle(r.ids["container_id"])
 	}
 	return nil
 }

@@ -20,6 +20,8 @@ type Values struct {
 	Auto bool
 	// BundleDir is an OCI bundle, for CreateContainer and ExecProcess without a specification.
 	BundleDir string
+	// ImageDir is where images are unpacked; "" is /run/kata-containers.
+	ImageDir string
 
 	ids map[string]string // container_id, exec_id, sandbox_id
 }
