@@ -67,6 +67,7 @@ func (c *container) create(t *core.Turn, m *Create) {
 			c.giveUpCreated(t, m, err)
 			return
 		}
+		c.procs[c.initID()].handle.Hold()
 		c.state = created
 		c.parent.Tell(Created{ID: c.id, InitPid: out.init.Pid})
 		m.Reply(struct{}{}, nil)

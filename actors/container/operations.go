@@ -26,6 +26,9 @@ func (c *container) start(t *core.Turn, m *Start) {
 		}
 		return err
 	}, func(err error) {
+		if init := c.procs[c.initID()]; err == nil && init != nil {
+			init.handle.Release()
+		}
 		if err == nil && c.state == created {
 			c.state = running
 		}

@@ -23,7 +23,12 @@ type Handle struct {
 	IO  *IO
 
 	waited atomic.Bool
+	held   atomic.Bool
 }
+
+// Hold marks an init that waits for its start, Release one that has been let go.
+func (h *Handle) Hold()    { h.held.Store(true) }
+func (h *Handle) Release() { h.held.Store(false) }
 
 // Waited tells whether the exit status has been handed out: from then on the process is
 // gone for everything but reading what it has left in its streams.

@@ -27,6 +27,8 @@ type Signal struct {
 	// TermKills turns SIGTERM into SIGKILL when the process neither blocks, ignores nor
 	// catches it: the kernel keeps it from an init of a pid namespace.
 	TermKills bool
+
+	tries int // how often the process was found not to run its program yet
 }
 
 // Resize sets the size of the terminal in character cells.

@@ -11,7 +11,6 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/runtime"
 	"github.com/kata-containers/kata-agent/guest/stdio"
-	"golang.org/x/sys/unix"
 )
 
 // Output that has not been read when the exit status is handed out is kept for a while:
@@ -88,7 +87,7 @@ func (p *process) Receive(t *core.Turn, m core.Message) {
 	case *Wait:
 		p.wait(t, m)
 	case *Signal:
-		m.Reply(struct{}{}, p.signal(m))
+		p.signal(t, m)
 	case *Resize:
 		m.Reply(struct{}{}, p.resize(m))
 	case lingerOver:
@@ -164,20 +163,6 @@ func pruned(ws []*Wait) []*Wait {
 		}
 	}
 	return out
-}
-
-func (p *process) signal(s *Signal) error {
-	switch {
-	case p.handle.Waited():
-		return ErrUnknown
-	case p.exited:
-		return nil
-	}
-	n := s.Number
-	if s.TermKills && n == unix.SIGTERM && !runtime.HandlesSignal(p.proc, p.os.Pid, n) {
-		n = unix.SIGKILL
-	}
-	return p.os.Signal(n)
 }
 
 func (p *process) resize(r *Resize) error {

@@ -271,3 +271,44 @@ func TestBadSignal(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestHeldInit waits for its start: SIGTERM kills it, other signals do nothing.
+func TestHeldInit(t *testing.T) {
+	s := onStage(t, "sh", "-c", "printf 'runc:[2:INIT]' > /proc/$$/comm; echo; read x")
+	named := make(chan struct{})
+	s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(named) })
+	<-named
+	s.p.os = runtime.NewStagedProcess(s.p.os)
+	s.p.handle.Hold()
+	for _, sig := range []unix.Signal{0, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1, 64} {
+		if err := s.signal(sig).err(); err != nil {
+			t.Errorf("%v: %v", sig, err)
+		}
+	}
+	if _, err := coretest.Ask(s.Actor, &Signal{Number: unix.SIGTERM, TermKills: true}).Get(); err != nil {
+		t.Fatal(err)
+	}
+	s.exits()
+	s.status(s.wait(), 137)
+}
+
+// TestSignalWaitsForTheProgram of a process that has been let go.
+func TestSignalWaitsForTheProgram(t *testing.T) {
+	s := onStage(t, "sh", "-c", "printf 'runc:[2:INIT]' > /proc/$$/comm; echo; read x; exec sleep 1000")
+	named := make(chan struct{})
+	s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(named) })
+	<-named
+	s.p.os = runtime.NewStagedProcess(s.p.os)
+	r := s.signal(unix.SIGTERM)
+	s.Timers()[0].Fire()
+	if r.Done() {
+		t.Fatal("sent before the program runs")
+	}
+	s.p.handle.IO.WriteStdin([]byte("\n"), func(error) {})
+	for !r.Done() {
+		time.Sleep(programLook)
+		s.Timers()[0].Fire()
+	}
+	s.exits()
+	s.status(s.wait(), 143)
+}

@@ -5,7 +5,10 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/kata-containers/kata-agent/guest/pidfd"
@@ -32,6 +35,23 @@ type Process struct {
 	Terminal *os.File
 
 	reap func() int
+	// staged is true while the process may still be a stage of libcontainer's start.
+	staged atomic.Bool
+}
+
+// Executed tells whether the process runs its program. Until then it is a Go program,
+// which takes signals in its own way: init while it waits for its start, and for a moment
+// everything that libcontainer starts.
+func (p *Process) Executed(proc string) bool {
+	if !p.staged.Load() {
+		return true
+	}
+	name, err := os.ReadFile(fmt.Sprintf("%s/%d/comm", proc, p.Pid))
+	if err == nil && strings.HasPrefix(string(name), stagePrefix) {
+		return false
+	}
+	p.staged.Store(false)
+	return true
 }
 
 // Kill sends SIGKILL.
@@ -117,7 +137,7 @@ func adopt(lp *libcontainer.Process) (*Process, error) {
 		reap()
 		return nil, err
 	}
-	return &Process{Pid: pid, PidFD: fd, reap: reap}, nil
+	return NewStagedProcess(&Process{Pid: pid, PidFD: fd, reap: reap}), nil
 }
 
 // signalBase is added to the number of the signal that killed a process: the convention

@@ -67,6 +67,14 @@ func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, std
 	return NewProcess(sp.Pid, sp.PidFD, sp.Terminal), nil
 }
 
+// NewStagedProcess is the same process as one that libcontainer has started, which may not
+// run its program yet.
+func NewStagedProcess(p *Process) *Process {
+	staged := &Process{Pid: p.Pid, PidFD: p.PidFD, Terminal: p.Terminal, reap: p.reap}
+	staged.staged.Store(true)
+	return staged
+}
+
 // NewProcess is a process that a Spawner has started: a child of the agent that nobody else
 // reaps. terminal is nil for one without.
 func NewProcess(pid int, fd, terminal *os.File) *Process {

@@ -55,7 +55,8 @@ func Process(args ...string) *protocols.Process {
 	}
 }
 
-// Spec is a container as the Go host sends it: hooks, pid and network namespaces, device
+// Spec is a container as the Go host sends it (with KATA_TEST_SECCOMP set, one that has a
+// seccomp profile, whose sessions the agent leaves to libcontainer): hooks, pid and network namespaces, device
 // rules and pids limit stripped, an empty CPU part.
 func (a *Agent) Spec(cid, rootfs string, args ...string) *protocols.Spec {
 	p := Process(args...)
@@ -64,7 +65,7 @@ func (a *Agent) Spec(cid, rootfs string, args ...string) *protocols.Spec {
 	}
 	p.NoNewPrivileges = true
 	p.Rlimits = []*protocols.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}}
-	return &protocols.Spec{
+	spec := &protocols.Spec{
 		Version: "1.1.0", Process: p, Root: &protocols.Root{Path: rootfs}, Hostname: "pod",
 		Mounts: mounts(),
 		Annotations: map[string]string{
@@ -86,7 +87,14 @@ func (a *Agent) Spec(cid, rootfs string, args ...string) *protocols.Spec {
 			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
 		},
 	}
+	if Seccomp() {
+		spec.Linux.Seccomp = &protocols.LinuxSeccomp{DefaultAction: "SCMP_ACT_ALLOW"}
+	}
+	return spec
 }
+
+// Seccomp tells whether specs have a seccomp profile.
+func Seccomp() bool { return os.Getenv("KATA_TEST_SECCOMP") != "" }
 
 func mounts() []*protocols.Mount {
 	return []*protocols.Mount{

@@ -86,6 +86,9 @@ func TestProcessExecFailureAfterStart(t *testing.T) {
 		"/garbage": {`/garbage`, "exec format error"},
 	} {
 		t.Run(file, func(t *testing.T) {
+			if file == "/garbage" && harness.Seccomp() {
+				t.Skip("libcontainer finds out after it has answered: the session's exit tells")
+			}
 			harness.Refused(t, p.Exec(p.Ctx, "c1", "e", harness.Process(file)), codes.Internal, append(words, `"c1"`)...)
 		})
 	}

@@ -97,12 +97,44 @@ func TestRPC03Wait(t *testing.T) {
 	}
 	p.WantExit("c1", "late", 42)
 
-	for sig, want := range map[int]int32{1: 129, 9: 137, 11: 139, 15: 143, 34: 162, 64: 192} {
-		exec := fmt.Sprintf("sig%d", sig)
-		p.Session("c1", exec, "sleep", "10000")
-		p.Must(p.Signal(p.Ctx, "c1", exec, uint32(sig)))
-		p.WantExit("c1", exec, want)
+}
+
+// TestSignalRightAfterTheStart reaches the program, also where libcontainer starts it,
+// whose own process stands there for a moment.
+func TestSignalRightAfterTheStart(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	p.Idle("helper")
+	spec := p.Spec("libcontainer", p.Rootfs, "sleep", "10000")
+	spec.Linux.Seccomp = &protocols.LinuxSeccomp{DefaultAction: "SCMP_ACT_ALLOW"} // not for the helper
+	p.Must(p.Create(p.Ctx, "libcontainer", spec))
+	p.Must(p.StartContainer(p.Ctx, "libcontainer"))
+	for _, cid := range []string{"helper", "libcontainer"} {
+		for sig, want := range map[int]int32{1: 129, 2: 130, 3: 131, 9: 137, 10: 138, 11: 139, 15: 143, 34: 162, 64: 192} {
+			exec := fmt.Sprintf("sig%d", sig)
+			p.Session(cid, exec, "sleep", "10000")
+			p.Must(p.Signal(p.Ctx, cid, exec, uint32(sig)))
+			p.WantExit(cid, exec, want)
+		}
 	}
+}
+
+// TestSignalBeforeTheStart: SIGTERM and SIGKILL end a container that waits for its start;
+// other signals do nothing to it, as to every init that has no handler for them.
+func TestSignalBeforeTheStart(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	for _, sig := range []uint32{9, 15} {
+		p.Make("c1", "true")
+		p.Must(p.Signal(p.Ctx, "c1", "c1", sig))
+		p.WantExit("c1", "", 137)
+		p.Delete("c1")
+	}
+	p.Make("c1", "sh", "-c", "exit 4")
+	for _, sig := range []uint32{0, 1, 2, 3, 6, 10, 11, 12, 34} {
+		p.Must(p.Signal(p.Ctx, "c1", "", sig))
+	}
+	harness.Refused(t, p.Signal(p.Ctx, "c1", "", 65), codes.Internal, "65")
+	p.Must(p.StartContainer(p.Ctx, "c1"))
+	p.WantExit("c1", "", 4)
 }
 
 func TestRPC04ReadEndsWithEmptyData(t *testing.T) {
