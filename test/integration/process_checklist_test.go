@@ -79,7 +79,7 @@ func TestProcessExecFailureAfterStart(t *testing.T) {
 	sh := func(line string) { p.Output("c1", "make", "sh", "-c", line) }
 	sh("echo text > /noexec; mkdir /dir; printf '\\177ELF' > /garbage; chmod 755 /garbage")
 	for file, words := range map[string][]string{
-		"/nothing": {`"/nothing"`, "was not found"},
+		"/nothing": {`"/nothing"`},
 		"nothing":  {`"nothing"`, "executable file not found"},
 		"/noexec":  {`"/noexec"`, "permission denied"},
 		"/dir":     {`"/dir"`},
