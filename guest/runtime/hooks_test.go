@@ -17,7 +17,7 @@ import (
 
 // hook is a shell script as a hook.
 func hook(body string) specs.Hook {
-	return specs.Hook{Path: "/bin/sh", Args: []string{"hook", "-c", body}}
+	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", body}}
 }
 
 func state(t *testing.T) *specs.State {
