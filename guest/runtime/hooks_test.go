@@ -17,7 +17,7 @@ import (
 
 // hook is a shell script as a hook.
 func hook(body string) specs.Hook {
-	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", body}}
+	return specs.Hook{Path: "/bin/sh", Args: []string{"/hook/sh", "-c", body}}
 }
 
 func state(t *testing.T) *specs.State {
@@ -45,7 +45,7 @@ func TestHookSeesTheState(t *testing.T) {
 	if strings.Contains(read("env"), "AGENT_SECRET") {
 		t.Error("the hook has the agent's environment")
 	}
-	if read("name") != "hook\n" {
+	if read("name") != "/hook/sh\n" {
 		t.Errorf("argv[0] %q", read("name"))
 	}
 }

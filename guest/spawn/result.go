@@ -32,6 +32,7 @@ type result struct {
 
 	pid    int // 0: not cloned so far
 	pidfd  int
+	lost   bool // there is one, but no descriptor for it: it is being ended
 	master int
 	failed error
 }
@@ -159,8 +160,12 @@ func (res *result) take(data []byte, fd, sender int) {
 	if fd >= 0 {
 		unix.Close(fd)
 	}
-	if res.pid == 0 && sender > 0 && sender != res.helper {
-		res.adopt(sender)
+	switch {
+	case res.pid != 0 || res.lost:
+	case sender > 0 && sender != res.helper:
+		res.adopt(sender) // it speaks for itself
+	case ok && r.kind == replyStarted && r.pid > 1:
+		res.adopt(int(r.pid)) // its descriptor found no room in this process
 	}
 }
 
@@ -170,9 +175,22 @@ func (res *result) adopt(pid int) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		res.failed = fmt.Errorf("open pidfd of started process %d: %w", pid, err)
+		res.lost = true
+		go endByNumber(pid)
 		return
 	}
 	res.pid, res.pidfd = pid, fd
+}
+
+// endByNumber kills and reaps a process for which there is no descriptor to be had. Left
+// alone it would run without an owner, and as a zombie keep its container from ending.
+func endByNumber(pid int) {
+	_ = unix.Kill(pid, unix.SIGKILL)
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return
+		}
+	}
 }
 
 func (res *result) close() {
