@@ -47,6 +47,8 @@ func Boot(t testing.TB, opts Options) *VM {
 		t.Fatalf("boot VM: %v", err)
 	}
 	vm.BootTime = time.Since(vm.started)
+	// QEMU has read it. Should this process be killed, little is left behind.
+	os.Remove(filepath.Join(dir, "initramfs"))
 	return vm
 }
 
