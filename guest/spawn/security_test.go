@@ -79,30 +79,42 @@ func unborn(t *testing.T, h *spawn.Helper, r *spawn.Request) string {
 			wait(t, p)
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		// It is killed, but reaped in the background: the next one must not be taken for it.
+		eventually(t, "the process is gone", func() bool { return heldByFuse(h) == "" })
+	})
 	inside := ""
 	eventually(t, "the process waits in the container", func() bool {
-		tasks, _ := filepath.Glob("/proc/self/task/*/children")
-		for _, task := range tasks {
-			data, _ := os.ReadFile(task)
-			for _, pid := range strings.Fields(string(data)) {
-				status, _ := os.ReadFile("/proc/" + pid + "/status")
-				wchan, _ := os.ReadFile("/proc/" + pid + "/wchan")
-				own := strings.HasPrefix(string(status), "Name:\tkata-spawner\n") && pid != strconv.Itoa(h.Pid())
-				// Caught where it waits for the dead file system, not on its way there.
-				if !own || !bytes.Contains(wchan, []byte("fuse")) {
-					continue
-				}
-				for line := range strings.Lines(string(status)) {
-					if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
-						f := strings.Fields(ids)
-						inside = f[len(f)-1]
-					}
+		inside = heldByFuse(h)
+		return inside != ""
+	})
+	return inside
+}
+
+// heldByFuse returns the number, inside its container, of a process of the helper that is
+// caught where it waits for the dead file system, not on its way there.
+func heldByFuse(h *spawn.Helper) string {
+	inside := ""
+	tasks, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, task := range tasks {
+		data, _ := os.ReadFile(task)
+		for _, pid := range strings.Fields(string(data)) {
+			status, _ := os.ReadFile("/proc/" + pid + "/status")
+			wchan, _ := os.ReadFile("/proc/" + pid + "/wchan")
+			own := strings.HasPrefix(string(status), "Name:\tkata-spawner\n") && pid != strconv.Itoa(h.Pid())
+			if !own || !bytes.Contains(wchan, []byte("fuse")) {
+				continue
+			}
+			for line := range strings.Lines(string(status)) {
+				if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+					f := strings.Fields(ids)
+					inside = f[len(f)-1]
 				}
 			}
 		}
-		return inside != ""
-	})
+	}
 	return inside
 }
 

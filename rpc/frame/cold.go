@@ -26,12 +26,35 @@ func (c *Call) run(ctx context.Context) {
 	if md := c.Metadata(); md != nil {
 		ctx = ttrpc.WithMetadata(ctx, md)
 	}
+	if at, ok := c.Deadline(); ok {
+		limited, cancel := context.WithDeadline(ctx, at)
+		defer cancel()
+		ctx = callContext{limited, c}
+	}
 	reply, err := c.route.Cold(ctx, request)
 	if err != nil {
 		c.Fail(err)
 		return
 	}
 	c.Reply(reply)
+}
+
+// callContext has ended as soon as its call is answered with DEADLINE_EXCEEDED, even when the
+// timer of the context itself has not fired yet: a handler that asks before it makes its work
+// known never keeps what the client believes to have failed.
+type callContext struct {
+	context.Context
+	call *Call
+}
+
+func (c callContext) Err() error {
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	if c.call.overdue() {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // recovered turns a panic of a handler into an answer. It is deferred around handlers.

@@ -4,6 +4,7 @@ package frame
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,6 +66,43 @@ func TestDeadline(t *testing.T) {
 	c.expect(9, codes.DeadlineExceeded, "timeout")
 	c.callFor(9, "Obeys", -1)
 	c.expect(9, codes.DeadlineExceeded, "timeout")
+}
+
+// TestAnsweredIsOver holds the handler to what the client was told: once a call has been answered
+// with DEADLINE_EXCEEDED, its context has ended, however late the handler had its turn.
+func TestAnsweredIsOver(t *testing.T) {
+	var answered [300]chan struct{}
+	for i := range answered {
+		answered[i] = make(chan struct{})
+	}
+	var served atomic.Int32
+	_, path := serveMux(t, Config{Routes: []Route{
+		cold("Waits", func(ctx context.Context, r *protocols.ReadStreamRequest) (protocols.Message, error) {
+			<-answered[r.Len]
+			if ctx.Err() == nil {
+				t.Error("the handler may still go on")
+			}
+			served.Add(1)
+			return nil, ctx.Err()
+		}),
+	}})
+	c := dial(t, path)
+	for i := range answered {
+		body, _ := (&protocols.ReadStreamRequest{Len: uint32(i)}).Marshal()
+		c.send(uint32(2*i+1), &ttrpc.Request{
+			Service: "grpc.AgentService", Method: "Waits", Payload: body, TimeoutNano: int64(50 * time.Millisecond),
+		})
+	}
+	for range answered {
+		stream, resp := c.receive()
+		if code := codes.Code(resp.GetStatus().GetCode()); code != codes.DeadlineExceeded {
+			t.Errorf("stream %d: %v", stream, code)
+		}
+		close(answered[stream/2])
+	}
+	if served.Load() == 0 {
+		waitFor(t, "a handler", func() bool { return served.Load() > 0 })
+	}
 }
 
 // TestManyDeadlines has calls end in the order of their deadlines, not of their arrival.

@@ -4,22 +4,17 @@ package frame
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kata-containers/kata-agent/protocols"
 )
 
-// ticket encodes the request by which the server is told of the call.
+// ticket encodes the request by which the server is told of the call. It has no time limit: run
+// sets it, from when the call has arrived and not from when the server has a turn.
 func (c *Call) ticket(id uint32) []byte {
-	b := make([]byte, headerLength, headerLength+len(c.route.ticket)+24)
+	b := make([]byte, headerLength, headerLength+len(c.route.ticket)+16)
 	b = append(b, c.route.ticket...)
-	if c.deadline != 0 {
-		left := max(c.deadline-time.Since(epoch), 1) // 0 would mean no limit
-		b = protowire.AppendTag(b, requestTimeout, protowire.VarintType)
-		b = protowire.AppendVarint(b, uint64(left))
-	}
 	b = protowire.AppendTag(b, requestPayload, protowire.BytesType)
 	b = protowire.AppendBytes(b, protowire.AppendFixed32(nil, id))
 	putHeader(b, header{length: uint32(len(b) - headerLength), stream: id, kind: kindRequest})
