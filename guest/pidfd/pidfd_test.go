@@ -30,7 +30,11 @@ func start(t *testing.T, script string) *os.File {
 
 func awaitExit(t *testing.T, f *os.File) {
 	t.Helper()
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}, int((20 * time.Second).Milliseconds()))
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, int((20 * time.Second).Milliseconds()))
+	for errors.Is(err, unix.EINTR) { // Go's own signals
+		n, err = unix.Poll(fds, int((20 * time.Second).Milliseconds()))
+	}
 	if n != 1 {
 		t.Fatal("process does not exit", err)
 	}

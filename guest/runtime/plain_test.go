@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -149,9 +151,24 @@ func TestHostNetSysctls(t *testing.T) {
 }
 
 func TestRlimits(t *testing.T) {
-	got, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 1, Hard: 2}})
-	if err != nil || len(got) != 1 || got[0].Type != unix.RLIMIT_NOFILE || got[0].Soft != 1 || got[0].Hard != 2 {
-		t.Errorf("%+v, %v", got, err)
+	lock := *lockLimit()
+	for _, test := range []struct {
+		in   []specs.POSIXRlimit
+		want []configs.Rlimit
+	}{
+		{nil, []configs.Rlimit{lock}},
+		{
+			[]specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 1, Hard: 2}},
+			[]configs.Rlimit{{Type: unix.RLIMIT_NOFILE, Soft: 1, Hard: 2}, lock},
+		},
+		{
+			[]specs.POSIXRlimit{{Type: "RLIMIT_MEMLOCK", Soft: 3, Hard: 4}},
+			[]configs.Rlimit{{Type: unix.RLIMIT_MEMLOCK, Soft: 3, Hard: 4}},
+		},
+	} {
+		if got, err := rlimits(test.in); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%+v: %+v, %v", test.in, got, err)
+		}
 	}
 	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_DREAMS"}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_DREAMS") {
 		t.Errorf("%v", err)

@@ -4,6 +4,7 @@ package runtime
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -20,14 +21,34 @@ var rlimitNumbers = map[string]int{
 	"RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING, "RLIMIT_STACK": unix.RLIMIT_STACK,
 }
 
+// lockLimit returns the agent's RLIMIT_MEMLOCK as it was at the first call, which is before
+// the first container: libcontainer removes the limit of its own process when it loads a
+// device program (cgroup v2), and the containers and sessions that follow would inherit
+// that, each or not by the way it is started.
+var lockLimit = sync.OnceValue(func() *configs.Rlimit {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil {
+		return nil
+	}
+	return &configs.Rlimit{Type: unix.RLIMIT_MEMLOCK, Soft: l.Cur, Hard: l.Max}
+})
+
+// rlimits converts the limits of a process. RLIMIT_MEMLOCK is always among them.
 func rlimits(in []specs.POSIXRlimit) ([]configs.Rlimit, error) {
 	var out []configs.Rlimit
+	lock := lockLimit()
 	for _, r := range in {
 		n, ok := rlimitNumbers[r.Type]
 		if !ok {
 			return nil, fmt.Errorf("unknown rlimit %q", r.Type)
 		}
+		if n == unix.RLIMIT_MEMLOCK {
+			lock = nil
+		}
 		out = append(out, configs.Rlimit{Type: n, Hard: r.Hard, Soft: r.Soft})
+	}
+	if lock != nil {
+		out = append(out, *lock)
 	}
 	return out, nil
 }

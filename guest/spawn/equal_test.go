@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,10 +128,20 @@ func (p process) request(t *testing.T, c *container) *spawn.Request {
 			}
 		}
 	}
-	for _, l := range p.rlimits {
+	for _, l := range p.limits(t) {
 		r.Rlimits = append(r.Rlimits, spawn.Rlimit{Resource: l.Type, Soft: l.Soft, Hard: l.Hard})
 	}
 	return r
+}
+
+// limits has RLIMIT_MEMLOCK always, as the agent gives it always: libcontainer removes that
+// of its own process when it loads a device program (cgroup v2).
+func (p process) limits(t *testing.T) []configs.Rlimit {
+	var lock unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &lock); err != nil {
+		t.Fatal(err)
+	}
+	return append(slices.Clone(p.rlimits), configs.Rlimit{Type: unix.RLIMIT_MEMLOCK, Soft: lock.Cur, Hard: lock.Max})
 }
 
 func (p process) byHelper(t *testing.T, h *spawn.Helper, c *container, null *os.File) (string, error) {
@@ -165,7 +176,7 @@ func (p process) byLibcontainer(t *testing.T, c *container, null *os.File) (stri
 	t.Helper()
 	q := &libcontainer.Process{
 		Args: p.args, Env: p.env, Cwd: p.cwd, UID: int(p.uid), GID: int(p.gid),
-		Capabilities: p.caps, NoNewPrivileges: &p.nnp, Rlimits: p.rlimits, Stdin: null,
+		Capabilities: p.caps, NoNewPrivileges: &p.nnp, Rlimits: p.limits(t), Stdin: null,
 	}
 	for _, g := range p.groups {
 		q.AdditionalGroups = append(q.AdditionalGroups, int(g))

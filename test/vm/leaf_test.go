@@ -16,12 +16,10 @@ var leafPackages = []string{
 	"guest/swap",
 }
 
-// The tests of the exec helper run without two. One looks for a v1 freezer. The
-// other compares every limit with libcontainer, whose loader of device programs
-// for cgroup v2 raises its own RLIMIT_MEMLOCK on the way.
+// The tests of the exec helper run without the one that looks for a v1 freezer.
 const (
 	spawnPackage = "guest/spawn"
-	spawnSkip    = "TestStartCompletesWhenThawed|TestEqualToLibcontainer"
+	spawnSkip    = "TestStartCompletesWhenThawed"
 )
 
 // TestLeafPackages runs the leaf packages' own tests in a VM with cgroup v2.

@@ -54,7 +54,7 @@ func (vm *VM) place(t testing.TB, slot Slot, id string) place {
 	switch slot {
 	case BehindBridge:
 		vm.behind++
-		return place{bus: "br0", addr: fmt.Sprintf("%#x", vm.behind), path: fmt.Sprintf("02/%02x", vm.behind)}
+		return place{bus: "br0", addr: fmt.Sprintf("%#x", vm.behind), path: bridgePath(vm.behind)}
 	case SecondRoot:
 		return place{bus: "xrp", addr: "0", path: "20/00/00"}
 	}
@@ -79,6 +79,16 @@ func (vm *VM) NextRootPort() string {
 	}
 	return ""
 }
+
+// NextBehindBridge is the PCI path of the device after the next n behind the bridge.
+func (vm *VM) NextBehindBridge(n int) string {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	return bridgePath(vm.behind + 1 + n)
+}
+
+// bridgePath is the PCI path of a slot of the bridge, whose own is 2.
+func bridgePath(slot int) string { return fmt.Sprintf("02/%02x", slot) }
 
 func (vm *VM) newID(kind string) string {
 	vm.mu.Lock()

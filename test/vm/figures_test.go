@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/vm/host"
+	"github.com/kata-containers/kata-agent/test/vm/lab"
+)
+
+const (
+	// runs of each comparison and figure, the median of which counts.
+	runs = 5
+	// samples of a call in each run.
+	samples = 30
+	// limit is what the ninth decile of a session may grow by while a device is waited for.
+	limit = 1.5
+	// tries is how often a comparison that fails is made anew: what else the machine does
+	// can make one fail, a coupling in the agent shows each time.
+	tries = 3
+)
+
+// TestFigures measures in the VM what docs/performance.md says of it. Times are only
+// told; what can fail is a comparison with the same VM a moment before.
+func TestFigures(t *testing.T) {
+	vm, agent := bootPod(t, lab.Options{
+		CgroupV2: true, Modules: lab.FullModules(), KernelArgs: []string{"agent.hotplug_timeout=30", "agent.log=warn"},
+	})
+	c := agent.RunSleeper(t, "c1")
+	execs(t, c) // everything is warm then
+	t.Run("plug", func(t *testing.T) { figurePlug(t, vm, agent) })
+	t.Run("exec", func(t *testing.T) {
+		d := execs(t, c)
+		t.Logf("exec, read both streams, wait, one at a time: median %v, p90 %v", decile(d, 5), decile(d, 9))
+	})
+	t.Run("stdout", func(t *testing.T) { figureStdout(t, agent, c) })
+	t.Run("exec while a device is waited for", func(t *testing.T) { compareWaiting(t, agent, c) })
+	agent.DestroySandbox(t)
+}
+
+// figurePlug is the time from the moment QEMU is told to plug a disk until the container
+// that uses it is created.
+func figurePlug(t *testing.T, vm *lab.VM, agent *host.Agent) {
+	var took []time.Duration
+	for i := range runs {
+		word := fmt.Sprint("figure", i)
+		s := &protocols.Storage{Driver: "blk", Source: vm.NextRootPort()}
+		req := volumeRequest(t, agent, word, s)
+		image := volumeImage(t, word)
+		start := time.Now()
+		disk := vm.PlugDisk(t, image, lab.RootPort)
+		c := agent.Create(t, req)
+		took = append(took, time.Since(start).Round(time.Millisecond))
+		c.Start(t)
+		checkVolume(t, agent, c, word, s)
+		vm.Unplug(t, disk)
+	}
+	slices.Sort(took)
+	t.Logf("from plugging a disk to the created container: median %v of %v", took[runs/2], took)
+}
+
+// figureStdout reads what a process writes as fast as it can, 32 KiB per call.
+func figureStdout(t *testing.T, agent *host.Agent, c *host.Container) {
+	const mebibytes = 64
+	var rates []float64
+	for i := range runs {
+		id := fmt.Sprint("flood-", i)
+		agent.Call(t, "ExecProcess", &protocols.ExecProcessRequest{ContainerId: c.ID, ExecId: id,
+			Process: host.Process("dd", "if=/dev/zero", "bs=1M", fmt.Sprint("count=", mebibytes))})
+		start, total := time.Now(), 0
+		for {
+			resp := agent.Call(t, "ReadStdout", &protocols.ReadStreamRequest{ContainerId: c.ID, ExecId: id, Len: 32 << 10})
+			n := len(resp.(*protocols.ReadStreamResponse).Data)
+			if n == 0 {
+				break
+			}
+			total += n
+		}
+		rates = append(rates, float64(total)/(1<<20)/time.Since(start).Seconds())
+		if total != mebibytes<<20 {
+			t.Errorf("%d bytes read", total)
+		}
+		c.Wait(t, id)
+	}
+	slices.Sort(rates)
+	t.Logf("standard output: median %.0f MiB/s of %.0f", rates[runs/2], rates)
+}
+
+// compareWaiting is the same session with and without another container's creation that
+// waits for a disk that never comes.
+func compareWaiting(t *testing.T, agent *host.Agent, c *host.Container) {
+	req := volumeRequest(t, agent, "never", &protocols.Storage{Driver: "blk", Source: "0c/00"})
+	for try := range tries {
+		var ratios []float64
+		for range runs {
+			quiet := decile(execs(t, c), 9)
+			end := waitForDisk(t, agent, req)
+			ratios = append(ratios, float64(decile(execs(t, c), 9))/float64(quiet))
+			end()
+		}
+		slices.Sort(ratios)
+		t.Logf("p90 of a session while a device is waited for / quiet: median %.2f of %.2f", ratios[runs/2], ratios)
+		if ratios[runs/2] <= limit {
+			return
+		}
+		t.Logf("try %d: slower", try+1)
+	}
+	t.Error("a device that is waited for slows another container's sessions")
+}
+
+// waitForDisk begins a creation that waits; end gives it up.
+func waitForDisk(t *testing.T, agent *host.Agent, req *protocols.CreateContainerRequest) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := agent.Try(ctx, "CreateContainer", req)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("the creation that is to wait has ended: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	return func() {
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("a container was created with a disk that never came")
+		}
+		// The call is given up on the host only; the agent is told by its removal.
+		_, _ = agent.Try(t.Context(), "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: req.ContainerId})
+	}
+}
+
+// execs are the times of one session after another.
+func execs(t *testing.T, c *host.Container) []time.Duration {
+	t.Helper()
+	took := make([]time.Duration, samples)
+	for i := range took {
+		start := time.Now()
+		if out := c.Exec(t, "echo", "hi"); out.Stdout != "hi\n" || out.Status != 0 {
+			t.Fatalf("%+v", out)
+		}
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	return took
+}
+
+func decile(sorted []time.Duration, n int) time.Duration {
+	return sorted[len(sorted)*n/10].Round(10 * time.Microsecond)
+}
