@@ -36,8 +36,10 @@ func TestFigures(t *testing.T) {
 	execs(t, c) // everything is warm then
 	t.Run("plug", func(t *testing.T) { figurePlug(t, vm, agent) })
 	t.Run("exec", func(t *testing.T) {
+		floor := figureSpawn(t, c)
 		d := execs(t, c)
-		t.Logf("exec, read both streams, wait, one at a time: median %v, p90 %v", decile(d, 5), decile(d, 9))
+		t.Logf("exec, read both streams, wait, one at a time: median %v, p90 %v; floor, a bare spawn by the guest's shell: %v; %.1f floors",
+			decile(d, 5), decile(d, 9), floor, float64(decile(d, 5))/float64(floor))
 	})
 	t.Run("stdout", func(t *testing.T) { figureStdout(t, agent, c) })
 	t.Run("exec while a device is waited for", func(t *testing.T) { compareWaiting(t, agent, c) })
@@ -65,9 +67,32 @@ func figurePlug(t *testing.T, vm *lab.VM, agent *host.Agent) {
 	t.Logf("from plugging a disk to the created container: median %v of %v", took[runs/2], took)
 }
 
+// figureSpawn is what a process costs in this guest without an agent: fork, exec and wait
+// of the container's own shell.
+func figureSpawn(t *testing.T, c *host.Container) time.Duration {
+	const spawns = 200
+	script := fmt.Sprintf("i=0; while [ $i -lt %d ]; do /bin/echo hi; i=$((i+1)); done >/dev/null", spawns)
+	start := time.Now()
+	c.Shell(t, script)
+	return (time.Since(start) / spawns).Round(10 * time.Microsecond)
+}
+
+// figureCall is the least a call can take: there and back.
+func figureCall(t *testing.T, agent *host.Agent) time.Duration {
+	took := make([]time.Duration, 200)
+	for i := range took {
+		start := time.Now()
+		agent.Check(t)
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	return decile(took, 5)
+}
+
 // figureStdout reads what a process writes as fast as it can, 32 KiB per call.
 func figureStdout(t *testing.T, agent *host.Agent, c *host.Container) {
 	const mebibytes = 64
+	floor := figureCall(t, agent)
 	var rates []float64
 	for i := range runs {
 		id := fmt.Sprint("flood-", i)
@@ -89,7 +114,8 @@ func figureStdout(t *testing.T, agent *host.Agent, c *host.Container) {
 		c.Wait(t, id)
 	}
 	slices.Sort(rates)
-	t.Logf("standard output: median %.0f MiB/s of %.0f", rates[runs/2], rates)
+	t.Logf("standard output, 32 KiB per call: median %.0f MiB/s of %.0f; floor, an empty call: %v, which allows %.0f MiB/s",
+		rates[runs/2], rates, floor, 1/32.0/floor.Seconds())
 }
 
 // compareWaiting is the same session with and without another container's creation that

@@ -40,6 +40,15 @@ func Connect(t testing.TB, vm *lab.VM) *Agent {
 	}
 	a := &Agent{VM: vm, client: ttrpc.NewClient(conn)}
 	t.Cleanup(func() { a.client.Close() })
+	a.Check(t)
+	return a
+}
+
+// Check asks for the agent's health.
+func (a *Agent) Check(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
+	defer cancel()
 	check, err := a.try(ctx, protocols.HealthService, "Check", &protocols.CheckRequest{})
 	if err != nil {
 		t.Fatalf("Check: %v", err)
@@ -47,7 +56,6 @@ func Connect(t testing.TB, vm *lab.VM) *Agent {
 	if got := check.(*protocols.HealthCheckResponse).Status; got != protocols.HealthCheckResponse_SERVING {
 		t.Fatalf("Check: status %v", got)
 	}
-	return a
 }
 
 // Try makes one call of the agent's service and returns its answer or error.
