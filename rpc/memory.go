@@ -28,7 +28,8 @@ func (s *Service) memoryRoutes() []server.Route {
 
 // onlineCPUMem takes plugged CPUs (nb_cpus is the total that is to be online; 0: leave
 // them) and memory into use. The host says with wait whether it wants to know the outcome:
-// without, the work goes on beside the answer and its failure is only logged. What is
+// without, CPUs that do not come within a second are waited for beside the answer, and their
+// failure is only logged. What is
 // there already is online before the answer in either case.
 func (s *Service) onlineCPUMem(ctx context.Context, q *protocols.OnlineCPUMemRequest) error {
 	_, err := core.Ask(ctx, s.agent.Sandbox, &sandbox.Online{CPUs: int(q.NbCpus), Memory: !q.CpuOnly, Wait: q.Wait})

@@ -6,7 +6,7 @@
 //
 // Init collects every orphan of the guest, so the agent never waits for a process that is
 // not its own; it passes SIGTERM on, and when the agent ends, however it ends, it says why
-// on the console, syncs and powers the guest off. A crash of the agent is no kernel panic.
+// on the console, takes the network down, syncs and powers the guest off. A crash of the agent is no kernel panic.
 //
 // In every start of the binary it also sets ignored signals back to their defaults.
 //

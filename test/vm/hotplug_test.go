@@ -33,7 +33,17 @@ func TestHotplug(t *testing.T) {
 			vm.Unplug(t, disk)
 		})
 	}
-	t.Run("disk after the request", func(t *testing.T) { lateDisk(t, vm, agent) })
+	t.Run("disk 10 ms before the request", func(t *testing.T) {
+		image := volumeImage(t, "early")
+		disk := vm.PlugDisk(t, image, lab.RootPort)
+		time.Sleep(10 * time.Millisecond)
+		useVolume(t, agent, "early", &protocols.Storage{Driver: "blk", Source: disk.PCIPath})
+		vm.Unplug(t, disk)
+	})
+	t.Run("disk right after the request", func(t *testing.T) { lateDisk(t, vm, agent, "late", 0) })
+	t.Run("disk 2.9 s after the request", func(t *testing.T) { lateDisk(t, vm, agent, "later", 2900*time.Millisecond) })
+	t.Run("events lost", func(t *testing.T) { lostEvents(t, vm, agent) })
+	t.Run("data stays", func(t *testing.T) { dataStays(t, vm, agent) })
 	t.Run("same slot again", func(t *testing.T) {
 		for _, word := range []string{"first", "second"} {
 			disk := vm.PlugDisk(t, volumeImage(t, word), lab.RootPort)
@@ -106,20 +116,16 @@ func checkVolume(t *testing.T, agent *host.Agent, c *host.Container, word string
 }
 
 // lateDisk plugs the disk while the agent waits for it already.
-func lateDisk(t *testing.T, vm *lab.VM, agent *host.Agent) {
+func lateDisk(t *testing.T, vm *lab.VM, agent *host.Agent, word string, after time.Duration) {
+	image := volumeImage(t, word)
 	port := vm.NextRootPort()
 	s := &protocols.Storage{Driver: "blk", Source: port}
-	req := volumeRequest(t, agent, "late", s)
-	created := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), guard)
-	defer cancel()
-	go func() {
-		_, err := agent.Try(ctx, "CreateContainer", req)
-		created <- err
-	}()
+	req := volumeRequest(t, agent, word, s)
+	created := createBeside(t, agent, req)
 	// Other calls do not wait for the one that waits.
 	agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{})
-	disk := vm.PlugDisk(t, volumeImage(t, "late"), lab.RootPort)
+	time.Sleep(after)
+	disk := vm.PlugDisk(t, image, lab.RootPort)
 	if disk.PCIPath != port {
 		t.Fatalf("plugged at %s, the agent waits for %s", disk.PCIPath, port)
 	}
@@ -128,7 +134,68 @@ func lateDisk(t *testing.T, vm *lab.VM, agent *host.Agent) {
 	}
 	c := agent.Container(req.ContainerId)
 	c.Start(t)
-	checkVolume(t, agent, c, "late", s)
+	checkVolume(t, agent, c, word, s)
+	vm.Unplug(t, disk)
+}
+
+// createBeside creates a container while the test goes on.
+func createBeside(t *testing.T, agent *host.Agent, req *protocols.CreateContainerRequest) <-chan error {
+	created := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), guard)
+	t.Cleanup(cancel)
+	go func() {
+		_, err := agent.Try(ctx, "CreateContainer", req)
+		created <- err
+	}()
+	return created
+}
+
+// lostEvents plugs a disk that is waited for while the agent stands still and its uevent
+// socket overflows, so that nothing ever tells of the disk.
+func lostEvents(t *testing.T, vm *lab.VM, agent *host.Agent) {
+	image := volumeImage(t, "lost")
+	s := &protocols.Storage{Driver: "blk", Source: vm.NextRootPort()}
+	req := volumeRequest(t, agent, "lost", s)
+	created := createBeside(t, agent, req)
+	agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{}) // the other has come before
+	drops := vm.Shell(t, ueventDrops)
+	pid := agentPID(t, vm)
+	vm.Shell(t, "kill -STOP "+pid)
+	// A synthetic event has the size of a true one (Documentation/ABI/testing/sysfs-uevent).
+	vm.WaitUntil(t, "for i in $(seq 2000); do echo change > /sys/devices/virtual/mem/null/uevent; done; test $("+ueventDrops+") -gt "+drops)
+	disk := vm.PlugDisk(t, image, lab.RootPort)
+	vm.WaitUntil(t, "test -n \"$(ls -d /sys/block/vd* | grep -v vda)\"")
+	vm.Shell(t, "kill -CONT "+pid)
+	if err := <-created; err != nil {
+		t.Fatal(err)
+	}
+	c := agent.Container(req.ContainerId)
+	c.Start(t)
+	checkVolume(t, agent, c, "lost", s)
+	wantContains(t, "console", vm.Console(), "uevents were lost")
+	vm.Unplug(t, disk)
+}
+
+// ueventDrops is how many messages the sockets for uevents (protocol 15) have lost: the
+// ninth column of the table.
+const ueventDrops = "awk '$2 == 15 {n += $9} END {print n+0}' /proc/net/netlink"
+
+// dataStays writes to a disk in one container and reads it in the next.
+func dataStays(t *testing.T, vm *lab.VM, agent *host.Agent) {
+	disk := vm.PlugDisk(t, volumeImage(t, "stays"), lab.RootPort)
+	s := &protocols.Storage{Driver: "blk", Source: disk.PCIPath}
+	req := volumeRequest(t, agent, "stays", s)
+	c := agent.Create(t, req)
+	c.Start(t)
+	c.Shell(t, "echo more > /volume/new; echo stays2 > /volume/word")
+	checkVolume(t, agent, c, "stays2", s)
+	req.ContainerId, req.ExecId = "again", "again"
+	c = agent.Create(t, req)
+	c.Start(t)
+	if got := c.Shell(t, "cat /volume/new"); got != "more" {
+		t.Errorf("the new file says %q", got)
+	}
+	checkVolume(t, agent, c, "stays2", s)
 	vm.Unplug(t, disk)
 }
 

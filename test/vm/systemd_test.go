@@ -70,9 +70,11 @@ func checkScope(t *testing.T, vm *lab.VM, agent *host.Agent, v2 bool) {
 }
 
 // TestServiceKilled takes the agent away by force: FailureAction of the unit
-// switches the VM off.
+// switches the VM off, and does not wait for a container, whose first process
+// is deaf to SIGTERM.
 func TestServiceKilled(t *testing.T) {
-	vm, _ := bootService(t, lab.Options{CgroupV2: true})
+	vm, agent := bootService(t, lab.Options{CgroupV2: true})
+	agent.RunSleeper(t, "c1")
 	vm.Shell(t, "systemctl kill -s KILL kata-agent.service")
 	if err := vm.WaitPowerOff(within(t)); err != nil {
 		t.Error(err)

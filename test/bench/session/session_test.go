@@ -21,6 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(stockEnv); path != "" {
+		serveStock(path)
+		return
+	}
 	_ = os.Setenv("KATA_TEST_RACE", "0")
 	code := m.Run()
 	harness.Clean()

@@ -37,6 +37,12 @@ workers = 8
 hold = "1s"
 pings = 200
 [[load]]
+name = "silent"
+kind = "hold"
+count = 20
+hold = "200ms"
+args = ["sleep", "1000"]
+[[load]]
 kind = "stream"
 workers = 2
 count = 2
@@ -130,7 +136,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][2]int64{ // operations and bytes
-		"exec": {100, 300}, "rated": {50, 250}, "hold": {40, 0}, "hold: close": {40, 0}, "stream": {2, 18000002}, "stdin": {2, 16 << 20},
+		"exec": {100, 300}, "rated": {50, 250}, "hold": {40, 0}, "hold: close": {40, 0}, "silent": {20, 0}, "silent: close": {20, 0}, "stream": {2, 18000002}, "stdin": {2, 16 << 20},
 		"stdin by wc": {1, 100001}, "stdin by hash": {1, 1000001}, "churn": {6, 0}, "containers": {6, 0}, "containers: remove": {6, 0},
 		"call": {20, 0}, "refused": {3, 0},
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
@@ -15,6 +16,9 @@ import (
 
 // quiet is how long held things are left alone before their cost is looked at.
 const quiet = time.Second
+
+// killed is the status of a process that SIGKILL has ended.
+const killed = 128 + int(syscall.SIGKILL)
 
 // hold opens Count sessions, keeps them open with two reads waiting in each, as a host does, talks
 // to them, and ends them.
@@ -53,7 +57,7 @@ func (l *run) pings(ctx, until context.Context, sessions []*session) {
 	limit, cancel := context.WithTimeout(until, time.Duration(l.Hold))
 	defer cancel()
 	ping := func(i int) {
-		if s := sessions[i]; s != nil {
+		if s := sessions[i]; s != nil && !s.silent {
 			l.once(ctx, time.Now(), l.step("ping"), s.ping)
 		}
 	}
@@ -81,22 +85,33 @@ func (l *run) pings(ctx, until context.Context, sessions []*session) {
 	wg.Wait()
 }
 
-// A session is an open cat.
+// A session is an open cat, or a program of the scenario's that nobody talks to.
 type session struct {
 	client.Process
 	i       int
+	silent  bool
 	sent    int
 	replies chan []byte // what comes on stdout
 	over    chan error  // the end of both streams
 }
 
-// openSession starts a cat and its two reads. They live as long as ctx, not as the opening.
+// openSession starts a program and its two reads. They live as long as ctx, not as the opening.
 func (l *run) openSession(ctx, limited context.Context, i int) (*session, error) {
-	p, err := l.start(limited, i, process("cat"))
+	silent := len(l.Args) > 0
+	args := l.Args
+	if !silent {
+		args = []string{"cat"}
+	}
+	p, err := l.start(limited, i, process(args...))
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Process: p, i: i, replies: make(chan []byte, 16), over: make(chan error, 1)}
+	if silent {
+		if err := p.CloseStdin(limited); err != nil {
+			return nil, err
+		}
+	}
+	s := &session{Process: p, i: i, silent: silent, replies: make(chan []byte, 16), over: make(chan error, 1)}
 	stderr := make(chan error, 1)
 	go func() {
 		_, err := l.drain(ctx, p, client.Stderr, func(data []byte) error { return fmt.Errorf("stderr: %.200q", data) })
@@ -145,9 +160,15 @@ func (s *session) ping(ctx context.Context) (int64, error) {
 	return int64(len(message)), nil
 }
 
-// end ends the input; the cat ends by itself.
+// end ends the input, on which the cat ends by itself; a silent program is killed.
 func (s *session) end(ctx context.Context) (int64, error) {
-	if err := s.CloseStdin(ctx); err != nil {
+	want := 0
+	stop := s.CloseStdin
+	if s.silent {
+		want = killed
+		stop = func(ctx context.Context) error { return s.Signal(ctx, int(syscall.SIGKILL)) }
+	}
+	if err := stop(ctx); err != nil {
 		return 0, err
 	}
 	for {
@@ -163,7 +184,7 @@ func (s *session) end(ctx context.Context) (int64, error) {
 			}
 			code, err := s.Wait(ctx)
 			if err == nil {
-				err = ended(code, 0)
+				err = ended(code, want)
 			}
 			return 0, err
 		case <-ctx.Done():

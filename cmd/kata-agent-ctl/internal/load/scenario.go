@@ -49,7 +49,9 @@ type Spec struct {
 	Chunk Size `toml:"chunk" json:"chunk,omitempty"`
 	// Hash checks what was written by its sum; else only by its length.
 	Hash bool `toml:"hash" json:"hash,omitempty"`
-	// Args is the program of an exec, and Output what it must write.
+	// Args is the program of an exec, and Output what it must write. For held sessions it is
+	// one to run instead of the cat that is talked to: its standard input is closed at once, as
+	// hosts do where nothing is typed, and SIGKILL ends it.
 	Args   []string `toml:"args" json:"args,omitempty"`
 	Output string   `toml:"output" json:"output,omitempty"`
 	// Method and Request are those of a call; Request is JSON.
@@ -148,6 +150,9 @@ func (l *Spec) complete(s *Scenario) error {
 	}
 	if l.Workers < 0 || l.Rate < 0 || l.Count < 0 || l.Bytes < 0 || l.Chunk < 0 || l.Pings < 0 {
 		return errors.New("a number below zero")
+	}
+	if l.Kind == "hold" && len(l.Args) > 0 && l.Pings > 0 {
+		return errors.New("pings go to a session's own program, not to one of args")
 	}
 	if l.Chunk == 0 {
 		l.Chunk = hostChunk

@@ -76,6 +76,7 @@ func TestScenarioRefuses(t *testing.T) {
 		"[[load]]\nkind = \"call\"\ncount = 1":             "method",
 		"typo = 1\n[[load]]\nkind=\"hold\"":                "typo",
 		"[[load]]\nkind=\"hold\"\nworker=1":                "worker",
+		"[[load]]\nkind=\"hold\"\nargs=[\"a\"]\npings=1":   "pings",
 		"[[load]]\nkind=\"exec\"\ncount=-1":                "below zero",
 		"duration=\"-1s\"\n[[load]]\nkind=\"exec\"":        "below zero",
 		"[[load]]\nkind=\"stall\"\nbackground=true":        "nothing would end",
