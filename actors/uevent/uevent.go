@@ -29,6 +29,9 @@ const (
 type Deps struct {
 	Listen func() (hotplug.Source, error)
 	Sys    string // mount point of sysfs
+	// NodeExists tells whether a device node is there; nil: all are. The kernel shows a device
+	// in sysfs before it makes the node, and sends the event after both.
+	NodeExists func(path string) bool
 	// OnlineMemory is called beside the mailbox for each block of memory that is plugged in.
 	OnlineMemory func(devPath string) error
 }
@@ -198,6 +201,9 @@ func (u *uevent) look(t *core.Turn, w *waiter, scan func(string) error) {
 			scanErr = scan(u.deps.Sys)
 		}
 		e, ok, err := w.m.Matcher.Probe(u.deps.Sys)
+		if node := e.Node(); ok && node != "" && u.deps.NodeExists != nil && !u.deps.NodeExists(node) {
+			ok, scanErr = false, errors.Join(scanErr, fmt.Errorf("%s is not there, its device is", node))
+		}
 		return look{e, ok, scanErr}, err
 	}, func(_ *core.Turn, l look, err error) {
 		switch {

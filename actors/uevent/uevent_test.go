@@ -49,6 +49,7 @@ type lab struct {
 	ref    core.Ref
 	source *hotplugtest.Source
 	online chan string
+	noNode atomic.Bool // the nodes of devices are yet to come
 }
 
 func run(t *testing.T, f func(l *lab)) {
@@ -57,6 +58,7 @@ func run(t *testing.T, f func(l *lab)) {
 		l := &lab{t: t, source: hotplugtest.NewSource(), online: make(chan string, 10)}
 		ref, err := system.Spawn("uevent", New(Deps{
 			Listen:       func() (hotplug.Source, error) { return l.source, nil },
+			NodeExists:   func(string) bool { return !l.noNode.Load() },
 			OnlineMemory: func(path string) error { l.online <- path; return nil },
 		}))
 		if err != nil {
@@ -98,6 +100,33 @@ func TestThereBeforeTheRequest(t *testing.T) {
 		d := newDisk("vda")
 		d.present.Store(true)
 		l.wantFound(l.await(d), 0)
+	})
+}
+
+// TestNodeComesAfterSysfs looks in the moment between: what is in sysfs has no node yet.
+func TestNodeComesAfterSysfs(t *testing.T) {
+	run(t, func(l *lab) {
+		d := newDisk("vda")
+		d.present.Store(true)
+		l.noNode.Store(true)
+		answer := l.await(d)
+		time.Sleep(5 * time.Millisecond)
+		l.noNode.Store(false)
+		l.source.Send(d.event())
+		l.wantFound(answer, 5*time.Millisecond)
+		// The same with the event lost.
+		l.noNode.Store(true)
+		answer = l.await(d)
+		time.Sleep(5 * time.Millisecond)
+		l.noNode.Store(false)
+		l.source.Overflow()
+		l.wantFound(answer, 5*time.Millisecond)
+		// One without a node is of no use, and the error says so.
+		l.noNode.Store(true)
+		_, took, err := l.await(d)()
+		if took != timeout || !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "/dev/vda is not there") {
+			t.Errorf("after %v: %v", took, err)
+		}
 	})
 }
 

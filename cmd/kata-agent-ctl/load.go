@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,9 +20,9 @@ import (
 
 type loadOptions struct {
 	*global
-	pid                int
-	rootfs, json, html string
-	quiet              bool
+	pid                     int
+	rootfs, json, html, svg string
+	quiet                   bool
 }
 
 func newLoad(g *global) *cobra.Command {
@@ -62,6 +63,7 @@ A scenario:
 	f.StringVar(&o.rootfs, "rootfs", "", "`path` of a root file system with busybox, where the agent is")
 	f.StringVar(&o.json, "json", "", "`file` for the result as JSON, for compare")
 	f.StringVar(&o.html, "html", "", "`file` for a report with plots")
+	f.StringVar(&o.svg, "svg", "", "`file` for the plots alone, as a picture")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no tables")
 	return cmd
 }
@@ -109,10 +111,11 @@ func (o *loadOptions) write(w io.Writer, r *load.Result) error {
 			return err
 		}
 	}
-	return writePage(o.html, func(w io.Writer) error { return report.HTML(w, r) })
+	err := writePage(o.svg, func(w io.Writer) error { return report.SVG(w, r) })
+	return errors.Join(err, writePage(o.html, func(w io.Writer) error { return report.HTML(w, r) }))
 }
 
-// writePage writes an HTML file, if one is asked for.
+// writePage writes an HTML or SVG file, if one is asked for.
 func writePage(file string, page func(io.Writer) error) error {
 	if file == "" {
 		return nil

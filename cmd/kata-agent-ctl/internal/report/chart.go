@@ -84,11 +84,15 @@ func nice(v float64) float64 {
 	return 10 * power
 }
 
-// SVG draws the plot.
+// SVG draws the plot as a part of a page.
 func (c *chart) SVG() template.HTML {
+	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img">`, width, height)) + c.Content() + "</svg>"
+}
+
+// Content is the plot at the origin of whatever it becomes a part of.
+func (c *chart) Content() template.HTML {
 	limitX, low, limitY := c.bounds()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img">`, width, height)
 	px := func(v float64) float64 { return left + c.x(v, limitX)*plotWidth }
 	py := func(v float64) float64 { return top + plotHeight - c.y(v, low, limitY)*plotHeight }
 	for _, v := range c.valuesY(low, limitY) {
@@ -115,7 +119,6 @@ func (c *chart) SVG() template.HTML {
 		}
 		fmt.Fprintf(&b, `<path class="s%d%s" d="%s"><title>%s</title></path>`, i%colours, dashed(i), path.String(), template.HTMLEscapeString(s.name))
 	}
-	b.WriteString("</svg>")
 	return template.HTML(b.String()) // numbers, and names that were escaped
 }
 

@@ -96,6 +96,39 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// The picture is XML by itself, with every plot and every line's name.
+func TestSVG(t *testing.T) {
+	for plots, r := range map[int]*load.Result{6: result(1), 0: {Scenario: new(load.Scenario)}} {
+		var out bytes.Buffer
+		if err := SVG(&out, r); err != nil {
+			t.Fatal(err)
+		}
+		found, text := 0, ""
+		for d := xml.NewDecoder(&out); ; {
+			token, err := d.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch token := token.(type) {
+			case xml.StartElement:
+				for _, a := range token.Attr {
+					if a.Name.Local == "class" && a.Value == "title" {
+						found++
+					}
+				}
+			case xml.CharData:
+				text += string(token)
+			}
+		}
+		if found != plots || plots > 0 && !strings.Contains(text, "many <sessions>") {
+			t.Errorf("%d plots, want %d:\n%s", found, plots, text)
+		}
+	}
+}
+
 // An agent that is not watched, and a run of which nothing is known, have pages too.
 func TestHTMLOfLittle(t *testing.T) {
 	var out bytes.Buffer
