@@ -17,7 +17,7 @@ const (
 	// interval between two points and samples.
 	interval = 500 * time.Millisecond
 	// settle is how long the agent is left in peace before its memory is looked at the last time.
-	settle = 2 * time.Second
+	settle = 5 * time.Second
 	// maxFailures ends a run in which nothing goes right.
 	maxFailures = 1000
 	// keptFailures are those whose text is kept.

@@ -14,7 +14,7 @@ import (
 // Size of a plot and of the space around it for numbers, in SVG units.
 const (
 	width, height  = 720.0, 240.0
-	left, right    = 56.0, 16.0
+	left, right    = 56.0, 28.0
 	top, bottom    = 12.0, 28.0
 	plotWidth      = width - left - right
 	plotHeight     = height - top - bottom
