@@ -26,22 +26,16 @@ require (
 )
 
 require (
-	github.com/cyphar/filepath-securejoin v0.7.0 // indirect
-	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/pandatix/go-abnf v0.5.3 // indirect
-)
-
-require (
 	cyphar.com/go-pathrs v0.2.6 // indirect
 	github.com/Workiva/go-datastructures v1.1.3 // indirect
 	github.com/aperturerobotics/protobuf-go-lite v0.14.0 // indirect
-	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/checkpoint-restore/go-criu/v8 v8.3.0 // indirect
 	github.com/cilium/ebpf v0.17.3 // indirect
 	github.com/containerd/console v1.0.5 // indirect
 	github.com/containerd/log v0.1.0
 	github.com/coreos/go-systemd/v22 v22.7.0 // indirect
+	github.com/cyphar/filepath-securejoin v0.7.0 // indirect
 	github.com/emirpasic/gods v1.18.1 // indirect
 	github.com/fsnotify/fsnotify v1.7.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
@@ -58,9 +52,6 @@ require (
 	github.com/opencontainers/selinux v1.13.1 // indirect
 	github.com/orcaman/concurrent-map v1.0.0
 	github.com/prometheus/client_golang v1.25.0 // indirect
-	github.com/prometheus/client_model v0.6.3 // indirect
-	github.com/prometheus/common v0.73.1 // indirect
-	github.com/prometheus/procfs v0.23.0 // indirect
 	github.com/seccomp/libseccomp-golang v0.12.0 // indirect
 	github.com/sirupsen/logrus v1.9.4
 	github.com/spf13/pflag v1.0.9
@@ -82,3 +73,9 @@ require (
 	google.golang.org/protobuf v1.36.12
 	tags.cncf.io/container-device-interface/specs-go v1.1.1 // indirect
 )
+
+// Stand-ins: actors/core/unmetered/README.md.
+replace go.opentelemetry.io/otel/exporters/prometheus => ./actors/core/unmetered/exporter
+
+// Likewise.
+replace github.com/prometheus/client_golang => ./actors/core/unmetered/client_golang

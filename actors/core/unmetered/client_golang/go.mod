@@ -1,0 +1,4 @@
+// Stands in for the client library: see ../README.md.
+module github.com/prometheus/client_golang
+
+go 1.26.0
