@@ -17,7 +17,7 @@ func (s *Service) getGuestDetails(_ context.Context, q *protocols.GuestDetailsRe
 		Version:         s.options.Version,
 		InitDaemon:      s.options.InitMode,
 		StorageHandlers: storageHandlers(),
-		SupportsSeccomp: seccompBuilt,
+		SupportsSeccomp: SeccompBuilt,
 		ExtraFeatures:   s.options.Features,
 	}}
 	return out, s.memoryDetails(q, out)

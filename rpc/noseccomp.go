@@ -4,5 +4,5 @@
 
 package rpc
 
-// seccompBuilt tells whether libseccomp is in this binary.
-const seccompBuilt = false
+// SeccompBuilt tells whether libseccomp is in this binary.
+const SeccompBuilt = false

@@ -4,5 +4,5 @@
 
 package rpc
 
-// seccompBuilt tells whether libseccomp is in this binary.
-const seccompBuilt = true
+// SeccompBuilt tells whether libseccomp is in this binary.
+const SeccompBuilt = true

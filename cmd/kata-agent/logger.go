@@ -50,4 +50,9 @@ func (l *logger) close() {
 }
 
 // features are what this build has beyond the least, sorted.
-func features() []string { return []string{"seccomp"} }
+func features() []string {
+	if rpc.SeccompBuilt {
+		return []string{"seccomp"}
+	}
+	return nil
+}
