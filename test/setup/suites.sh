@@ -79,4 +79,8 @@ done
 
 echo "== all results after $SECONDS s"
 grep -E '^(ok|FAIL|panic:|[[:space:]]*--- FAIL)' "$results" || true
+if [ $failed -ne 0 ]; then
+	echo "== what failing tests said, without logs"
+	grep -E '^[[:space:]]*(--- FAIL|[a-z0-9_]+\.go:[0-9]+: )' "$results" | cut -c 1-400 | tail -n 100 || true
+fi
 exit $failed
