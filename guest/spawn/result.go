@@ -126,7 +126,7 @@ func (res *result) next() error {
 		failed    error
 	)
 	err := res.conn.Read(func(fd uintptr) bool {
-		n, rights, _, _, failed = unix.Recvmsg(int(fd), data[:], control[:], unix.MSG_CMSG_CLOEXEC)
+		n, rights, failed = receive(int(fd), data[:], control[:])
 		return failed != unix.EAGAIN && failed != unix.EINTR
 	})
 	switch {
@@ -140,6 +140,21 @@ func (res *result) next() error {
 	fd, sender := parseControl(control[:rights])
 	res.take(data[:n], fd, sender)
 	return nil
+}
+
+// receive reads one message of a socket that does not block; no bytes is the end.
+//
+// The kernel looks for a message first and for the end then (unix_dgram_recvmsg), so one
+// that is sent, and its socket closed, in between is reported as the end and stays in the
+// queue. Only after an end is what else there is certain: nobody can send any more.
+func receive(fd int, data, control []byte) (n, rights int, err error) {
+	for range 2 {
+		n, rights, _, _, err = unix.Recvmsg(fd, data, control, unix.MSG_CMSG_CLOEXEC)
+		if n > 0 || err != nil {
+			break
+		}
+	}
+	return n, rights, err
 }
 
 // take notes one reply.
