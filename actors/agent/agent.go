@@ -4,7 +4,6 @@ package agent
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -91,17 +90,12 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	return a, err
 }
 
-func nodeExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // watchDevices starts the actor that waits for devices, before anything can ask for one.
 func (a *Agent) watchDevices(system *core.System, p Params) error {
 	ref, err := system.Spawn("uevent", uevent.New(uevent.Deps{
 		Listen:       func() (hotplug.Source, error) { return hotplug.Listen() },
 		Sys:          sys,
-		NodeExists:   nodeExists,
+		NodeReady:    nodeReady,
 		OnlineMemory: func(devPath string) error { return onlining.MemoryBlock(sys, devPath) },
 	}))
 	if err != nil {

@@ -29,9 +29,9 @@ const (
 type Deps struct {
 	Listen func() (hotplug.Source, error)
 	Sys    string // mount point of sysfs
-	// NodeExists tells whether a device node is there; nil: all are. The kernel shows a device
-	// in sysfs before it makes the node, and sends the event after both.
-	NodeExists func(path string) bool
+	// NodeReady says why a device node is of no use yet; nil: all are. The kernel shows a device
+	// in sysfs, then makes the node, then lets it be opened, and sends the event after all that.
+	NodeReady func(path string) error
 	// OnlineMemory is called beside the mailbox for each block of memory that is plugged in.
 	OnlineMemory func(devPath string) error
 }
@@ -201,8 +201,10 @@ func (u *uevent) look(t *core.Turn, w *waiter, scan func(string) error) {
 			scanErr = scan(u.deps.Sys)
 		}
 		e, ok, err := w.m.Matcher.Probe(u.deps.Sys)
-		if node := e.Node(); ok && node != "" && u.deps.NodeExists != nil && !u.deps.NodeExists(node) {
-			ok, scanErr = false, errors.Join(scanErr, fmt.Errorf("%s is not there, its device is", node))
+		if node := e.Node(); ok && node != "" && u.deps.NodeReady != nil {
+			if notYet := u.deps.NodeReady(node); notYet != nil {
+				ok, scanErr = false, errors.Join(scanErr, fmt.Errorf("its device is there, its node is of no use: %w", notYet))
+			}
 		}
 		return look{e, ok, scanErr}, err
 	}, func(_ *core.Turn, l look, err error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +50,7 @@ type lab struct {
 	ref    core.Ref
 	source *hotplugtest.Source
 	online chan string
-	noNode atomic.Bool // the nodes of devices are yet to come
+	noNode atomic.Bool // the nodes of devices are not ready yet
 }
 
 func run(t *testing.T, f func(l *lab)) {
@@ -57,8 +58,13 @@ func run(t *testing.T, f func(l *lab)) {
 		system := core.NewSystem(zap.NewNop())
 		l := &lab{t: t, source: hotplugtest.NewSource(), online: make(chan string, 10)}
 		ref, err := system.Spawn("uevent", New(Deps{
-			Listen:       func() (hotplug.Source, error) { return l.source, nil },
-			NodeExists:   func(string) bool { return !l.noNode.Load() },
+			Listen: func() (hotplug.Source, error) { return l.source, nil },
+			NodeReady: func(path string) error {
+				if l.noNode.Load() {
+					return fmt.Errorf("open %s: %w", path, syscall.ENXIO)
+				}
+				return nil
+			},
 			OnlineMemory: func(path string) error { l.online <- path; return nil },
 		}))
 		if err != nil {
@@ -124,7 +130,7 @@ func TestNodeComesAfterSysfs(t *testing.T) {
 		// One without a node is of no use, and the error says so.
 		l.noNode.Store(true)
 		_, took, err := l.await(d)()
-		if took != timeout || !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "/dev/vda is not there") {
+		if took != timeout || !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "open /dev/vda: no such device or address") {
 			t.Errorf("after %v: %v", took, err)
 		}
 	})
