@@ -6,9 +6,11 @@
 //
 // Init collects every orphan of the guest, so the agent never waits for a process that is
 // not its own; it passes SIGTERM on, and when the agent ends, however it ends, it says why
-// on the console, takes the network down, syncs and powers the guest off. A crash of the agent is no kernel panic.
+// on the console, takes the network down, syncs and powers the guest off. A crash of the
+// agent is no kernel panic.
 //
-// In every start of the binary it also sets ignored signals back to their defaults.
+// In every start of the binary it also sets ignored signals back to their defaults, and
+// has the kernel give it no huge pages (PR_SET_THP_DISABLE).
 //
 // "As init" elsewhere means "started by this init": see Started.
 package front

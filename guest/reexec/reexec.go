@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/runc/libcontainer"
 	_ "github.com/opencontainers/runc/libcontainer/nsenter" // the C constructor that joins namespaces before Go boots
+	"golang.org/x/sys/unix"
 )
 
 // initArgument is the word with which libcontainer re-executes the binary.
@@ -20,6 +21,13 @@ func init() {
 	runtime.LockOSThread()
 	if len(os.Args) > 1 && os.Args[1] == initArgument && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
 		runtime.GOMAXPROCS(1)
+		hugePages()
 		libcontainer.Init()
 	}
+}
+
+// hugePages gives the container's program back what guest/front takes from every start of
+// this binary: the setting would outlive the execve (prctl(2), PR_SET_THP_DISABLE).
+func hugePages() {
+	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 )
 
@@ -172,7 +174,7 @@ func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process,
 		UID: int(spec.User.UID), GID: int(spec.User.GID),
 		NoNewPrivileges: &spec.NoNewPrivileges,
 		AppArmorProfile: spec.ApparmorProfile, Label: spec.SelinuxLabel,
-		Rlimits: limits, Init: init,
+		Rlimits: limits, Init: init, LogLevel: stageLogLevel(),
 	}
 	for _, g := range spec.User.AdditionalGids {
 		lp.AdditionalGroups = append(lp.AdditionalGroups, int(g))
@@ -184,6 +186,13 @@ func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process,
 		}
 	}
 	return lp, nil
+}
+
+// stageLogLevel is what libcontainer's stages may log, in logrus' numbers. Without one the
+// first stages write what only debugging wants, some twenty lines for each container, and
+// the agent decodes all of it. Their fatal errors are how a failed start says why.
+func stageLogLevel() string {
+	return strconv.Itoa(int(max(logrus.FatalLevel, logrus.GetLevel())))
 }
 
 // Files are the files that are there.

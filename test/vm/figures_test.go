@@ -30,9 +30,11 @@ const (
 // told; what can fail is a comparison with the same VM a moment before.
 func TestFigures(t *testing.T) {
 	vm, agent := bootPod(t, lab.Options{
-		CgroupV2: true, Modules: lab.FullModules(), KernelArgs: []string{"agent.hotplug_timeout=30", "agent.log=warn"},
+		MemoryMiB: 768, // below 512 Linux gives huge pages to nobody
+		CgroupV2:  true, Modules: lab.FullModules(), KernelArgs: []string{"agent.hotplug_timeout=30", "agent.log=warn"},
 	})
 	c := agent.RunSleeper(t, "c1")
+	figureMemory(t, vm)
 	execs(t, c) // everything is warm then
 	t.Run("plug", func(t *testing.T) { figurePlug(t, vm, agent) })
 	t.Run("exec", func(t *testing.T) {
@@ -44,6 +46,20 @@ func TestFigures(t *testing.T) {
 	t.Run("stdout", func(t *testing.T) { figureStdout(t, agent, c) })
 	t.Run("exec while a device is waited for", func(t *testing.T) { compareWaiting(t, agent, c) })
 	agent.DestroySandbox(t)
+}
+
+// figureMemory is the anonymous memory of the agent, its init and its helper, in a guest
+// whose kernel gives huge pages to all who do not refuse. Their binary is in the initramfs,
+// which makes it shared memory, and is not counted.
+func figureMemory(t *testing.T, vm *lab.VM) {
+	t.Helper()
+	const ours = "for p in /proc/[0-9]*; do case $(cat $p/comm) in kata-*) cat $p/status $p/smaps_rollup;; esac; done 2>/dev/null"
+	t.Logf("anonymous memory with a container: %s KiB, huge pages are given %s",
+		vm.Shell(t, ours+" | awk '/^RssAnon/ {n+=$2} END {print n}'"),
+		vm.Shell(t, "cat /sys/kernel/mm/transparent_hugepage/enabled"))
+	if huge := vm.Shell(t, ours+" | awk '/^AnonHugePages/ {n+=$2} END {print n}'"); huge != "0" {
+		t.Errorf("%s KiB of huge pages", huge)
+	}
 }
 
 // figurePlug is the time from the moment QEMU is told to plug a disk until the container
