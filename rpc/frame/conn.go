@@ -21,6 +21,10 @@ type Conn struct {
 	box    outbox
 	ctx    context.Context // parent of the contexts of cold calls
 	cancel context.CancelFunc
+	// finished is closed when nothing reads any more.
+	finished chan struct{}
+	turns    [turns]turn
+	watch    watch
 	// servers counts the goroutines of the ttRPC server that belong to this connection.
 	servers sync.WaitGroup
 
@@ -51,8 +55,10 @@ type Conn struct {
 const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
-	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{})}
+	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
 	c.work.L, c.open.L = &c.mu, &c.mu
+	c.watch.timer = time.AfterFunc(time.Hour, c.look)
+	c.watch.timer.Stop()
 	c.box.init(nc)
 	c.box.changed = c.queueChanged
 	c.box.failed = func(error) { go c.Close() } // it withdraws calls: not on a goroutine that replies
@@ -131,6 +137,7 @@ func (c *Conn) Close() {
 	c.closed = true
 	gone := c.detach()
 	c.noteDrained()
+	c.watch.timer.Stop()
 	if c.timer != nil {
 		c.timer.Stop()
 	}

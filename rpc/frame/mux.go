@@ -81,8 +81,8 @@ func (m *Mux) ServeConn(ctx context.Context, nc net.Conn, started func(*Conn)) {
 	}
 	stop := context.AfterFunc(ctx, c.Close)
 	defer stop()
-	c.read()
-	c.Close()
+	go c.read()
+	<-c.finished
 	c.servers.Wait()
 }
 

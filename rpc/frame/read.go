@@ -11,80 +11,89 @@ import (
 	"github.com/kata-containers/kata-agent/protocols"
 )
 
-// read reads and serves frames until the connection ends.
+// read reads and serves frames until the connection ends, which it closes then, or until another
+// goroutine does so in its place.
 func (c *Conn) read() {
 	for c.gate() {
 		b, err := c.in.Peek(headerLength)
 		if err != nil {
-			return
+			break
 		}
 		h := parseHeader(b)
 		_, _ = c.in.Discard(headerLength) // just peeked
-		if err := c.readBody(h); err != nil {
+		call, request, err := c.readBody(h)
+		if err != nil {
+			break
+		}
+		if call != nil && !c.serveInTurn(call, request) {
 			return
 		}
 	}
+	c.Close()
+	close(c.finished)
 }
 
-func (c *Conn) readBody(h header) error {
+// readBody reads the rest of a frame and returns the hot call that is to be served now, if any.
+// Nothing of it is in the read buffer.
+func (c *Conn) readBody(h header) (*Call, protocols.Message, error) {
 	n := int(h.length)
 	switch {
 	case h.length > MaxLength:
 		// Thrown away through the read buffer: nothing of this size is ever allocated.
 		if _, err := io.CopyN(io.Discard, c.in, int64(h.length)); err != nil {
-			return err
+			return nil, nil, err
 		}
 		c.reject(h, nil, oversize(n))
-		return nil
+		return nil, nil, nil
 	case n <= c.in.Size():
 		b, err := c.in.Peek(n)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		c.serve(h, b, false)
+		call, request := c.take(h, b, false)
 		_, err = c.in.Discard(n)
-		return err
+		return call, request, err
 	}
 	buf := getBuffer(n)
 	b := buf.b[:n]
 	if _, err := io.ReadFull(c.in, b); err != nil {
-		return err
+		return nil, nil, err
 	}
-	if buf.class < 0 {
-		c.serve(h, b, true)
-		return nil
+	owned := buf.class < 0
+	call, request := c.take(h, b, owned)
+	if !owned {
+		buf.free()
 	}
-	c.serve(h, b, false)
-	buf.free()
-	return nil
+	return call, request, nil
 }
 
-// serve serves one frame. The body may be kept only if owned is set.
-func (c *Conn) serve(h header, body []byte, owned bool) {
+// take takes in one frame and returns the hot call that is to be served now, if it is one. The
+// body may be kept only if owned is set.
+func (c *Conn) take(h header, body []byte, owned bool) (*Call, protocols.Message) {
 	if h.stream%2 != 1 {
 		c.reject(h, nil, Errorf(codes.InvalidArgument, evenIDText))
-		return
+		return nil, nil
 	}
 	if h.kind != kindRequest {
 		// A response nobody has asked for, a kind to come, or data for a stream: no method here
 		// is one, so its request has been answered already, and a second answer might be taken
 		// for that of the next call with the id.
-		return
+		return nil, nil
 	}
 	e, err := decodeEnvelope(body)
 	if err != nil {
 		c.reject(h, nil, Errorf(codes.InvalidArgument, "%v", err))
-		return
+		return nil, nil
 	}
 	methods, ok := c.mux.methods[string(e.service)]
 	if !ok {
 		c.reject(h, &e, Errorf(codes.InvalidArgument, noServiceText, e.service))
-		return
+		return nil, nil
 	}
 	r, ok := methods[string(e.method)]
 	if !ok {
 		c.reject(h, &e, Errorf(codes.Unimplemented, noMethodText, e.method))
-		return
+		return nil, nil
 	}
 	call := &Call{conn: c, route: r, stream: h.stream}
 	if e.metadata != nil {
@@ -94,40 +103,51 @@ func (c *Conn) serve(h header, body []byte, owned bool) {
 		call.deadline = time.Since(epoch) + time.Duration(e.timeout)
 	}
 	if r.Hot != nil {
-		c.serveHot(call, e.payload)
-		return
+		if request := c.takeHot(call, e.payload); request != nil {
+			return call, request
+		}
+		return nil, nil
 	}
 	if call.body = e.payload; !owned {
 		call.body = append([]byte(nil), e.payload...)
 	}
 	c.link(call)
+	return nil, nil
 }
 
 // forever is a limit so long, in nanoseconds, that adding it to a time might overflow.
 const forever = 1 << 62
 
-// serveHot decodes and serves a hot call in place.
-func (c *Conn) serveHot(call *Call, payload []byte) {
+// takeHot decodes a hot call and returns its request if it is to be served now.
+func (c *Conn) takeHot(call *Call, payload []byte) protocols.Message {
 	defer call.recovered()
 	if !c.link(call) {
-		return
+		return nil
 	}
 	request := call.route.request()
 	if err := request.Unmarshal(payload); err != nil {
 		call.Fail(Errorf(codes.Unknown, bodyText, err))
-		return
+		return nil
 	}
 	if call.route.Bulk && c.hold(call, request) {
-		return
+		return nil
 	}
+	return request
+}
+
+// serveInTurn serves a hot call and tells whether the caller still has the turn to read.
+func (c *Conn) serveInTurn(call *Call, request protocols.Message) (mine bool) {
+	n := c.enter(reading)
 	call.serve(request)
-	call.route.recycle(request)
+	return c.turns[reading].leave(n)
 }
 
 // serve gives a hot call to its handler.
 func (c *Call) serve(request protocols.Message) {
+	defer c.recovered()
 	c.again, c.served = c.served, true
 	c.route.Hot(c, request)
+	c.route.recycle(request)
 }
 
 // reject answers a frame that reaches no handler.

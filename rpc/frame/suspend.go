@@ -16,7 +16,7 @@ import (
 type flow struct {
 	pausing   bool    // calls are being withdrawn, on a goroutine made for it
 	paused    bool    // they have been
-	resuming  bool    // they are being served anew
+	resuming  bool    // they are being served anew, on a goroutine made for it
 	suspended []*Call // withdrawn or not served yet, oldest first
 }
 
@@ -95,31 +95,47 @@ func (c *Conn) suspend() {
 	c.resume() // the peer may have read everything meanwhile
 }
 
-// resume serves suspended calls, if the peer has read enough, until it falls behind again. As long
-// as it is not relieved a flush is running, whose end comes here.
+// resume has suspended calls served if the peer has read enough. As long as it has not, a flush is
+// running, whose end comes here.
 func (c *Conn) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := &c.flow
-	if f.resuming {
-		return // whoever it is looks again
+	if f.resuming || f.pausing || !f.paused || !c.relieved() {
+		return // whoever resumes looks again
 	}
 	f.resuming = true
-	for f.paused && !f.pausing && c.relieved() {
+	go c.serveSuspended() // not here, where replies are written
+}
+
+// serveSuspended serves suspended calls until none is left, the peer falls behind again, or
+// another goroutine goes on in its place.
+func (c *Conn) serveSuspended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := &c.flow
+	for !f.pausing {
+		if f.paused && !c.relieved() {
+			break
+		}
 		f.paused = false
-		for len(f.suspended) > 0 && !f.pausing && !f.paused {
-			if c.congested() {
-				f.paused = true
-				break
-			}
-			c.serveNext()
+		if len(f.suspended) == 0 {
+			break
+		}
+		if c.congested() {
+			f.paused = true
+			continue
+		}
+		if !c.serveNext() {
+			return
 		}
 	}
 	f.resuming = false
 }
 
-// serveNext serves the oldest suspended call. Conn.mu is held, but not meanwhile.
-func (c *Conn) serveNext() {
+// serveNext serves the oldest suspended call and tells whether the caller still has the turn.
+// Conn.mu is held, but not meanwhile.
+func (c *Conn) serveNext() (mine bool) {
 	f := &c.flow
 	call := f.suspended[0]
 	f.suspended[0] = nil
@@ -127,11 +143,12 @@ func (c *Conn) serveNext() {
 		f.suspended = nil
 	}
 	if call.flags&flagLinked == 0 {
-		return
+		return true
 	}
 	request := call.request
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	defer call.recovered()
+	n := c.enter(resuming)
 	call.serve(request)
+	return c.turns[resuming].leave(n)
 }
