@@ -25,6 +25,7 @@ import (
 // Params say how the agent runs.
 type Params struct {
 	InitMode bool // the guest's first program, or started by our init
+	Debug    bool // agent.log is debug or more
 	PipeSize int  // agent.container_pipe_size, in bytes
 	// HotplugTimeout bounds the wait for each device: agent.hotplug_timeout.
 	HotplugTimeout time.Duration
@@ -116,7 +117,7 @@ func (a *Agent) containerDeps(p Params) *container.Deps {
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
-			NoPivotRoot: rootIsInitramfs(proc),
+			NoPivotRoot: rootIsInitramfs(proc), Debug: p.Debug,
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,

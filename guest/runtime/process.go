@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -16,7 +15,6 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,6 +74,14 @@ func (p *Process) Reap() int {
 	return p.reap()
 }
 
+// What libcontainer's stages may log, in logrus' numbers. Without one the first stages write
+// what only debugging wants, some twenty lines for each container, and the agent decodes all
+// of it. Their fatal errors, which are how a failed start says why, come with either.
+const (
+	stageLogInfo  = "4"
+	stageLogDebug = "5"
+)
+
 // startProcess starts a process by libcontainer. For init it returns when init waits at
 // the fifo, for others when the program is about to run.
 func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*Process, error) {
@@ -84,6 +90,10 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 		return nil, err
 	}
 	lp.ConsoleWidth, lp.ConsoleHeight = stdio.Width, stdio.Height
+	lp.LogLevel = stageLogInfo
+	if c.options.Debug {
+		lp.LogLevel = stageLogDebug
+	}
 	var tty *terminal
 	if stdio.Terminal {
 		if tty, err = newTerminal(); err != nil {
@@ -174,7 +184,7 @@ func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process,
 		UID: int(spec.User.UID), GID: int(spec.User.GID),
 		NoNewPrivileges: &spec.NoNewPrivileges,
 		AppArmorProfile: spec.ApparmorProfile, Label: spec.SelinuxLabel,
-		Rlimits: limits, Init: init, LogLevel: stageLogLevel(),
+		Rlimits: limits, Init: init,
 	}
 	for _, g := range spec.User.AdditionalGids {
 		lp.AdditionalGroups = append(lp.AdditionalGroups, int(g))
@@ -186,13 +196,6 @@ func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process,
 		}
 	}
 	return lp, nil
-}
-
-// stageLogLevel is what libcontainer's stages may log, in logrus' numbers. Without one the
-// first stages write what only debugging wants, some twenty lines for each container, and
-// the agent decodes all of it. Their fatal errors are how a failed start says why.
-func stageLogLevel() string {
-	return strconv.Itoa(int(max(logrus.FatalLevel, logrus.GetLevel())))
 }
 
 // Files are the files that are there.
