@@ -18,21 +18,17 @@ import (
 	_ "github.com/opencontainers/cgroups/devices"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
-	_ "github.com/opencontainers/runc/libcontainer/nsenter"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	_ "github.com/kata-containers/kata-agent/guest/reexec" // libcontainer starts containers by running this binary again
 	"github.com/kata-containers/kata-agent/guest/spawn"
 )
 
 const hang = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	// libcontainer starts containers by running this binary again.
-	if len(os.Args) > 1 && os.Args[1] == "init" {
-		libcontainer.Init()
-	}
 	switch os.Getenv("SPAWN_TEST") {
 	case "agent":
 		runAgent()
