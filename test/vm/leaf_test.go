@@ -32,10 +32,16 @@ func TestLeafPackages(t *testing.T) {
 		Files:     lab.GoTests(t, append([]string{spawnPackage}, leafPackages...)...),
 		Lifetime:  8 * time.Minute,
 	})
-	vm.WaitUntil(t, "grep -q ' /dev devtmpfs ' /proc/mounts") // the stand-in's, which may be slower than the shell
+	waitForStandIn(t, vm)
 	vm.Shell(t, "mkdir -p /sys/fs/cgroup /dev/pts /dev/shm && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t devpts devpts /dev/pts && mount -t tmpfs tmpfs /tmp && ip link set lo up")
 	for _, pkg := range leafPackages {
 		vm.GoTest(t, pkg)
 	}
 	vm.GoTest(t, spawnPackage, "-test.skip='"+spawnSkip+"'")
+}
+
+// waitForStandIn waits for the mounts of the agent's stand-in, which may be slower than the shell.
+func waitForStandIn(t *testing.T, vm *lab.VM) {
+	t.Helper()
+	vm.WaitUntil(t, "grep -q ' /dev devtmpfs ' /proc/mounts")
 }

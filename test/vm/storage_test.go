@@ -30,6 +30,7 @@ func TestStoragePackages(t *testing.T) {
 		Files:     files,
 		Lifetime:  8 * time.Minute,
 	})
+	waitForStandIn(t, vm)
 	vm.Shell(t, "mount -t tmpfs tmpfs /tmp")
 	for _, pkg := range storagePackages {
 		vm.GoTest(t, pkg)
