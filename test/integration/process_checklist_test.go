@@ -171,12 +171,11 @@ func TestProcessCmdlineWords(t *testing.T) {
 	if err := a.Check(background(t)); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(a.Log(), "container_pipe_size=4096") || !strings.Contains(a.Log(), "log_level=debug") {
-		t.Error("the words have no effect")
-	}
-	if !strings.Contains(a.Log(), "nobody_knows") {
-		t.Error("no warning about an unknown word")
-	}
+	p := harness.OnAgent(t, a)
+	p.Until("the words have an effect", func() bool { // the log has a writer of its own
+		return strings.Contains(a.Log(), "container_pipe_size=4096") && strings.Contains(a.Log(), "log_level=debug")
+	})
+	p.Until("an unknown word is warned about", func() bool { return strings.Contains(a.Log(), "nobody_knows") })
 }
 
 func TestProcessLogIsJSONWithFourLetterLevels(t *testing.T) {
@@ -185,7 +184,12 @@ func TestProcessLogIsJSONWithFourLetterLevels(t *testing.T) {
 	harness.Refused(t, p.Create(p.Ctx, "c1", p.Spec("c1", p.Rootfs, "true")), codes.AlreadyExists)
 	p.Delete("c1")
 	levels := []string{"TRCE", "DEBG", "INFO", "WARN", "ERRO", "CRIT"}
-	lines := strings.Split(p.Log(), "\n")
+	var log string
+	p.Until("all of it is written", func() bool {
+		log = strings.TrimSpace(p.Log())
+		return strings.Contains(log, "RemoveContainer") && strings.HasSuffix(log, "}")
+	})
+	lines := strings.Split(log, "\n")
 	for _, line := range lines {
 		var entry map[string]string // every value is a string
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
