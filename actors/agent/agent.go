@@ -25,7 +25,6 @@ import (
 // Params say how the agent runs.
 type Params struct {
 	InitMode bool // the guest's first program, or started by our init
-	Debug    bool // agent.log is debug or more
 	PipeSize int  // agent.container_pipe_size, in bytes
 	// HotplugTimeout bounds the wait for each device: agent.hotplug_timeout.
 	HotplugTimeout time.Duration
@@ -117,7 +116,7 @@ func (a *Agent) containerDeps(p Params) *container.Deps {
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
-			NoPivotRoot: rootIsInitramfs(proc), Debug: p.Debug,
+			NoPivotRoot: rootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,

@@ -38,7 +38,6 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
 	a, err := agent.Start(system, agent.Params{
-		Debug:    cfg.LogLevel == config.LogDebug || cfg.LogLevel == config.LogTrace,
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, Spawn: spawner, Log: log,
 	})

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -36,7 +35,6 @@ func TestMain(m *testing.M) {
 		runOverwrite()
 		os.Exit(1)
 	}
-	runtime.LockOSThread()
 	os.Exit(m.Run())
 }
 

@@ -11,11 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	harness.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // script makes a hook of a shell script; args[0] is its own name.
 func script(t *testing.T, name, body string) *protocols.Hook {

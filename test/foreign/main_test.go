@@ -3,14 +3,9 @@
 package foreign
 
 import (
-	"os"
 	"testing"
 
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	harness.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m) }

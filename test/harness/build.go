@@ -49,7 +49,14 @@ func Build(tb testing.TB) string {
 	return build.path
 }
 
-// Clean removes what Build has made. TestMain calls it.
+// Main is a TestMain that removes what Build has made. It does not return.
+func Main(m *testing.M) {
+	code := m.Run()
+	Clean()
+	os.Exit(code)
+}
+
+// Clean removes what Build has made, for a TestMain that has more to do than Main.
 func Clean() {
 	if build.path != "" {
 		_ = os.RemoveAll(filepath.Dir(build.path))

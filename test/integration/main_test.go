@@ -4,18 +4,13 @@ package integration
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	harness.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // background is a context that guards a test against a hang.
 func background(t *testing.T) context.Context {

@@ -12,9 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = os.Setenv("KATA_TEST_RACE", "0")
-	code := m.Run()
-	harness.Clean()
-	os.Exit(code)
+	harness.Main(m)
 }
 
 // pod starts an agent with a running container "c1"; root is its root file system.

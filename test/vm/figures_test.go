@@ -54,11 +54,15 @@ func TestFigures(t *testing.T) {
 func figureMemory(t *testing.T, vm *lab.VM) {
 	t.Helper()
 	const ours = "for p in /proc/[0-9]*; do case $(cat $p/comm) in kata-*) cat $p/status $p/smaps_rollup;; esac; done 2>/dev/null"
-	t.Logf("anonymous memory with a container: %s KiB, huge pages are given %s",
-		vm.Shell(t, ours+" | awk '/^RssAnon/ {n+=$2} END {print n}'"),
-		vm.Shell(t, "cat /sys/kernel/mm/transparent_hugepage/enabled"))
-	if huge := vm.Shell(t, ours+" | awk '/^AnonHugePages/ {n+=$2} END {print n}'"); huge != "0" {
-		t.Errorf("%s KiB of huge pages", huge)
+	out := vm.Shell(t, ours+" | awk '/^RssAnon/ {n+=$2} /^AnonHugePages/ {huge+=$2} END {print n, huge}'")
+	var anonymous, huge int
+	if _, err := fmt.Sscan(out, &anonymous, &huge); err != nil {
+		t.Errorf("%q: %v", out, err)
+	}
+	t.Logf("anonymous memory with a container: %d KiB, huge pages are given %s",
+		anonymous, vm.Shell(t, "cat /sys/kernel/mm/transparent_hugepage/enabled"))
+	if huge != 0 {
+		t.Errorf("%d KiB of huge pages", huge)
 	}
 }
 

@@ -190,23 +190,16 @@ func tenContainers(t *testing.T, agent *host.Agent, try int) {
 // createAtOnce asks for containers; what it returns waits for them.
 func createAtOnce(t *testing.T, agent *host.Agent, reqs []*protocols.CreateContainerRequest) func() []*host.Container {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), guard)
-	t.Cleanup(cancel)
-	created := make(chan error, len(reqs))
+	var created []<-chan error
 	for _, req := range reqs {
-		go func() {
-			_, err := agent.Try(ctx, "CreateContainer", req)
-			created <- err
-		}()
+		created = append(created, createBeside(t, agent, req))
 	}
 	return func() (all []*host.Container) {
 		t.Helper()
-		for range reqs {
-			if err := <-created; err != nil {
+		for i, req := range reqs {
+			if err := <-created[i]; err != nil {
 				t.Fatal(err)
 			}
-		}
-		for _, req := range reqs {
 			all = append(all, agent.Container(req.ContainerId))
 		}
 		return all

@@ -19,9 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = os.Setenv("KATA_TEST_RACE", "0")
-	code := m.Run()
-	harness.Clean()
-	os.Exit(code)
+	harness.Main(m)
 }
 
 const (

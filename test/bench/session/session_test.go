@@ -26,9 +26,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	_ = os.Setenv("KATA_TEST_RACE", "0")
-	code := m.Run()
-	harness.Clean()
-	os.Exit(code)
+	harness.Main(m)
 }
 
 // rounds of one measurement; the median of all is reported.

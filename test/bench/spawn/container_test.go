@@ -6,25 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	_ "github.com/opencontainers/cgroups/devices"
 	"github.com/opencontainers/runc/libcontainer"
-	_ "github.com/opencontainers/runc/libcontainer/nsenter"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	_ "github.com/kata-containers/kata-agent/guest/reexec" // libcontainer starts containers by running this binary again
 	"github.com/kata-containers/kata-agent/guest/spawn"
 )
-
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "init" {
-		libcontainer.Init()
-	}
-	runtime.LockOSThread()
-	os.Exit(m.Run())
-}
 
 // box is a running container and the helper.
 type box struct {
