@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/protocols"
@@ -49,6 +50,24 @@ func emptied(q *protocols.WriteStreamRequest) {
 // maxRead bounds one read, in bytes: a reply over the frame limit would be an error.
 const maxRead = 1 << 20
 
+// messageOverhead is what a read's answer takes beside the data, at most, in bytes: the
+// message's and the frame's headers, the vsock packet's, and the kernel's own at its end
+// (struct skb_shared_info, some 320).
+const messageOverhead = 512
+
+// fitted is how much a read for so many bytes may return. The kernel takes memory for a
+// vsock packet in powers of two: the answer to a host's 32 KiB would take 64, all of which
+// most kernels clear first, and in one piece of a size that a guest short of memory has
+// trouble to find (PAGE_ALLOC_COSTLY_ORDER). Hosts ask again for what is left.
+func fitted(length uint32) int {
+	n := int(min(length, maxRead))
+	if n < 16*messageOverhead {
+		return n
+	}
+	block := 1 << bits.Len(uint(n-1)) // the power of two that holds n
+	return min(n, block-messageOverhead)
+}
+
 type readStream func(o *process.IO, n int, done func([]byte, error)) (cancel func() bool)
 
 // read answers with what is there, or parks the call. The end of the stream is an answer
@@ -59,7 +78,7 @@ func (s *Service) read(c *frame.Call, q *protocols.ReadStreamRequest, from readS
 		c.Fail(err)
 		return
 	}
-	c.OnCancel(from(h.IO, int(min(q.Len, maxRead)), func(data []byte, err error) {
+	c.OnCancel(from(h.IO, fitted(q.Len), func(data []byte, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			c.Fail(fmt.Errorf("read from container %q: %w", q.ContainerId, err))
 			return

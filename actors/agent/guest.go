@@ -11,6 +11,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/guest/dns"
+	"github.com/kata-containers/kata-agent/guest/goruntime"
 	"github.com/kata-containers/kata-agent/guest/hook"
 	"github.com/kata-containers/kata-agent/guest/module"
 	"github.com/kata-containers/kata-agent/guest/namespace"
@@ -29,7 +30,10 @@ func guest() sandbox.Guest {
 		Namespaces: sharedNamespaces,
 		SetDNS:     dns.ResolvConf{}.Apply,
 		Hooks:      hook.Scan,
-		OnlineCPUs: func(ctx context.Context, total int) error { return onlining.CPUs(ctx, sys, total) },
+		OnlineCPUs: func(ctx context.Context, total int) error {
+			defer goruntime.Processors()
+			return onlining.CPUs(ctx, sys, total)
+		},
 		OnlineMemory: func() error {
 			_, err := onlining.Memory(sys)
 			return err

@@ -5,13 +5,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	_ "github.com/kata-containers/kata-agent/guest/reexec" // first: the children of libcontainer go no further
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent/internal/cli"
 	"github.com/kata-containers/kata-agent/guest/config"
 	"github.com/kata-containers/kata-agent/guest/front"
+	"github.com/kata-containers/kata-agent/guest/goruntime"
 )
 
 // cmdline is where the kernel shows its command line.
@@ -56,7 +56,8 @@ func start(args cli.Invocation, asInit bool) int {
 	if asInit {
 		problems = bootGuest()
 	}
-	collectEarly()
+	goruntime.CollectEarly()
+	goruntime.Processors()
 	// libcontainer hands this on to its children, whose Go runtimes then boot with one
 	// processor; this one has read it already.
 	_ = os.Setenv("GOMAXPROCS", "1")
@@ -70,6 +71,9 @@ func start(args cli.Invocation, asInit bool) int {
 	}
 	log := newLogger(cfg)
 	defer log.close()
+	if err := goruntime.RelaxMonitor("/proc"); err != nil {
+		log.Debug(err.Error()) // an old kernel, or no CAP_SYS_NICE: it sleeps less
+	}
 	for _, p := range problems {
 		if p != nil {
 			log.Error(p.Error())
@@ -89,16 +93,4 @@ func start(args cli.Invocation, asInit bool) int {
 	}
 	fmt.Fprintln(os.Stderr, "kata-agent shutdown complete")
 	return 0
-}
-
-// gcPercent is how much the heap may grow between collections. Half of Go's default keeps
-// 2.4 MiB instead of 4 after a thousand sessions have ended, and no slower by anything that
-// shows in test/bench/session.
-const gcPercent = 50
-
-// collectEarly sets it, unless GOGC says otherwise.
-func collectEarly() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 }

@@ -10,7 +10,8 @@
 // agent is no kernel panic.
 //
 // In every start of the binary it also sets ignored signals back to their defaults, and
-// has the kernel give it no huge pages (PR_SET_THP_DISABLE).
+// has the kernel give it no huge pages (PR_SET_THP_DISABLE); in those that become a container
+// it lets Go's monitor sleep longer.
 //
 // "As init" elsewhere means "started by this init": see Started.
 package front

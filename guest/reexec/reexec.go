@@ -21,13 +21,18 @@ func init() {
 	runtime.LockOSThread()
 	if len(os.Args) > 1 && os.Args[1] == initArgument && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
 		runtime.GOMAXPROCS(1)
-		hugePages()
+		ownSettings()
 		libcontainer.Init()
 	}
 }
 
-// hugePages gives the container's program back what guest/front takes from every start of
-// this binary: the setting would outlive the execve (prctl(2), PR_SET_THP_DISABLE).
-func hugePages() {
+// timerSlack is what every process has by default, in nanoseconds.
+const timerSlack = 50_000
+
+// ownSettings gives the container's program back what guest/front sets in every start of this
+// binary, huge pages and exact timers: both settings would outlive the execve (prctl(2),
+// PR_SET_THP_DISABLE and PR_SET_TIMERSLACK).
+func ownSettings() {
 	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0)
 }

@@ -178,8 +178,10 @@ static void run(void)
 	static const unsigned char all[8192] = { [0 ... 8191] = 0xff };
 
 	syscall(SYS_sched_setaffinity, 0, sizeof all, all);
-	/* Programs in containers get huge pages, as the agent does not; see guest/front. */
+	/* Programs in containers get huge pages, as the agent does not (guest/front), and
+	 * exact timers, as a thread of the agent may not (guest/goruntime). */
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	prctl(PR_SET_TIMERSLACK, 50000UL, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NAME, "kata-spawner", 0, 0, 0);
 	syscall(SYS_close_range, REQUEST_FD + 1, ~0U, 0);

@@ -14,18 +14,19 @@ import (
 )
 
 // TestInherited starts an agent that inherits ignored signals, as under nohup, and that
-// forgoes huge pages for itself. What outlives fork and execve by the kernel's rules must
-// not reach a container: no signal is ignored there, and huge pages are to be had.
+// forgoes huge pages and exact timers for itself. What outlives fork and execve by the
+// kernel's rules must not reach a container: no signal is ignored there, huge pages are to be
+// had, and timers are as exact as everybody's.
 func TestInherited(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Reset(syscall.SIGHUP, syscall.SIGUSR2)
 	a := harness.Start(t, harness.Options{})
 	ctx := background(t)
-	spec := a.Spec("c1", harness.Rootfs(t), "cat", "/proc/self/status")
+	spec := a.Spec("c1", harness.Rootfs(t), "cat", "/proc/self/status", "/proc/self/timerslack_ns")
 	if err := a.Create(ctx, "c1", spec); err != nil {
 		t.Fatal(err)
 	}
-	session, _, err := a.Run(ctx, "c1", "e1", "cat", "/proc/self/status")
+	session, _, err := a.Run(ctx, "c1", "e1", "cat", "/proc/self/status", "/proc/self/timerslack_ns")
 	if err != nil {
 		t.Error(err)
 	}
@@ -52,6 +53,9 @@ func TestInherited(t *testing.T) {
 		}
 		if got := statusOf(status, "THP_enabled"); got != huge {
 			t.Errorf("%s: huge pages: %q, want %q", who, got, huge)
+		}
+		if !strings.HasSuffix(status, "\n50000\n") {
+			t.Errorf("%s: timers' slack: %q, want 50000 ns", who, status[strings.LastIndex(strings.TrimSpace(status), "\n")+1:])
 		}
 	}
 	if err := a.Remove(ctx, "c1"); err != nil {
