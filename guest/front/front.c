@@ -143,11 +143,11 @@ static void small_pages(void)
 
 // A container's own first process, which libcontainer makes by running this binary again,
 // has a Go runtime for a tenth of a second, whose monitor would sleep for 20 microseconds at
-// a time; guest/goruntime says what that costs. Its threads inherit this from the first one,
-// on which guest/reexec sets it back.
+// a time; guest/goruntime says what that costs. There is one goroutine and nothing for it to
+// do. Its threads inherit this from the first one, on which guest/reexec sets it back.
 static void relax_monitor(void)
 {
-	prctl(PR_SET_TIMERSLACK, 1000000UL, 0, 0, 0);
+	prctl(PR_SET_TIMERSLACK, 50000000UL, 0, 0, 0);
 }
 
 __attribute__((constructor)) static void front(int argc, char **argv)
