@@ -6,7 +6,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/protocols"
 )
 

@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/kata-containers/kata-agent/guest/copyfile"
+	"github.com/kata-containers/kata-agent/guest/storage/share"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
@@ -19,7 +19,7 @@ func (s *Service) fileRoutes() []server.Route {
 }
 
 func (s *Service) copyFile(_ context.Context, q *protocols.CopyFileRequest) error {
-	err := s.files.Copy(copyfile.Request{
+	err := s.files.Copy(share.Request{
 		Path: q.Path, FileSize: q.FileSize, FileMode: q.FileMode, DirMode: q.DirMode,
 		UID: q.Uid, GID: q.Gid, Offset: q.Offset, Data: q.Data,
 	})

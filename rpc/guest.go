@@ -6,9 +6,9 @@ import (
 	"context"
 	"fmt"
 	"github.com/kata-containers/kata-agent/actors/container"
-	"github.com/kata-containers/kata-agent/guest/clock"
-	"github.com/kata-containers/kata-agent/guest/diagnostic"
-	"github.com/kata-containers/kata-agent/guest/random"
+	"github.com/kata-containers/kata-agent/guest/container/bundle"
+	"github.com/kata-containers/kata-agent/guest/sys/clock"
+	"github.com/kata-containers/kata-agent/guest/sys/random"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
@@ -74,7 +74,7 @@ func (s *Service) terminationLog(ctx context.Context, cid string) (string, error
 	}
 	for _, m := range spec.Mounts {
 		if m.Destination == path {
-			return diagnostic.TerminationLog(m.Source)
+			return bundle.TerminationLog(m.Source)
 		}
 	}
 	return "", fmt.Errorf("termination message mount not found for %s in container %q", path, cid)

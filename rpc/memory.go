@@ -7,9 +7,9 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
-	"github.com/kata-containers/kata-agent/guest/onlining"
-	"github.com/kata-containers/kata-agent/guest/pci"
-	"github.com/kata-containers/kata-agent/guest/swap"
+	"github.com/kata-containers/kata-agent/guest/device/online"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
+	"github.com/kata-containers/kata-agent/guest/storage/swap"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
@@ -37,7 +37,7 @@ func (s *Service) onlineCPUMem(ctx context.Context, q *protocols.OnlineCPUMemReq
 }
 
 func (s *Service) memHotplugByProbe(_ context.Context, q *protocols.MemHotplugByProbeRequest) error {
-	return onlining.Probe(sys, q.MemHotplugProbeAddr)
+	return online.Probe(sys, q.MemHotplugProbeAddr)
 }
 
 // addSwap takes the disk at a PCI path, given slot by slot, as swap space.
@@ -60,12 +60,12 @@ func (s *Service) addSwapPath(_ context.Context, q *protocols.AddSwapPathRequest
 // memoryDetails fills the part about memory hotplug, as far as it is asked for.
 func (s *Service) memoryDetails(q *protocols.GuestDetailsRequest, out *protocols.GuestDetailsResponse) (err error) {
 	if q.MemBlockSize {
-		if out.MemBlockSizeBytes, err = onlining.BlockSize(sys); err != nil {
+		if out.MemBlockSizeBytes, err = online.BlockSize(sys); err != nil {
 			return err
 		}
 	}
 	if q.MemHotplugProbe {
-		out.SupportMemHotplugProbe, err = onlining.CanProbe(sys)
+		out.SupportMemHotplugProbe, err = online.CanProbe(sys)
 	}
 	return err
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/network"
-	"github.com/kata-containers/kata-agent/guest/iptables"
-	"github.com/kata-containers/kata-agent/guest/netlink"
+	"github.com/kata-containers/kata-agent/guest/network/iptables"
+	"github.com/kata-containers/kata-agent/guest/network/netlink"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )

@@ -3,7 +3,7 @@
 package rpc
 
 import (
-	"github.com/kata-containers/kata-agent/guest/netlink"
+	"github.com/kata-containers/kata-agent/guest/network/netlink"
 	"github.com/kata-containers/kata-agent/protocols"
 )
 

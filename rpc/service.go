@@ -4,9 +4,8 @@ package rpc
 
 import (
 	"github.com/kata-containers/kata-agent/actors/agent"
-	"github.com/kata-containers/kata-agent/guest/copyfile"
 	"github.com/kata-containers/kata-agent/guest/metrics"
-	"github.com/kata-containers/kata-agent/guest/staleshare"
+	"github.com/kata-containers/kata-agent/guest/storage/share"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
 )
@@ -36,16 +35,16 @@ type Options struct {
 type Service struct {
 	agent   *agent.Agent
 	options Options
-	files   *copyfile.Tree
+	files   *share.Tree
 	metrics *metrics.Collector
-	shares  *staleshare.Visitor
+	shares  *share.StaleVisitor
 }
 
 // New makes the service.
 func New(o Options) *Service {
 	return &Service{
 		agent: o.Agent, options: o, metrics: metrics.New("/proc"),
-		files: copyfile.NewTree(sharedDir), shares: &staleshare.Visitor{},
+		files: share.NewTree(sharedDir), shares: &share.StaleVisitor{},
 	}
 }
 

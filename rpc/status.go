@@ -10,8 +10,8 @@ import (
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 	"google.golang.org/grpc/codes"
 )

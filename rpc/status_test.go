@@ -11,7 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
-	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 	"google.golang.org/grpc/codes"
 )

@@ -7,9 +7,9 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/guest/filesystem"
-	"github.com/kata-containers/kata-agent/guest/fsgroup"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/storage/filesystem"
+	"github.com/kata-containers/kata-agent/guest/storage/fsgroup"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )

@@ -15,10 +15,10 @@ import (
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/actors/uevent"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/onlining"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/online"
 	"go.uber.org/zap"
 )
 
@@ -96,7 +96,7 @@ func (a *Agent) watchDevices(system *core.System, p Params) error {
 		Listen:       func() (hotplug.Source, error) { return hotplug.Listen() },
 		Sys:          sys,
 		NodeReady:    nodeReady,
-		OnlineMemory: func(devPath string) error { return onlining.MemoryBlock(sys, devPath) },
+		OnlineMemory: func(devPath string) error { return online.MemoryBlock(sys, devPath) },
 	}))
 	if err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/device"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/pci"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sync/errgroup"
 )

@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 
 	"github.com/kata-containers/kata-agent/actors/sandbox"
-	"github.com/kata-containers/kata-agent/guest/dns"
-	"github.com/kata-containers/kata-agent/guest/goruntime"
-	"github.com/kata-containers/kata-agent/guest/hook"
-	"github.com/kata-containers/kata-agent/guest/module"
-	"github.com/kata-containers/kata-agent/guest/namespace"
-	"github.com/kata-containers/kata-agent/guest/onlining"
+	"github.com/kata-containers/kata-agent/guest/boot/goruntime"
+	"github.com/kata-containers/kata-agent/guest/container/bundle"
+	"github.com/kata-containers/kata-agent/guest/container/namespace"
+	"github.com/kata-containers/kata-agent/guest/device/online"
+	"github.com/kata-containers/kata-agent/guest/network/dns"
+	"github.com/kata-containers/kata-agent/guest/sys/module"
 )
 
 // modprobe is where guest images have it.
@@ -29,13 +29,13 @@ func guest() sandbox.Guest {
 		},
 		Namespaces: sharedNamespaces,
 		SetDNS:     dns.ResolvConf{}.Apply,
-		Hooks:      hook.Scan,
+		Hooks:      bundle.ScanHooks,
 		OnlineCPUs: func(ctx context.Context, total int) error {
 			defer goruntime.Processors()
-			return onlining.CPUs(ctx, sys, total)
+			return online.CPUs(ctx, sys, total)
 		},
 		OnlineMemory: func() error {
-			_, err := onlining.Memory(sys)
+			_, err := online.Memory(sys)
 			return err
 		},
 	}

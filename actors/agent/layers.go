@@ -8,21 +8,21 @@ import (
 	"path"
 
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/layers"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"golang.org/x/sync/errgroup"
 )
 
 // mountLayers waits for the disks of all layers side by side and mounts the image.
 func (m *mounter) mountLayers(ctx context.Context, holder string, v storage.Volume) (volume.Attached, error) {
-	group, err := layers.Parse(v.Layers)
+	group, err := erofs.Parse(v.Layers)
 	if err != nil {
 		return volume.Attached{}, err
 	}
 	nodes, err := m.devices.layers(ctx, group.Devices())
 	if err != nil {
-		return volume.Attached{}, fmt.Errorf("%w on %q: %w", layers.ErrGroup, v.MountPoint, err)
+		return volume.Attached{}, fmt.Errorf("%w on %q: %w", erofs.ErrGroup, v.MountPoint, err)
 	}
 	return m.layers.Mount(ctx, holder, group, nodes)
 }
@@ -31,7 +31,7 @@ func (m *mounter) mountLayers(ctx context.Context, holder string, v storage.Volu
 type disk struct{ driver, source string }
 
 // layers returns the node of each layer. A disk that holds several is waited for once.
-func (r resolver) layers(ctx context.Context, all []layers.Layer) ([]string, error) {
+func (r resolver) layers(ctx context.Context, all []erofs.Layer) ([]string, error) {
 	disks := map[disk]*string{}
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, l := range all {

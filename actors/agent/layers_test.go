@@ -12,10 +12,10 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/uevent"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/hotplug/hotplugtest"
-	"github.com/kata-containers/kata-agent/guest/layers"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug/hotplugtest"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"go.uber.org/zap"
 )
 
@@ -46,8 +46,8 @@ func plugged(devPath, name string) hotplug.Event {
 	return hotplug.Event{Action: "add", Subsystem: "block", DevPath: devPath, DevName: name}
 }
 
-func layer(driver, source string, partition int) layers.Layer {
-	return layers.Layer{Storage: volume.Storage{Source: source}, Driver: driver, Partition: partition}
+func layer(driver, source string, partition int) erofs.Layer {
+	return erofs.Layer{Storage: volume.Storage{Source: source}, Driver: driver, Partition: partition}
 }
 
 // The disks and partitions of an image may come in any order, after they are asked for.
@@ -55,7 +55,7 @@ func TestDevicesOfLayers(t *testing.T) {
 	r, kernel := newResolver(t, 30*time.Second)
 	found := make(chan []string, 1)
 	go func() {
-		nodes, err := r.layers(t.Context(), []layers.Layer{
+		nodes, err := r.layers(t.Context(), []erofs.Layer{
 			layer("scsi", "1:0", 0), layer("mmioblk", "/dev/vdb", 2), layer("mmioblk", "/dev/vdb", 1), layer("blk", "/dev/there", 0),
 		})
 		if err != nil {
@@ -87,14 +87,14 @@ func TestDevicesOfLayers(t *testing.T) {
 func TestMissingDevicesOfLayers(t *testing.T) {
 	r, _ := newResolver(t, 20*time.Millisecond)
 	for _, tt := range []struct {
-		l    layers.Layer
+		l    erofs.Layer
 		want string
 	}{
 		{layer("blk", "/dev/vdz", 3), "partition 3 of disk vdz"},
 		{layer("mmioblk", "/dev/vdz", 0), "block device vdz"},
 		{layer("blk", "nonsense", 0), "nonsense"},
 	} {
-		_, err := r.layers(t.Context(), []layers.Layer{layer("blk", "/dev/there", 0), tt.l})
+		_, err := r.layers(t.Context(), []erofs.Layer{layer("blk", "/dev/there", 0), tt.l})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %q", tt.l, err, tt.want)
 		}
@@ -102,7 +102,7 @@ func TestMissingDevicesOfLayers(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.timeout = time.Hour
-	if _, err := r.layers(ctx, []layers.Layer{layer("mmioblk", "/dev/vdz", 0)}); !errors.Is(err, context.Canceled) {
+	if _, err := r.layers(ctx, []erofs.Layer{layer("mmioblk", "/dev/vdz", 0)}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

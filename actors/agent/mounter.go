@@ -7,21 +7,21 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/guest/layers"
-	"github.com/kata-containers/kata-agent/guest/volume"
-	"github.com/kata-containers/kata-agent/guest/watch"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
+	"github.com/kata-containers/kata-agent/guest/storage/watchable"
 )
 
 // mounter puts volumes in place by their driver.
 type mounter struct {
 	drivers *volume.Drivers
-	layers  *layers.Mounter
+	layers  *erofs.Mounter
 	devices resolver
 }
 
 func newMounter(devices resolver) *mounter {
-	drivers := &volume.Drivers{Watches: &watch.Set{}}
-	return &mounter{drivers: drivers, layers: &layers.Mounter{Volumes: drivers}, devices: devices}
+	drivers := &volume.Drivers{Watches: &watchable.Set{}}
+	return &mounter{drivers: drivers, layers: &erofs.Mounter{Volumes: drivers}, devices: devices}
 }
 
 // mount attaches a volume for a container, or for the sandbox when holder is "". A volume

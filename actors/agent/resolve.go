@@ -11,9 +11,9 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/uevent"
-	"github.com/kata-containers/kata-agent/guest/ccw"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/pci"
+	"github.com/kata-containers/kata-agent/guest/device/ccw"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
 )
 
 // resolver finds the device that a host names by its place.

@@ -10,9 +10,9 @@ import (
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/stdio"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 

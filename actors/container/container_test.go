@@ -13,9 +13,9 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core/coretest"
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/process"
-	"github.com/kata-containers/kata-agent/guest/pidfd"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
+	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 

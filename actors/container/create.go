@@ -11,10 +11,10 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/guest/bundle"
+	"github.com/kata-containers/kata-agent/guest/container/bundle"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/device"
-	"github.com/kata-containers/kata-agent/guest/layers"
-	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
 )
@@ -106,7 +106,7 @@ func (c *container) make(ctx context.Context, m *Create) (out *made, err error) 
 			return out, err
 		}
 	}
-	storages, err := layers.Plan(m.Storages)
+	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
 		return out, err
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/device"
-	"github.com/kata-containers/kata-agent/guest/runtime"
 )
 
 // started is a session whose process runs.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
-	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"go.uber.org/zap"
 )
 

@@ -4,8 +4,8 @@ package container
 
 import (
 	"github.com/kata-containers/kata-agent/actors/process"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 

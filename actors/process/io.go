@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
 )
 
 // ErrNoStdin says that the process's stdin is closed, or has never been there.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
 )
 
 // Output that has not been read when the exit status is handed out is kept for a while:

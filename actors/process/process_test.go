@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core/coretest"
-	"github.com/kata-containers/kata-agent/guest/pidfd"
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/stdio"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
+	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
 	"golang.org/x/sys/unix"
 )
 

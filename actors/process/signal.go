@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"golang.org/x/sys/unix"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/guest/layers"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
 )
@@ -75,7 +75,7 @@ func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out *setU
 	}
 	out.ns = ns
 	out.undo = append(out.undo, release)
-	storages, err := layers.Plan(m.Storages)
+	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
 		return out, err
 	}

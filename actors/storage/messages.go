@@ -6,7 +6,7 @@ import (
 	"context"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 )
 
 // Volume is a storage as the host describes it.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"go.uber.org/zap"
 )
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/volume"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"go.uber.org/zap"
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 )
 
 // ErrTimeout says that a device has not come in time.

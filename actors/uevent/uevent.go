@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"go.uber.org/zap"
 )
 

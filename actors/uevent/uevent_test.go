@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/hotplug/hotplugtest"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug/hotplugtest"
 	"go.uber.org/zap"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/guest/boot"
 	"github.com/kata-containers/kata-agent/guest/config"
-	"github.com/kata-containers/kata-agent/guest/netlink"
+	"github.com/kata-containers/kata-agent/guest/network/netlink"
 )
 
 // bootGuest sets the guest up as its init must, before anything can be logged or read.

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 
-	_ "github.com/kata-containers/kata-agent/guest/reexec" // first: the children of libcontainer go no further
+	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // first: the children of libcontainer go no further
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent/internal/cli"
+	"github.com/kata-containers/kata-agent/guest/boot/goruntime"
+	"github.com/kata-containers/kata-agent/guest/boot/pid1"
 	"github.com/kata-containers/kata-agent/guest/config"
-	"github.com/kata-containers/kata-agent/guest/front"
-	"github.com/kata-containers/kata-agent/guest/goruntime"
 )
 
 // cmdline is where the kernel shows its command line.
@@ -30,7 +30,7 @@ func main() {
 // run is main with an exit status: 0 after DestroySandbox or SIGTERM, 1 when the agent
 // could not start or had to end.
 func run() int {
-	asInit := front.Started()
+	asInit := pid1.Started()
 	args, err := cli.Parse(os.Args[1:], asInit)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/kata-containers/kata-agent/guest/boot/console"
 	"github.com/kata-containers/kata-agent/guest/config"
-	"github.com/kata-containers/kata-agent/guest/console"
 	"github.com/kata-containers/kata-agent/guest/logging"
 	"go.uber.org/zap"
 )

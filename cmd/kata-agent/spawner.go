@@ -5,8 +5,8 @@ package main
 import (
 	"os"
 
-	"github.com/kata-containers/kata-agent/guest/runtime"
-	"github.com/kata-containers/kata-agent/guest/spawn"
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"go.uber.org/zap"
 )
 
@@ -17,9 +17,9 @@ const runDir = "/run/kata-agent"
 // more slowly.
 func newSpawner(log *zap.Logger) (s runtime.Spawner, end func()) {
 	err := os.MkdirAll(runDir, 0o700)
-	var h *spawn.Helper
+	var h *nsexec.Helper
 	if err == nil {
-		h, err = spawn.Start(runDir)
+		h, err = nsexec.Start(runDir)
 	}
 	if err != nil {
 		log.Warn("exec sessions are started by libcontainer", zap.Error(err))

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // maxCPUs bounds a CPU number; the kernel's own limit, NR_CPUS, is at most 8192.

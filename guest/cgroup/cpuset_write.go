@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 const cpusFile = "cpuset.cpus"

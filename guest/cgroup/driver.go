@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // systemdForm is the form "slice:prefix:name" that selects systemd as the driver.

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // registerEventfd asks a v1 group to signal an eventfd, see "OOM Control" in the kernel's

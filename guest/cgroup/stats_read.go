@@ -10,8 +10,8 @@ import (
 
 	"github.com/opencontainers/cgroups"
 
-	"github.com/kata-containers/kata-agent/guest/netdev"
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/sys/netdev"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // statsControllers are the ones a host gets to see; asking for no more spares the rdma,

@@ -14,7 +14,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/kata-containers/kata-agent/guest/pci"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
 )
 
 func TestValidate(t *testing.T) {

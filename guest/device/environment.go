@@ -7,7 +7,7 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/pci"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
 )
 
 // PCIMap maps addresses of the host's assigned functions to the guest's. A container has

@@ -11,7 +11,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // AddInfiniband gives a container the character devices in the directory infiniband of

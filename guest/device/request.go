@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/ap"
-	"github.com/kata-containers/kata-agent/guest/ccw"
-	"github.com/kata-containers/kata-agent/guest/hotplug"
-	"github.com/kata-containers/kata-agent/guest/pci"
+	"github.com/kata-containers/kata-agent/guest/device/ccw"
+	"github.com/kata-containers/kata-agent/guest/device/hotplug"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
 )
 
 // The types of device a host sends.
@@ -84,7 +83,7 @@ func namedDisk(path, kind string) (hotplug.Matcher, error) {
 func (r Request) APQueues() ([]hotplug.APQueue, error) {
 	var queues []hotplug.APQueue
 	for _, option := range r.Options {
-		queue, err := ap.Parse(option)
+		queue, err := ccw.ParseQueue(option)
 		if err != nil {
 			return nil, err
 		}

@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/pci"
-	"github.com/kata-containers/kata-agent/guest/sysfs"
+	"github.com/kata-containers/kata-agent/guest/device/pci"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // VFIODriver is the driver that hands a PCI function to a container.

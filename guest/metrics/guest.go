@@ -5,7 +5,7 @@ package metrics
 import (
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/netdev"
+	"github.com/kata-containers/kata-agent/guest/sys/netdev"
 )
 
 func (c *Collector) load() []family {

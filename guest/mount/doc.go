@@ -17,5 +17,5 @@
 // return. Callers run them off their mailbox.
 //
 // It keeps no state, logs nothing and must import nothing of the agent but
-// guest/beneath.
+// guest/sys/safepath.
 package mount

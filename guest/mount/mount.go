@@ -8,7 +8,7 @@ import (
 	"os"
 	"path"
 
-	"github.com/kata-containers/kata-agent/guest/beneath"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,7 +94,7 @@ func (m Mounter) mountAt(p *place, s Spec, o Options, source *os.File) (bool, er
 	}
 	from := s.Source
 	if source != nil {
-		from = beneath.FDPath(source)
+		from = safepath.FDPath(source)
 	}
 	if o.tooLong() && s.FSType == "overlay" {
 		if err := mountOverlay(p, s.Source, o); err != nil {
@@ -102,7 +102,7 @@ func (m Mounter) mountAt(p *place, s Spec, o Options, source *os.File) (bool, er
 		}
 	} else if o.tooLong() {
 		return false, fmt.Errorf("options of %d bytes do not fit a page", len(o.Data))
-	} else if err := unix.Mount(from, beneath.FDPath(p.self), s.FSType, o.Flags, o.Data); err != nil {
+	} else if err := unix.Mount(from, safepath.FDPath(p.self), s.FSType, o.Flags, o.Data); err != nil {
 		return false, err
 	}
 	if o.Flags&unix.MS_REMOUNT != 0 {
@@ -120,7 +120,7 @@ func settle(p *place, o Options) error {
 	if !restrict && o.Propagation == 0 {
 		return nil
 	}
-	top, err := beneath.OpenChild(p.parent, p.name, unix.O_PATH, 0)
+	top, err := safepath.OpenChild(p.parent, p.name, unix.O_PATH, 0)
 	if err != nil {
 		return err
 	}
@@ -131,12 +131,12 @@ func settle(p *place, o Options) error {
 			return err
 		}
 		flags = flags&^o.Cleared | o.Flags&perMount
-		if err := unix.Mount("", beneath.FDPath(top), "", flags|unix.MS_REMOUNT|unix.MS_BIND, ""); err != nil {
+		if err := unix.Mount("", safepath.FDPath(top), "", flags|unix.MS_REMOUNT|unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("set the flags of the bind: %w", err)
 		}
 	}
 	if o.Propagation != 0 {
-		if err := unix.Mount("", beneath.FDPath(top), "", o.Propagation, ""); err != nil {
+		if err := unix.Mount("", safepath.FDPath(top), "", o.Propagation, ""); err != nil {
 			return fmt.Errorf("set propagation: %w", err)
 		}
 	}
@@ -163,7 +163,7 @@ func (m Mounter) OpenSource(source string) (*os.File, error) {
 		}
 		return os.NewFile(uintptr(fd), source), nil
 	}
-	d, err := beneath.Open(root, beneath.Inside)
+	d, err := safepath.Open(root, safepath.Inside)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/beneath"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,7 +46,7 @@ func (p *place) close() {
 }
 
 // base gives the directory a look-up of target starts at, and the rest of the path.
-func (m Mounter) base(target string) (*beneath.Dir, string, error) {
+func (m Mounter) base(target string) (*safepath.Dir, string, error) {
 	if !path.IsAbs(target) || path.Clean(target) == "/" || strings.ContainsRune(target, 0) ||
 		strings.Contains(target+"/", "/../") {
 		return nil, "", fmt.Errorf("mount point %q: %w", target, ErrTarget)
@@ -54,10 +54,10 @@ func (m Mounter) base(target string) (*beneath.Dir, string, error) {
 	target = path.Clean(target)
 	root := m.confinedRoot(target)
 	if root == "" {
-		d, err := beneath.Open("/", beneath.Rebase)
+		d, err := safepath.Open("/", safepath.Rebase)
 		return d, target, err
 	}
-	d, err := beneath.Open(root, beneath.Refuse)
+	d, err := safepath.Open(root, safepath.Refuse)
 	return d, strings.TrimPrefix(target, root), err
 }
 
@@ -103,7 +103,7 @@ func (m Mounter) open(target string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.self, err = beneath.OpenChild(p.parent, p.name, unix.O_PATH, 0)
+	p.self, err = safepath.OpenChild(p.parent, p.name, unix.O_PATH, 0)
 	if err == nil {
 		err = p.refuseLink()
 	}
@@ -133,7 +133,7 @@ func (m Mounter) create(target string, file bool) (*place, error) {
 	}
 	p := &place{path: path.Clean(target), parent: parent, name: path.Base(rel), file: file}
 	if err = p.make(); err == nil {
-		p.self, err = beneath.OpenChild(parent, p.name, unix.O_PATH, 0)
+		p.self, err = safepath.OpenChild(parent, p.name, unix.O_PATH, 0)
 	}
 	if err == nil {
 		err = p.refuseLink()

@@ -8,7 +8,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/beneath"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
@@ -63,7 +63,7 @@ func (m Mounter) present(p *place, s Spec, o Options) (bool, error) {
 	if o.Flags&(unix.MS_BIND|unix.MS_REMOUNT) != 0 || s.FSType == "overlay" || !maybeMountPoint(p.self) {
 		return false, nil
 	}
-	target, err := os.Readlink(beneath.FDPath(p.self))
+	target, err := os.Readlink(safepath.FDPath(p.self))
 	if err != nil {
 		return false, err
 	}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"os"
 
-	"github.com/kata-containers/kata-agent/guest/beneath"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,7 +51,7 @@ func (m Mounter) OpenFile(target string) (f *os.File, made bool, err error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, false, &os.PathError{Op: "open", Path: target, Err: unix.EINVAL}
 	}
-	f, err = os.OpenFile(beneath.FDPath(p.self), os.O_WRONLY, 0)
+	f, err = os.OpenFile(safepath.FDPath(p.self), os.O_WRONLY, 0)
 	return f, p.created, err
 }
 
@@ -66,5 +66,5 @@ func (m Mounter) RemoveAll(target string) error {
 		return err
 	}
 	defer p.close()
-	return beneath.RemoveAll(p.parent, p.name)
+	return safepath.RemoveAll(p.parent, p.name)
 }

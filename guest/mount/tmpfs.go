@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kata-containers/kata-agent/guest/beneath"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,5 +47,5 @@ func (m Mounter) remount(target string, o Options) error {
 		return err
 	}
 	flags = flags&^o.Cleared | o.Flags
-	return unix.Mount("tmpfs", beneath.FDPath(p.self), "tmpfs", flags, o.Data)
+	return unix.Mount("tmpfs", safepath.FDPath(p.self), "tmpfs", flags, o.Data)
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/kata-containers/kata-agent/guest/beneath"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,7 +45,7 @@ func (m Mounter) unmount(target string) error {
 	}
 	defer p.close()
 	// The path goes through the parent: a descriptor of the mount itself would keep it busy.
-	at := beneath.FDPath(p.parent) + "/" + p.name
+	at := safepath.FDPath(p.parent) + "/" + p.name
 	switch err = unix.Unmount(at, unix.UMOUNT_NOFOLLOW); err {
 	case nil, unix.ENOENT, unix.EINVAL: // EINVAL: not a mount point
 		return nil
@@ -59,7 +59,7 @@ func (m Mounter) unmount(target string) error {
 // flush writes a busy file system out before it is detached: the host may unplug its
 // device as soon as the storage counts as released.
 func flush(p *place) {
-	f, err := beneath.OpenChild(p.parent, p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := safepath.OpenChild(p.parent, p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}

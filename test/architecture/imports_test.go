@@ -41,6 +41,37 @@ var bans = []ban{
 	{from: "", to: "unsafe", except: []string{"guest", "cmd", "test", "rpc/frame"}, why: "memory tricks belong to system calls"},
 }
 
+// districts are the parts of guest that know nothing of one another: what a
+// container needs of a disk, or a volume of a device, is joined by the actors, so
+// that each can be read, tested and changed alone.
+var districts = []string{"guest/container", "guest/device", "guest/network", "guest/storage"}
+
+// TestDistrictsKnowNothingOfEachOther holds the districts apart, their tests too;
+// and guest/sys, which serves all of them, from using any.
+func TestDistrictsKnowNothingOfEachOther(t *testing.T) {
+	for _, p := range packages(t) {
+		imports := append(append(append([]string(nil), p.Imports...), p.TestImports...), p.XTestImports...)
+		for _, i := range imports {
+			i = strings.TrimPrefix(i, module+"/")
+			for _, d := range districts {
+				if within(i, d) && districtOf(p.path()) != d && districtOf(p.path()) != "" {
+					t.Errorf("%s imports %s: districts know nothing of one another, the actors join them", p.path(), i)
+				}
+			}
+		}
+	}
+}
+
+// districtOf returns the district that holds path, or "" for packages outside.
+func districtOf(path string) string {
+	for _, d := range append([]string{"guest/sys"}, districts...) {
+		if within(path, d) {
+			return d
+		}
+	}
+	return ""
+}
+
 func (b ban) covers(p pkg) bool {
 	if b.from != "" && !within(p.path(), b.from) {
 		return false

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/kata-containers/kata-agent/guest/layers/layerstest"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/vm/host"
 	"github.com/kata-containers/kata-agent/test/vm/lab"
@@ -41,10 +41,10 @@ func layeredImage(t *testing.T) (string, func(source, root string) []*protocols.
 	if err != nil {
 		t.Fatal(err)
 	}
-	top, topRoot, topOffset := layerstest.Protect(layerstest.Top, []byte{1}, true)
-	bottom, bottomRoot, bottomOffset := layerstest.Protect(busybox, nil, true)
+	top, topRoot, topOffset := erofstest.Protect(erofstest.Top, []byte{1}, true)
+	bottom, bottomRoot, bottomOffset := erofstest.Protect(busybox, nil, true)
 	disk := filepath.Join(t.TempDir(), "layers.img")
-	if err := os.WriteFile(disk, layerstest.GPT(top, bottom), 0o600); err != nil {
+	if err := os.WriteFile(disk, erofstest.GPT(top, bottom), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	layer := func(source, root string, number int, options ...string) *protocols.Storage {

@@ -11,14 +11,14 @@ import (
 
 // leafPackages have tests that skip or see less on a usual test machine.
 var leafPackages = []string{
-	"guest/boot", "guest/cgroup", "guest/clock", "guest/filesystem", "guest/metrics", "guest/module", "guest/mount",
-	"guest/namespace", "guest/netlink", "guest/pidfd", "guest/random", "guest/runtime", "guest/stdio",
-	"guest/swap",
+	"guest/boot", "guest/cgroup", "guest/sys/clock", "guest/storage/filesystem", "guest/metrics", "guest/sys/module", "guest/mount",
+	"guest/container/namespace", "guest/network/netlink", "guest/sys/pidfd", "guest/sys/random", "guest/container/runtime", "guest/container/stdio",
+	"guest/storage/swap",
 }
 
 // The tests of the exec helper run without the one that looks for a v1 freezer.
 const (
-	spawnPackage = "guest/spawn"
+	spawnPackage = "guest/container/nsexec"
 	spawnSkip    = "TestStartCompletesWhenThawed"
 )
 

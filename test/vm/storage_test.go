@@ -13,7 +13,7 @@ import (
 )
 
 // storagePackages have tests that need the device-mapper.
-var storagePackages = []string{"guest/devicemapper", "guest/layers", "guest/volume"}
+var storagePackages = []string{"guest/storage/devicemapper", "guest/storage/erofs", "guest/storage/volume"}
 
 // storageModules are what encrypted volumes need on top of the usual modules.
 func storageModules() []string {

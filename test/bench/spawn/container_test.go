@@ -13,15 +13,15 @@ import (
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
-	_ "github.com/kata-containers/kata-agent/guest/reexec" // libcontainer starts containers by running this binary again
-	"github.com/kata-containers/kata-agent/guest/spawn"
+	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer starts containers by running this binary again
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 )
 
 // box is a running container and the helper.
 type box struct {
 	container *libcontainer.Container
-	target    *spawn.Target
-	helper    *spawn.Helper
+	target    *nsexec.Target
+	helper    *nsexec.Helper
 	null      *os.File
 }
 
@@ -62,10 +62,10 @@ func newBox(b *testing.B) *box {
 	pid, _ := init.Pid()
 	state, err := x.container.State()
 	must(b, err)
-	x.target, err = spawn.OpenTarget(pid, state.CgroupPaths)
+	x.target, err = nsexec.OpenTarget(pid, state.CgroupPaths)
 	must(b, err)
 	must(b, x.container.Exec())
-	x.helper, err = spawn.Start(b.TempDir())
+	x.helper, err = nsexec.Start(b.TempDir())
 	must(b, err)
 	x.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	must(b, err)

@@ -17,7 +17,7 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 
-	"github.com/kata-containers/kata-agent/guest/spawn"
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 )
 
 // A way starts "echo hi" with its output on out and returns how to wait for it.
@@ -29,11 +29,11 @@ type way struct {
 func (x *box) ways() []way {
 	args := []string{"/bin/busybox", "echo", "hi"}
 	names := []string{"CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"}
-	set, _, _ := spawn.CapabilitySet(names)
+	set, _, _ := nsexec.CapabilitySet(names)
 	nnp, umask := true, uint32(0o022)
-	request := spawn.Request{
+	request := nsexec.Request{
 		Target: x.target, Args: args, Env: []string{"PATH=/bin", "HOME=/"}, Cwd: "/", NoNewPrivileges: true, Umask: &umask,
-		Capabilities: &spawn.Capabilities{Bounding: set, Effective: set, Permitted: set},
+		Capabilities: &nsexec.Capabilities{Bounding: set, Effective: set, Permitted: set},
 	}
 	return []way{
 		{"floor", func(out *os.File) (func(), error) {

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The init in front of the agent; see doc.go. It runs before the Go runtime of this
+// process exists and never returns into it in the parent.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Tells the agent, a copy of this process, that this init has started it.
+int front_started;
+
+static volatile pid_t agent;
+
+static void pass_on(int sig)
+{
+	int saved = errno;
+	if (agent > 0)
+		kill(agent, sig);
+	errno = saved;
+}
+
+// Speaks where a dead agent's last words are looked for. The standard streams of a kernel
+// without a console are closed, so the kernel's log gets the line too.
+static void say(const char *text)
+{
+	static const char *const places[] = {"/dev/console", "/dev/kmsg"};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int fd = open(places[i], O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			continue;
+		ssize_t ignored = write(fd, text, strlen(text));
+		(void)ignored;
+		close(fd);
+	}
+}
+
+// Tells whether this is the init of a whole kernel and not of a pid namespace, whose network
+// may be the machine's. The number of the first one is fixed (PROC_PID_INIT_INO).
+static int owns_machine(void)
+{
+	static const char first[] = "pid:[4026531836]";
+	char name[sizeof(first)] = "";
+	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name));
+	return n == (ssize_t)sizeof(first) - 1 && memcmp(name, first, sizeof(first) - 1) == 0;
+}
+
+// Takes the network down. Linux stops its devices before it stops its processors, and a
+// packet sent in between, by a container or by the kernel itself, has been seen to keep a
+// processor in virtio_net's start_xmit for ever: the power never went off.
+static void silence_network(void)
+{
+	struct if_nameindex *all = if_nameindex();
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	for (struct if_nameindex *i = all; fd >= 0 && i && i->if_name; i++) {
+		struct ifreq link;
+		memset(&link, 0, sizeof(link));
+		strncpy(link.ifr_name, i->if_name, IFNAMSIZ - 1);
+		if (ioctl(fd, SIOCGIFFLAGS, &link) == 0 && (link.ifr_flags & IFF_UP) && !(link.ifr_flags & IFF_LOOPBACK)) {
+			link.ifr_flags &= ~IFF_UP;
+			ioctl(fd, SIOCSIFFLAGS, &link);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	if (all)
+		if_freenameindex(all);
+}
+
+// Ends the guest. In a pid namespace reboot(2) ends that namespace instead; where it is
+// refused, the exit does.
+static void end(int status)
+{
+	char text[128];
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (WIFEXITED(status))
+		snprintf(text, sizeof(text), "kata-agent init: agent ended with status %d, powering off\n", code);
+	else
+		snprintf(text, sizeof(text), "kata-agent init: agent killed by signal %d, powering off\n", WTERMSIG(status));
+	say(text);
+	if (owns_machine())
+		silence_network();
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(code);
+}
+
+static void __attribute__((noreturn)) init_loop(void)
+{
+	struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status, 0);
+		if (pid == agent)
+			end(status);
+		if (pid < 0 && errno == ECHILD)
+			end(0);
+	}
+}
+
+// Whoever started the agent may ignore signals (nohup, a shell's background job), and an
+// ignored one stays so over every execve: containers would begin deaf to it. The agent, its
+// helper and libcontainer's children all come by here.
+static void hear_all_signals(void)
+{
+	// The kernel's own form: libc's keeps its signals 32 and 33 from being seen.
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned char mask[8];
+	} now;
+	for (int sig = 1; sig <= 64; sig++) {
+		if (syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof(now.mask)) != 0 || now.handler != SIG_IGN)
+			continue;
+		memset(&now, 0, sizeof(now)); // SIG_DFL
+		syscall(SYS_rt_sigaction, sig, &now, NULL, sizeof(now.mask));
+	}
+}
+
+// Where the kernel gives every process huge pages (transparent_hugepage=always, Debian's
+// default), Go's heap, stacks and tables have one each: 2 MiB to clear before the first word
+// of each start, most of it never used. The setting outlives fork and execve, so whoever
+// starts a container's process takes it back: guest/boot/reexec, guest/container/nsexec.
+static void small_pages(void)
+{
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
+// A container's own first process, which libcontainer makes by running this binary again,
+// has a Go runtime for a tenth of a second, whose monitor would sleep for 20 microseconds at
+// a time; guest/boot/goruntime says what that costs. There is one goroutine and nothing for it to
+// do. Its threads inherit this from the first one, on which guest/boot/reexec sets it back.
+static void relax_monitor(void)
+{
+	prctl(PR_SET_TIMERSLACK, 50000000UL, 0, 0, 0);
+}
+
+__attribute__((constructor)) static void front(int argc, char **argv)
+{
+	hear_all_signals();
+	small_pages();
+	// A container's init may be process 1 too, but has been re-executed with this word.
+	if (argc > 1 && strcmp(argv[1], "init") == 0 && getenv("_LIBCONTAINER_INITPIPE")) {
+		relax_monitor();
+		return;
+	}
+	if (getpid() != 1)
+		return;
+	front_started = 1;
+	// The agent must not miss a signal that comes while init has no handler yet.
+	agent = fork();
+	if (agent < 0) {
+		say("kata-agent init: cannot fork, powering off\n");
+		sync();
+		reboot(RB_POWER_OFF);
+		_exit(1);
+	}
+	if (agent == 0)
+		return;
+	init_loop();
+}

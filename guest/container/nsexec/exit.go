@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nsexec
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+	"golang.org/x/sys/unix"
+)
+
+// exit is a child that is to be reaped when it exits; waiting for it parks a goroutine
+// and no thread.
+type exit struct {
+	file *os.File
+	conn syscall.RawConn
+}
+
+// watchExit takes a pidfd over.
+func watchExit(fd int) (*exit, error) {
+	// A nonblocking descriptor is given to Go's netpoller by NewFile.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	e := &exit{file: os.NewFile(uintptr(fd), "pidfd")}
+	var err error
+	if e.conn, err = e.file.SyscallConn(); err != nil {
+		e.file.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *exit) kill() { _ = pidfd.Send(e.file, unix.SIGKILL) }
+
+// reap waits for the exit, reaps and closes. Somebody else's having reaped it is as good.
+func (e *exit) reap() {
+	defer e.file.Close()
+	_ = e.conn.Read(func(uintptr) bool {
+		_, exited, err := pidfd.Wait(e.file)
+		return exited || err != nil && err != unix.EAGAIN
+	})
+}

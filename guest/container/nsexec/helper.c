@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The helper: a single thread of the agent's binary that never boots Go. It turns each
+ * request into a child of the agent and waits for nothing else. */
+
+#define _GNU_SOURCE
+#include "request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+static _Alignas(8) char message[sizeof(struct request) + MAX_INLINE];
+
+/* The number of the request being served, and, shared with the processes until they
+ * execve, that of the last one answered. */
+static uint64_t serial, *answered;
+
+/* The kernel's struct clone_args. */
+struct clone_arguments {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;
+	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+
+int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd)
+{
+	struct reply r = { kind, stage, error, pid };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fd)];
+	struct iovec v = { &r, sizeof r };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memset(control, 0, sizeof control);
+		m.msg_control = control;
+		m.msg_controllen = sizeof control;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof fd);
+		memcpy(CMSG_DATA(c), &fd, sizeof fd);
+	}
+	return sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* unanswered tells a process whether the helper has not answered, or died before. */
+int unanswered(void)
+{
+	return __atomic_load_n(answered, __ATOMIC_ACQUIRE) < serial;
+}
+
+/* sort finds the meaning of n descriptors; -1 when they do not fit the request. */
+static int sort(struct received *r, int *fd, int n, size_t size)
+{
+	const struct request *q = r->request;
+	int terminal = !!(q->flags & FLAG_TERMINAL), memfd = !!(q->flags & FLAG_MEMFD);
+
+	if (n < 1)
+		return -1;
+	r->result = fd[0];
+	r->stdio = fd + 1;
+	r->namespaces = r->stdio + (terminal ? 0 : 3);
+	r->cgroups = r->namespaces + q->namespaces;
+	if (q->namespaces > MAX_DESCRIPTORS || q->cgroups > MAX_DESCRIPTORS)
+		return -1;
+	int *end = r->cgroups + q->cgroups;
+	r->memfd = memfd ? *end : -1;
+	if (end + memfd != fd + n || size != sizeof *q + (memfd ? 0 : q->tail))
+		return -1;
+	r->tail = message + sizeof *q;
+	return 0;
+}
+
+/* start clones the process and answers. Only here does the helper's pid namespace for
+ * children differ from its own. */
+static void start(struct received *r, int own_pidns)
+{
+	const struct request *q = r->request;
+	int pidfd = -1;
+	struct clone_arguments a = {
+		/* CLONE_PARENT: the agent is the parent, and its exit signal is taken
+		 * over from the helper: SIGCHLD. */
+		.flags = CLONE_PARENT | CLONE_PIDFD,
+		.pidfd = (uintptr_t)&pidfd,
+	};
+
+	if (q->flags & FLAG_CGROUP2) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = r->cgroups[0];
+	}
+	if (q->flags & FLAG_PIDNS && setns(r->namespaces[0], CLONE_NEWPID)) {
+		reply(r->result, REPLY_FAILED, STAGE_PIDNS, errno, 0, -1);
+		return;
+	}
+	serial++;
+	long pid = syscall(SYS_clone3, &a, sizeof a);
+	if (pid == 0)
+		become(r);
+	int error = errno;
+	if (q->flags & FLAG_PIDNS && setns(own_pidns, CLONE_NEWPID))
+		_exit(1);
+	if (pid < 0)
+		reply(r->result, REPLY_FAILED, STAGE_CLONE, error, 0, -1);
+	else if (reply(r->result, REPLY_STARTED, 0, 0, pid, pidfd))
+		/* Nobody is left to own it. */
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	__atomic_store_n(answered, serial, __ATOMIC_RELEASE);
+}
+
+static void serve(int own_pidns)
+{
+	for (;;) {
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+		int fd[MAX_DESCRIPTORS + 1], n = 0;
+		struct iovec v = { message, sizeof message };
+		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+				    .msg_control = control, .msg_controllen = sizeof control };
+		ssize_t size = recvmsg(REQUEST_FD, &m, MSG_CMSG_CLOEXEC);
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			return; /* the agent is gone */
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			memcpy(fd, CMSG_DATA(c), n * sizeof(int));
+		}
+		struct received r = { .request = (struct request *)message };
+		if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (size_t)size < sizeof *r.request ||
+		    sort(&r, fd, n, size)) {
+			if (n > 0)
+				reply(fd[0], REPLY_FAILED, STAGE_REQUEST,
+				      m.msg_flags & MSG_CTRUNC ? EMFILE : EINVAL, 0, -1);
+		} else {
+			start(&r, own_pidns);
+		}
+		syscall(SYS_close_range, FIRST_FREE_FD, ~0U, 0);
+		/* The next process starts as a copy of this one and may belong to another
+		 * container: leave it nothing. */
+		explicit_bzero(message, size);
+	}
+}
+
+/* The kernel's struct sigaction; libc's wrapper refuses its own signals 32 and 33. */
+struct kernel_sigaction {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+static void reset_signals(void)
+{
+	struct kernel_sigaction a = { .handler = (void *)SIG_DFL };
+	uint64_t all = ~0ULL;
+
+	for (int s = 1; s <= 64; s++)
+		syscall(SYS_rt_sigaction, s, &a, NULL, sizeof a.mask);
+	/* Only SIGKILL ends the helper; processes unblock them before execve. */
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+}
+
+static void run(void)
+{
+	/* Processes get all CPUs of their cgroup, those plugged in later included, and not
+	 * what the agent may have been confined to. */
+	static const unsigned char all[8192] = { [0 ... 8191] = 0xff };
+
+	syscall(SYS_sched_setaffinity, 0, sizeof all, all);
+	/* Programs in containers get huge pages, as the agent does not (guest/boot/pid1), and
+	 * exact timers, as a thread of the agent may not (guest/boot/goruntime). */
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	prctl(PR_SET_TIMERSLACK, 50000UL, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_NAME, "kata-spawner", 0, 0, 0);
+	syscall(SYS_close_range, REQUEST_FD + 1, ~0U, 0);
+	reset_signals();
+	setsid();
+	if (chdir("/") || open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) != PIDNS_FD)
+		_exit(1);
+	answered = mmap(NULL, sizeof *answered, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (answered == MAP_FAILED)
+		_exit(1);
+	serve(PIDNS_FD);
+	_exit(0);
+}
+
+/* Constructors run before the Go runtime starts; glibc gives them main's arguments. */
+__attribute__((constructor)) static void enter(int argc, char **argv)
+{
+	if (argc == 1 && argv && argv[0] && !strcmp(argv[0], "kata-spawner"))
+		run();
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+
+	"golang.org/x/sys/unix"
+)
+
+// pollInterval is how often a wait for a process looks whether it has been given up, in
+// milliseconds.
+const pollInterval = 50
+
+// WaitGone waits until the process has exited; it does not reap.
+func (p *Process) WaitGone() { p.waitGone(context.Background()) }
+
+// WaitInit waits until init has exited or ctx ends.
+func (c *Container) WaitInit(ctx context.Context) { c.init.waitGone(ctx) }
+
+// waitGone waits until the process has exited or ctx ends; it does not reap.
+func (p *Process) waitGone(ctx context.Context) {
+	fd, err := p.watch()
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	timeout := pollInterval
+	if ctx.Done() == nil {
+		timeout = -1
+	}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for ctx.Err() == nil {
+		if n, err := unix.Poll(fds, timeout); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// AwaitReapable waits until a process that has exited can be reaped, which a tracer may
+// hold up for long.
+func (p *Process) AwaitReapable() {
+	for !p.Reapable() {
+		time.Sleep(pollInterval * time.Millisecond)
+	}
+}
+
+// Reapable tells whether Reap returns at once with the status.
+func (p *Process) Reapable() bool { return pidfd.Reapable(p.PidFD) }
+
+// watch returns a descriptor of the waiter's own that is readable when the process has
+// exited: PidFD is closed by Reap, whoever else waits. The error is os.ErrClosed for a
+// process that has been reaped.
+func (p *Process) watch() (fd int, err error) {
+	conn, err := p.PidFD.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var dupErr error
+	if err := conn.Control(func(n uintptr) { fd, dupErr = unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
+		return -1, os.ErrClosed
+	}
+	return fd, os.NewSyscallError("fcntl", dupErr)
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Stdio is what a process gets as its standard streams: the container's ends of three
+// pipes, or a terminal made inside the container. The caller closes the files after the start.
+type Stdio struct {
+	Stdin, Stdout, Stderr *os.File // nil: /dev/null
+	Terminal              bool
+	Width, Height         uint16 // of the terminal, in character cells; 0: unset
+}
+
+// Process is a process of a container: a child of the agent, and nobody else's to reap.
+type Process struct {
+	Pid int // as the agent sees it
+	// PidFD becomes readable when the process has exited; signals go by it.
+	PidFD *os.File
+	// Terminal is the master of the process's terminal, or nil. The owner closes it.
+	Terminal *os.File
+
+	reap func() int
+	// staged is true while the process may still be a stage of libcontainer's start.
+	staged atomic.Bool
+}
+
+// Executed tells whether the process runs its program. Until then it is a Go program,
+// which takes signals in its own way: init while it waits for its start, and for a moment
+// everything that libcontainer starts.
+func (p *Process) Executed(proc string) bool {
+	if !p.staged.Load() {
+		return true
+	}
+	name, err := os.ReadFile(fmt.Sprintf("%s/%d/comm", proc, p.Pid))
+	if err == nil && strings.HasPrefix(string(name), stagePrefix) {
+		return false
+	}
+	p.staged.Store(false)
+	return true
+}
+
+// Kill sends SIGKILL.
+func (p *Process) Kill() error { return p.Signal(unix.SIGKILL) }
+
+// Signal sends a signal by pidfd, so that it never reaches a process that has got the
+// number later. An exited process takes every signal: ESRCH is no error.
+func (p *Process) Signal(sig unix.Signal) error {
+	err := pidfd.Send(p.PidFD, sig)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) { // the latter: reaped
+		return nil
+	}
+	return err
+}
+
+// Reap collects the exit status of a process whose PidFD is readable and closes PidFD:
+// the exit code, or 128 plus the number of the signal that killed it. Called once.
+func (p *Process) Reap() int {
+	defer p.PidFD.Close()
+	return p.reap()
+}
+
+// What libcontainer's stages may log, in logrus' numbers. Without one the first stages write
+// what only debugging wants, some twenty lines for each container, and the agent decodes all
+// of it. Their fatal errors, which are how a failed start says why, come with either.
+const (
+	stageLogInfo  = "4"
+	stageLogDebug = "5"
+)
+
+// startProcess starts a process by libcontainer. For init it returns when init waits at
+// the fifo, for others when the program is about to run.
+func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*Process, error) {
+	lp, err := libcontainerProcess(spec, init)
+	if err != nil {
+		return nil, err
+	}
+	lp.ConsoleWidth, lp.ConsoleHeight = stdio.Width, stdio.Height
+	lp.LogLevel = stageLogInfo
+	if c.options.Debug {
+		lp.LogLevel = stageLogDebug
+	}
+	var tty *terminal
+	if stdio.Terminal {
+		if tty, err = newTerminal(); err != nil {
+			return nil, err
+		}
+		defer tty.close()
+		lp.ConsoleSocket = tty.child
+	} else {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer null.Close()
+		lp.Stdin, lp.Stdout, lp.Stderr = orFile(stdio.Stdin, null), orFile(stdio.Stdout, null), orFile(stdio.Stderr, null)
+	}
+	if err := c.lc.Start(lp); err != nil {
+		c.tidier.startFailed(c.options.Proc)
+		return nil, err
+	}
+	p, err := adopt(lp)
+	if err == nil && tty != nil {
+		p.Terminal, err = tty.master()
+		if err != nil {
+			_ = p.Kill()
+			p.waitGone(context.Background())
+			p.Reap()
+		}
+	}
+	return p, err
+}
+
+func orFile(f, fallback *os.File) *os.File {
+	if f == nil {
+		return fallback
+	}
+	return f
+}
+
+// adopt makes a Process of one that libcontainer has started. Nobody but us reaps it,
+// so its number cannot have been given to another process yet.
+func adopt(lp *libcontainer.Process) (*Process, error) {
+	reap := func() int {
+		state, _ := lp.Wait() // the error repeats what the state says
+		return exitStatus(state)
+	}
+	pid, err := lp.Pid()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := pidfd.Open(pid)
+	if err != nil {
+		_ = lp.Signal(unix.SIGKILL)
+		reap()
+		return nil, err
+	}
+	return NewStagedProcess(&Process{Pid: pid, PidFD: fd, reap: reap}), nil
+}
+
+// signalBase is added to the number of the signal that killed a process: the convention
+// of shells, and what hosts show as the exit code.
+const signalBase = 128
+
+// lostStatus is reported when the kernel does not tell how a process ended.
+const lostStatus = 255
+
+func exitStatus(state *os.ProcessState) int {
+	if state == nil {
+		return lostStatus
+	}
+	ws, ok := state.Sys().(syscall.WaitStatus)
+	switch {
+	case !ok:
+		return lostStatus
+	case ws.Signaled():
+		return signalBase + int(ws.Signal())
+	default:
+		return ws.ExitStatus()
+	}
+}
+
+func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process, error) {
+	limits, err := rlimits(spec.Rlimits)
+	if err != nil {
+		return nil, err
+	}
+	lp := &libcontainer.Process{
+		Args: spec.Args, Env: spec.Env, Cwd: spec.Cwd,
+		UID: int(spec.User.UID), GID: int(spec.User.GID),
+		NoNewPrivileges: &spec.NoNewPrivileges,
+		AppArmorProfile: spec.ApparmorProfile, Label: spec.SelinuxLabel,
+		Rlimits: limits, Init: init,
+	}
+	for _, g := range spec.User.AdditionalGids {
+		lp.AdditionalGroups = append(lp.AdditionalGroups, int(g))
+	}
+	if caps := spec.Capabilities; caps != nil {
+		lp.Capabilities = &configs.Capabilities{
+			Bounding: caps.Bounding, Effective: caps.Effective, Permitted: caps.Permitted,
+			Inheritable: caps.Inheritable, Ambient: caps.Ambient,
+		}
+	}
+	return lp, nil
+}
+
+// Files are the files that are there.
+func (s Stdio) Files() []*os.File {
+	var out []*os.File
+	for _, f := range []*os.File{s.Stdin, s.Stdout, s.Stderr} {
+		if f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}

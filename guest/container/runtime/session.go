@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// defaultUmask is what a process gets unless the spec names another.
+const defaultUmask = 0o022
+
+// sessions starts processes by the resident helper, a tenth of what libcontainer takes.
+type sessions struct{ helper *nsexec.Helper }
+
+// NewSpawner makes a Spawner of a helper, which stays the caller's.
+func NewSpawner(h *nsexec.Helper) Spawner { return sessions{h} }
+
+// Open keeps the container's namespaces and cgroups open for its sessions. It is called
+// before the container's program runs.
+func (s sessions) Open(c *Container) error {
+	if !plain(c) {
+		return nil
+	}
+	t, err := nsexec.OpenTarget(c.init.Pid, c.CgroupPaths())
+	if err != nil {
+		return fmt.Errorf("container %q: %w", c.id, err)
+	}
+	c.target = target{Target: t}
+	return nil
+}
+
+// plain tells whether the helper does everything that libcontainer would do for a session
+// of this container.
+func plain(c *Container) bool {
+	f := c.config
+	return f.Seccomp == nil && f.Personality == nil && f.IntelRdt == nil && f.MemoryPolicy == nil &&
+		f.Scheduler == nil && f.IOPriority == nil && f.ExecCPUAffinity == nil && !f.RootlessEUID
+}
+
+// Spawn starts a session, or declines it for libcontainer.
+func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, stdio Stdio) (*Process, error) {
+	if c.target.Target == nil || p.Scheduler != nil || p.IOPriority != nil || p.ExecCPUAffinity != nil {
+		return nil, ErrDeclined
+	}
+	r, err := c.sessionRequest(p, stdio)
+	if err != nil {
+		return nil, fmt.Errorf("exec in container %q: %w", c.id, err)
+	}
+	sp, err := s.helper.Spawn(ctx, r)
+	var failed *nsexec.Error
+	if errors.As(err, &failed) && failed.Stage == nsexec.StageClone && failed.Errno == unix.EBUSY {
+		// The container has a tree of cgroups of its own and its processes have moved: on
+		// cgroup v2 its top may hold none. libcontainer follows init.
+		return nil, ErrDeclined
+	}
+	if err != nil {
+		return nil, fmt.Errorf("exec in container %q: %w", c.id, err)
+	}
+	return NewProcess(sp.Pid, sp.PidFD, sp.Terminal), nil
+}
+
+// NewStagedProcess is the same process as one that libcontainer has started, which may not
+// run its program yet.
+func NewStagedProcess(p *Process) *Process {
+	staged := &Process{Pid: p.Pid, PidFD: p.PidFD, Terminal: p.Terminal, reap: p.reap}
+	staged.staged.Store(true)
+	return staged
+}
+
+// NewProcess is a process that a Spawner has started: a child of the agent that nobody else
+// reaps. terminal is nil for one without.
+func NewProcess(pid int, fd, terminal *os.File) *Process {
+	return &Process{Pid: pid, PidFD: fd, Terminal: terminal, reap: func() int { return reapPidFD(fd) }}
+}
+
+func reapPidFD(fd *os.File) int {
+	code, exited, err := pidfd.Wait(fd)
+	if err != nil || !exited {
+		return lostStatus
+	}
+	return code
+}
+
+func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Request, error) {
+	env, err := sessionEnv(c, p)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := rlimits(p.Rlimits)
+	if err != nil {
+		return nil, err
+	}
+	umask := uint32(defaultUmask)
+	if c.config.Umask != nil {
+		umask = *c.config.Umask
+	}
+	r := &nsexec.Request{
+		Target: c.target.Target,
+		Args:   p.Args, Env: env, Cwd: p.Cwd,
+		Stdio:    [3]*os.File{stdio.Stdin, stdio.Stdout, stdio.Stderr},
+		Terminal: stdio.Terminal, Rows: stdio.Height, Columns: stdio.Width,
+		UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids,
+		NoNewPrivileges: p.NoNewPrivileges, Umask: &umask, OOMScoreAdj: c.config.OomScoreAdj,
+		SELinuxLabel: p.SelinuxLabel, AppArmorProfile: p.ApparmorProfile,
+	}
+	for _, l := range limits {
+		r.Rlimits = append(r.Rlimits, nsexec.Rlimit{Resource: l.Type, Soft: l.Soft, Hard: l.Hard})
+	}
+	if p.Capabilities != nil {
+		r.Capabilities, err = capabilities(p.Capabilities)
+	}
+	return r, err
+}
+
+func capabilities(c *specs.LinuxCapabilities) (*nsexec.Capabilities, error) {
+	out := &nsexec.Capabilities{}
+	for _, set := range []struct {
+		to    *uint64
+		names []string
+	}{
+		{&out.Bounding, c.Bounding}, {&out.Effective, c.Effective}, {&out.Permitted, c.Permitted},
+		{&out.Inheritable, c.Inheritable}, {&out.Ambient, c.Ambient},
+	} {
+		bits, _, err := nsexec.CapabilitySet(set.names) // as libcontainer, without those the kernel does not have
+		if err != nil {
+			return nil, err
+		}
+		*set.to = bits
+	}
+	return out, nil
+}

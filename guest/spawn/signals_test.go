@@ -1,6 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-
-package spawn
-
-// As in the agent, its constructor resets the signals that whoever started the tests ignores.
-import _ "github.com/kata-containers/kata-agent/guest/front"

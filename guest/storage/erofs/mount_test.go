@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package erofs
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kata-containers/kata-agent/guest/mount"
+	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
+	"github.com/kata-containers/kata-agent/guest/storage/volume"
+	"golang.org/x/sys/unix"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run is a tmpfs in place of /run/kata-containers, and a mounter for it.
+func run(t *testing.T) (string, *Mounter) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to mount")
+	}
+	needsErofs(t)
+	before := descriptors(t)
+	t.Cleanup(func() {
+		if after := descriptors(t); after > before {
+			t.Errorf("%d descriptors open, %d before", after, before)
+		}
+	})
+	dir := t.TempDir()
+	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
+	must(t, unix.Mount("", dir, "", unix.MS_PRIVATE, ""))
+	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	return dir, &Mounter{Volumes: &volume.Drivers{Mounts: mount.Mounter{Confined: []string{dir}}, RunDir: dir}}
+}
+
+func needsErofs(t *testing.T) {
+	t.Helper()
+	if known, err := os.ReadFile("/proc/filesystems"); err != nil || !strings.Contains(string(known), "\terofs\n") {
+		t.Skipf("this kernel has no erofs; the tests in virtual machines run this: %v", err)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	return len(names)
+}
+
+// group is a parsed group with its target below dir.
+func group(t *testing.T, dir string, members ...volume.Storage) Group {
+	t.Helper()
+	for i := range members {
+		members[i].MountPoint = dir + "/c/rootfs"
+	}
+	g, err := Parse(members)
+	must(t, err)
+	return g
+}
+
+// mounts are the mount points below dir, without dir.
+func mounts(t *testing.T, dir string) []string {
+	t.Helper()
+	table, err := mount.Mounter{}.Table(dir)
+	must(t, err)
+	var out []string
+	for _, i := range table {
+		if i.Mountpoint != dir {
+			out = append(out, i.Mountpoint)
+		}
+	}
+	return out
+}
+
+// nothing checks that dir is as it was.
+func nothing(t *testing.T, dir string, but ...string) {
+	t.Helper()
+	if left := mounts(t, dir); len(left) != 0 {
+		t.Errorf("left mounted: %v", left)
+	}
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range entries {
+		if !slices.Contains(but, e.Name()) {
+			t.Errorf("%s is left", e.Name())
+		}
+	}
+}
+
+func has(t *testing.T, name, want string) {
+	t.Helper()
+	if b, err := os.ReadFile(name); err != nil || string(b) != want {
+		t.Errorf("%s: %q, %v; want %q", name, b, err, want)
+	}
+}
+
+func TestUpperInMemory(t *testing.T) {
+	dir, m := run(t)
+	g := group(t, dir, lower("02/00", mkdirOption+"{{ mount 0 }}/upper/made:0755"), lower("03/00", mkdirOption+"{{ mount 2 }}/dir"))
+	nodes := []string{erofstest.Loop(t, erofstest.Top), erofstest.Loop(t, erofstest.Bottom)}
+	for range 2 { // what was written is gone with the container
+		a, err := m.Mount(t.Context(), "c", g, nodes)
+		must(t, err)
+		root := dir + "/c/rootfs"
+		has(t, root+"/word", "top")
+		has(t, root+"/top", "top")
+		has(t, root+"/bottom", "bottom")
+		if _, err := os.Stat(root + "/dir/gone"); !os.IsNotExist(err) {
+			t.Errorf("the upper layer's removal does not count: %v", err)
+		}
+		if fi, err := os.Stat(root + "/made"); err != nil || !fi.IsDir() {
+			t.Error(err)
+		}
+		if _, err := os.Stat(root + "/written"); err == nil {
+			t.Error("an older container's file")
+		}
+		must(t, os.WriteFile(root+"/written", nil, 0o600))
+		must(t, os.WriteFile(root+"/word", []byte("changed"), 0o600))
+		if fi, err := os.Stat(root); err != nil || fi.Mode().Perm() != 0o755 {
+			t.Error(fi.Mode(), err)
+		}
+		// The overlay is all that is left in the mount table, and its target all in the
+		// container's directory.
+		if got := mounts(t, dir); len(got) != 1 || got[0] != root || a.MountPoint != root {
+			t.Errorf("mounted: %v, %q", got, a.MountPoint)
+		}
+		if names, _ := os.ReadDir(dir + "/c"); len(names) != 1 {
+			t.Errorf("in the container's directory: %v", names)
+		}
+		must(t, a.Release())
+		must(t, a.Release())
+		nothing(t, dir)
+	}
+}
+
+// ext4 is a disk with an ext4 of these files; "name -> target" is a link.
+func ext4(t *testing.T, entries ...string) string {
+	t.Helper()
+	node := erofstest.Blank(t, 16<<20)
+	d := volume.Drivers{Mounts: mount.Mounter{}}
+	a, err := d.MountDevice(t.Context(), node, volume.Storage{Driver: "blk", FSType: "ext4", MountPoint: t.TempDir() + "/fill", DriverOptions: []string{"create_filesystem"}})
+	if err != nil {
+		t.Skipf("no ext4: %v", err)
+	}
+	for _, e := range entries {
+		name, target, link := strings.Cut(e, " -> ")
+		if link {
+			err = os.Symlink(target, a.MountPoint+"/"+name)
+		} else {
+			err = os.WriteFile(a.MountPoint+"/"+name, []byte(name), 0o600)
+		}
+		must(t, err)
+	}
+	must(t, a.Release())
+	return node
+}
+
+func TestUpperOnDisk(t *testing.T) {
+	dir, m := run(t)
+	g := group(t, dir, upper("noatime"), lower("02/00", mkdirOption+"{{ mount 0 }}/upper:0755", mkdirOption+"{{ mount 0 }}/work"))
+	nodes := []string{ext4(t, "word"), erofstest.Loop(t, erofstest.Bottom)}
+	for i, want := range []string{"bottom", "kept"} { // what was written stays on the disk
+		a, err := m.Mount(t.Context(), "", g, nodes)
+		must(t, err)
+		has(t, dir+"/c/rootfs/word", want)
+		must(t, os.WriteFile(dir+"/c/rootfs/word", []byte("kept"), 0o600))
+		if got := mounts(t, dir); len(got) != 1 {
+			t.Errorf("mounted: %v", got)
+		}
+		if i == 1 { // in use: it goes with its last user
+			f, err := os.Open(dir + "/c/rootfs/word")
+			must(t, err)
+			defer f.Close()
+		}
+		must(t, a.Release())
+		nothing(t, dir, "c")
+	}
+}
+
+func TestManyLayers(t *testing.T) {
+	dir, m := run(t)
+	members := []volume.Storage{lower("02/00")}
+	nodes := []string{erofstest.Loop(t, erofstest.Top)}
+	for len(nodes) < 128 { // as many as a host sends; an overlay takes each layer once
+		members = append(members, lower("03/00"))
+		nodes = append(nodes, erofstest.Loop(t, erofstest.Bottom))
+	}
+	a, err := m.Mount(t.Context(), "c", group(t, dir, members...), nodes)
+	must(t, err)
+	has(t, dir+"/c/rootfs/word", "top")
+	has(t, dir+"/c/rootfs/bottom", "bottom")
+	must(t, a.Release())
+	nothing(t, dir)
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package command_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sys/command"
+)
+
+func TestRun(t *testing.T) {
+	ctx := t.Context()
+	if err := command.Run(ctx, "true"); err != nil {
+		t.Error(err)
+	}
+	var f *command.Failure
+	err := command.Run(ctx, "sh", "-c", "echo out; echo err >&2; exit 3")
+	if !errors.As(err, &f) || f.Code != 3 || f.Stdout != "out\n" || f.Stderr != "err\n" {
+		t.Errorf("%v, %+v", err, f)
+	}
+	err = command.Run(ctx, "sh", "-c", "kill -TERM $$")
+	if !errors.As(err, &f) || f.Signal != syscall.SIGTERM || f.Code != -1 {
+		t.Errorf("%v, %+v", err, f)
+	}
+	if err := command.Run(ctx, "/no/such/program"); err == nil || errors.As(err, &f) && f.Path == "/no/such/program" {
+		t.Errorf("a missing program: %v", err)
+	}
+	err = command.Run(ctx, "sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo end; exit 1")
+	if !errors.As(err, &f) || len(f.Stdout) > 16<<10 || !strings.HasSuffix(f.Stdout, "xend\n") {
+		t.Errorf("%d bytes kept", len(f.Stdout))
+	}
+}
+
+func TestRunInput(t *testing.T) {
+	if err := command.RunInput(t.Context(), []byte("se\x00cret\n"), "sh", "-c", `[ "$(od -An -c | tr -d ' ')" = 'se\0cret\n' ]`); err != nil {
+		t.Error(err)
+	}
+	if err := command.Run(t.Context(), "sh", "-c", `[ -z "$(cat)" ]`); err != nil {
+		t.Errorf("input from nowhere: %v", err)
+	}
+	// A program that does not read its input is no failure.
+	if err := command.RunInput(t.Context(), make([]byte, 1<<20), "true"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	done := make(chan error, 1)
+	// The grandchild is in the same group and holds the output.
+	go func() { done <- command.Run(ctx, "sh", "-c", "sleep 1000 & wait") }()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("hangs")
+	}
+}
+
+func TestRunDoesNotWaitForDescendants(t *testing.T) {
+	done := make(chan error, 1)
+	go func() { done <- command.Run(t.Context(), "sh", "-c", "sleep 20 & exit 0") }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(15 * time.Second):
+		t.Fatal("waited for a descendant")
+	}
+}
