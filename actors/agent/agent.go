@@ -9,11 +9,11 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/device"
 	"github.com/kata-containers/kata-agent/actors/network"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/actors/uevent"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
@@ -53,7 +53,7 @@ type Agent struct {
 	Processes  *process.Directory
 
 	poller  *stdio.Poller
-	devices devices
+	devices device.Preparer
 	oom     *cgroup.OOMWatcher
 }
 
@@ -74,7 +74,7 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	if err = a.watchDevices(system, p); err != nil {
 		return nil, err
 	}
-	if a.Storage, err = system.Spawn("storage", storage.New(newMounter(a.devices.resolver).mount)); err != nil {
+	if a.Storage, err = system.Spawn("storage", storage.New(storage.NewDrivers(a.devices.Resolver).Mount)); err != nil {
 		return nil, err
 	}
 	if a.Network, err = system.Spawn("network", network.New()); err != nil {
@@ -92,19 +92,19 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 
 // watchDevices starts the actor that waits for devices, before anything can ask for one.
 func (a *Agent) watchDevices(system *core.System, p Params) error {
-	ref, err := system.Spawn("uevent", uevent.New(uevent.Deps{
+	ref, err := system.Spawn("uevent", device.New(device.Deps{
 		Listen:       func() (hotplug.Source, error) { return hotplug.Listen() },
 		Sys:          sys,
-		NodeReady:    nodeReady,
+		NodeReady:    device.NodeReady,
 		OnlineMemory: func(devPath string) error { return online.MemoryBlock(sys, devPath) },
 	}))
 	if err != nil {
 		return err
 	}
-	ref.Tell(uevent.Listen())
-	a.devices = devices{
-		resolver:   resolver{uevent: ref, timeout: p.HotplugTimeout},
-		visibleCDI: p.VisibleCDI, cdiTimeout: p.CDITimeout,
+	ref.Tell(device.Listen())
+	a.devices = device.Preparer{
+		Resolver: device.Resolver{Actor: ref, Timeout: p.HotplugTimeout},
+		Sys:      sys, VisibleCDI: p.VisibleCDI, CDITimeout: p.CDITimeout,
 	}
 	return nil
 }

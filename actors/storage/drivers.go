@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package storage
 
 import (
 	"context"
 	"fmt"
 
-	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/actors/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/guest/storage/watchable"
 )
 
-// mounter puts volumes in place by their driver.
-type mounter struct {
+// Drivers puts volumes in place by their driver.
+type Drivers struct {
 	drivers *volume.Drivers
 	layers  *erofs.Mounter
-	devices resolver
+	devices device.Resolver
 }
 
-func newMounter(devices resolver) *mounter {
+// NewDrivers returns drivers whose volumes on disks wait for them with devices.
+func NewDrivers(devices device.Resolver) *Drivers {
 	drivers := &volume.Drivers{Watches: &watchable.Set{}}
-	return &mounter{drivers: drivers, layers: &erofs.Mounter{Volumes: drivers}, devices: devices}
+	return &Drivers{drivers: drivers, layers: &erofs.Mounter{Volumes: drivers}, devices: devices}
 }
 
-// mount attaches a volume for a container, or for the sandbox when holder is "". A volume
+// Mount attaches a volume for a container, or for the sandbox when holder is "". A volume
 // on a disk waits for the disk first.
-func (m *mounter) mount(ctx context.Context, holder string, v storage.Volume) (volume.Attached, error) {
+func (m *Drivers) Mount(ctx context.Context, holder string, v Volume) (volume.Attached, error) {
 	if v.Layers != nil {
 		return m.mountLayers(ctx, holder, v)
 	}
 	if !volume.NeedsDevice(v.Driver) {
 		return m.drivers.Attach(ctx, holder, v)
 	}
-	node, err := m.devices.block(ctx, v.Driver, v.Source)
+	node, err := m.devices.Block(ctx, v.Driver, v.Source)
 	if err != nil {
 		return volume.Attached{}, fmt.Errorf("attach %s storage %q: %w", v.Driver, v.MountPoint, err)
 	}

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package device
 
 import (
 	"context"
 	"fmt"
 	"time"
 
-	"github.com/kata-containers/kata-agent/guest/device"
+	guest "github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sync/errgroup"
 )
 
-// devices puts a container's devices into its spec.
-type devices struct {
-	resolver
-	visibleCDI bool          // agent.visible_cdi_devices
-	cdiTimeout time.Duration // agent.cdi_timeout
+// Preparer puts a container's devices into its spec.
+type Preparer struct {
+	Resolver
+	Sys        string        // mount point of sysfs
+	VisibleCDI bool          // agent.visible_cdi_devices: CDI devices from the environment too
+	CDITimeout time.Duration // agent.cdi_timeout: bounds the wait for CDI specifications
 }
 
 // Prepare waits for all devices side by side, then puts the guest's numbers, names and
 // addresses in the place of the host's. The map is for the environment of later sessions.
-func (d *devices) Prepare(ctx context.Context, spec *specs.Spec, requests []device.Request) (device.PCIMap, error) {
+func (d *Preparer) Prepare(ctx context.Context, spec *specs.Spec, requests []guest.Request) (guest.PCIMap, error) {
 	prepared := make([]preparedDevice, len(requests))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, r := range requests {
@@ -46,16 +47,16 @@ func (d *devices) Prepare(ctx context.Context, spec *specs.Spec, requests []devi
 
 // preparedDevice is one device that is there.
 type preparedDevice struct {
-	update    *device.Update // nil: nothing of the spec's devices changes
-	functions device.PCIMap
+	update    *guest.Update // nil: nothing of the spec's devices changes
+	functions guest.PCIMap
 }
 
-func apply(spec *specs.Spec, requests []device.Request, prepared []preparedDevice) (device.PCIMap, error) {
-	functions := device.PCIMap{}
-	var updates []device.Update
+func apply(spec *specs.Spec, requests []guest.Request, prepared []preparedDevice) (guest.PCIMap, error) {
+	functions := guest.PCIMap{}
+	var updates []guest.Update
 	vfio := false
 	for i, p := range prepared {
-		vfio = vfio || device.IsVFIO(requests[i].Type)
+		vfio = vfio || guest.IsVFIO(requests[i].Type)
 		if err := functions.Merge(p.functions); err != nil {
 			return nil, err
 		}
@@ -63,16 +64,16 @@ func apply(spec *specs.Spec, requests []device.Request, prepared []preparedDevic
 			updates = append(updates, *p.update)
 		}
 	}
-	if err := device.Rewrite(spec, updates); err != nil {
+	if err := guest.Rewrite(spec, updates); err != nil {
 		return nil, err
 	}
 	if vfio {
-		if err := device.AddInfiniband(spec, "/dev"); err != nil {
+		if err := guest.AddInfiniband(spec, "/dev"); err != nil {
 			return nil, err
 		}
 	}
 	if spec.Process != nil && len(functions) > 0 {
-		env, _, err := device.RewriteEnv(spec.Process.Env, functions)
+		env, _, err := guest.RewriteEnv(spec.Process.Env, functions)
 		if err != nil {
 			return nil, err
 		}
@@ -82,11 +83,11 @@ func apply(spec *specs.Spec, requests []device.Request, prepared []preparedDevic
 }
 
 // one waits for a device.
-func (d *devices) one(ctx context.Context, r device.Request) (preparedDevice, error) {
+func (d *Preparer) one(ctx context.Context, r guest.Request) (preparedDevice, error) {
 	switch r.Type {
-	case device.TypeVFIO, device.TypeVFIOKernel:
+	case guest.TypeVFIO, guest.TypeVFIOKernel:
 		return d.vfio(ctx, r)
-	case device.TypeVFIOAP, device.TypeVFIOAPCold:
+	case guest.TypeVFIOAP, guest.TypeVFIOAPCold:
 		return d.cryptoQueues(ctx, r)
 	}
 	m, err := r.Matcher()
@@ -97,17 +98,17 @@ func (d *devices) one(ctx context.Context, r device.Request) (preparedDevice, er
 	if err != nil {
 		return preparedDevice{}, fmt.Errorf("device %s: %w", r.ContainerPath, err)
 	}
-	node, err := device.StatBlock(e.Node())
+	node, err := guest.StatBlock(e.Node())
 	if err != nil {
 		return preparedDevice{}, err
 	}
-	return preparedDevice{update: &device.Update{ContainerPath: r.ContainerPath, Node: node}}, nil
+	return preparedDevice{update: &guest.Update{ContainerPath: r.ContainerPath, Node: node}}, nil
 }
 
 // vfio waits for the PCI functions of a device. Those for a container get the driver that
 // hands them on, as one group; those for the guest's kernel keep their drivers.
-func (d *devices) vfio(ctx context.Context, r device.Request) (preparedDevice, error) {
-	out := preparedDevice{functions: device.PCIMap{}}
+func (d *Preparer) vfio(ctx context.Context, r guest.Request) (preparedDevice, error) {
+	out := preparedDevice{functions: guest.PCIMap{}}
 	functions, _, err := r.VFIOFunctions()
 	if err != nil {
 		return out, err
@@ -123,7 +124,7 @@ func (d *devices) vfio(ctx context.Context, r device.Request) (preparedDevice, e
 		}
 		addresses = append(addresses, e.Base())
 	}
-	if r.Type == device.TypeVFIOKernel || len(addresses) == 0 {
+	if r.Type == guest.TypeVFIOKernel || len(addresses) == 0 {
 		return out, nil
 	}
 	out.update, err = d.vfioGroup(ctx, r, addresses)
@@ -131,7 +132,7 @@ func (d *devices) vfio(ctx context.Context, r device.Request) (preparedDevice, e
 }
 
 // add enters a function that has come under the address guest.
-func (p *preparedDevice) add(f device.VFIOFunction, guest string) error {
+func (p *preparedDevice) add(f guest.VFIOFunction, guest string) error {
 	address, err := pci.ParseAddress(guest)
 	if err == nil {
 		p.functions[f.Host] = address
@@ -140,13 +141,13 @@ func (p *preparedDevice) add(f device.VFIOFunction, guest string) error {
 }
 
 // vfioGroup binds the functions and waits for the node of their group.
-func (d *devices) vfioGroup(ctx context.Context, r device.Request, addresses []string) (*device.Update, error) {
+func (d *Preparer) vfioGroup(ctx context.Context, r guest.Request, addresses []string) (*guest.Update, error) {
 	for _, a := range addresses {
-		if err := device.BindVFIO(sys, a); err != nil {
+		if err := guest.BindVFIO(d.Sys, a); err != nil {
 			return nil, err
 		}
 	}
-	group, err := device.IOMMUGroup(sys, addresses)
+	group, err := guest.IOMMUGroup(d.Sys, addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +155,14 @@ func (d *devices) vfioGroup(ctx context.Context, r device.Request, addresses []s
 	if err != nil {
 		return nil, fmt.Errorf("device %s: %w", r.ContainerPath, err)
 	}
-	node, err := device.Stat(e.Node())
-	return &device.Update{ContainerPath: r.ContainerPath, Node: node, FinalPath: e.Node()}, err
+	node, err := guest.Stat(e.Node())
+	return &guest.Update{ContainerPath: r.ContainerPath, Node: node, FinalPath: e.Node()}, err
 }
 
 // cryptoNode is the one node of all crypto queues (s390x).
 const cryptoNode = "/dev/z90crypt"
 
-func (d *devices) cryptoQueues(ctx context.Context, r device.Request) (preparedDevice, error) {
+func (d *Preparer) cryptoQueues(ctx context.Context, r guest.Request) (preparedDevice, error) {
 	queues, err := r.APQueues()
 	if err != nil {
 		return preparedDevice{}, err
@@ -171,18 +172,18 @@ func (d *devices) cryptoQueues(ctx context.Context, r device.Request) (preparedD
 			return preparedDevice{}, fmt.Errorf("device %s: %w", r.ContainerPath, err)
 		}
 	}
-	node, err := device.Stat(cryptoNode)
+	node, err := guest.Stat(cryptoNode)
 	if err != nil {
 		return preparedDevice{}, err
 	}
-	return preparedDevice{update: &device.Update{ContainerPath: r.ContainerPath, Node: node, FinalPath: cryptoNode}}, nil
+	return preparedDevice{update: &guest.Update{ContainerPath: r.ContainerPath, Node: node, FinalPath: cryptoNode}}, nil
 }
 
 // injectCDI makes the edits of the CDI devices that a container asks for.
-func (d *devices) injectCDI(ctx context.Context, spec *specs.Spec) error {
-	names, err := device.CDIDevices(spec, d.visibleCDI)
+func (d *Preparer) injectCDI(ctx context.Context, spec *specs.Spec) error {
+	names, err := guest.CDIDevices(spec, d.VisibleCDI)
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	return device.CDI{Dir: device.DefaultCDIDir}.Inject(ctx, spec, names, d.cdiTimeout)
+	return guest.CDI{Dir: guest.DefaultCDIDir}.Inject(ctx, spec, names, d.CDITimeout)
 }

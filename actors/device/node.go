@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package device
 
 import (
 	"errors"
@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nodeReady says why a device node cannot be used yet. A disk's can be there for some
+// NodeReady says why a device node cannot be used yet. A disk's can be there for some
 // milliseconds before the kernel lets it be opened: device_add_disk makes the node first,
 // and until it has added the disk's block device, open(2) says ENXIO.
-func nodeReady(path string) error {
+func NodeReady(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package device
 
 import (
 	"errors"
@@ -33,7 +33,7 @@ func TestNodeReady(t *testing.T) {
 		"character device":       {"/dev/null", nil},
 		"one without its driver": {node("char", unix.S_IFCHR, unix.Mkdev(noDriver, 0)), nil},
 	} {
-		if err := nodeReady(c.path); !errors.Is(err, c.want) {
+		if err := NodeReady(c.path); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}

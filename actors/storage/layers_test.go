@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package storage
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/actors/uevent"
+	"github.com/kata-containers/kata-agent/actors/device"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug/hotplugtest"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
@@ -19,8 +19,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// newResolver is a resolver over a directory in place of sysfs, and the kernel's voice.
-func newResolver(t *testing.T, timeout time.Duration) (resolver, *hotplugtest.Source) {
+// newTestMounter is a mounter over a directory in place of sysfs, and the kernel's voice.
+func newTestMounter(t *testing.T, timeout time.Duration) (*Drivers, *hotplugtest.Source) {
 	t.Helper()
 	system := core.NewSystem(zap.NewNop())
 	t.Cleanup(func() {
@@ -31,15 +31,15 @@ func newResolver(t *testing.T, timeout time.Duration) (resolver, *hotplugtest.So
 		}
 	})
 	source := hotplugtest.NewSource()
-	ref, err := system.Spawn("uevent", uevent.New(uevent.Deps{
+	ref, err := system.Spawn("uevent", device.New(device.Deps{
 		Listen: func() (hotplug.Source, error) { return source, nil },
 		Sys:    t.TempDir(),
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref.Tell(uevent.Listen())
-	return resolver{uevent: ref, timeout: timeout}, source
+	ref.Tell(device.Listen())
+	return NewDrivers(device.Resolver{Actor: ref, Timeout: timeout}), source
 }
 
 func plugged(devPath, name string) hotplug.Event {
@@ -52,10 +52,10 @@ func layer(driver, source string, partition int) erofs.Layer {
 
 // The disks and partitions of an image may come in any order, after they are asked for.
 func TestDevicesOfLayers(t *testing.T) {
-	r, kernel := newResolver(t, 30*time.Second)
+	m, kernel := newTestMounter(t, 30*time.Second)
 	found := make(chan []string, 1)
 	go func() {
-		nodes, err := r.layers(t.Context(), []erofs.Layer{
+		nodes, err := m.layerNodes(t.Context(), []erofs.Layer{
 			layer("scsi", "1:0", 0), layer("mmioblk", "/dev/vdb", 2), layer("mmioblk", "/dev/vdb", 1), layer("blk", "/dev/there", 0),
 		})
 		if err != nil {
@@ -85,7 +85,7 @@ func TestDevicesOfLayers(t *testing.T) {
 }
 
 func TestMissingDevicesOfLayers(t *testing.T) {
-	r, _ := newResolver(t, 20*time.Millisecond)
+	m, _ := newTestMounter(t, 20*time.Millisecond)
 	for _, tt := range []struct {
 		l    erofs.Layer
 		want string
@@ -94,15 +94,15 @@ func TestMissingDevicesOfLayers(t *testing.T) {
 		{layer("mmioblk", "/dev/vdz", 0), "block device vdz"},
 		{layer("blk", "nonsense", 0), "nonsense"},
 	} {
-		_, err := r.layers(t.Context(), []erofs.Layer{layer("blk", "/dev/there", 0), tt.l})
+		_, err := m.layerNodes(t.Context(), []erofs.Layer{layer("blk", "/dev/there", 0), tt.l})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %q", tt.l, err, tt.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r.timeout = time.Hour
-	if _, err := r.layers(ctx, []erofs.Layer{layer("mmioblk", "/dev/vdz", 0)}); !errors.Is(err, context.Canceled) {
+	m.devices.Timeout = time.Hour
+	if _, err := m.layerNodes(ctx, []erofs.Layer{layer("mmioblk", "/dev/vdz", 0)}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

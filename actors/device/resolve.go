@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package device
 
 import (
 	"context"
@@ -10,21 +10,22 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/actors/uevent"
 	"github.com/kata-containers/kata-agent/guest/device/ccw"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
 )
 
-// resolver finds the device that a host names by its place.
-type resolver struct {
-	uevent  core.Ref
-	timeout time.Duration
+// Resolver finds the device that a host names by its place.
+type Resolver struct {
+	Actor core.Ref // who knows when a device is there: New
+	// Timeout bounds the wait for each device: agent.hotplug_timeout. The context's own
+	// deadline counts too.
+	Timeout time.Duration
 }
 
-// block returns the node of a disk. source is a node itself, or an address in the form of
+// Block returns the node of a disk. source is a node itself, or an address in the form of
 // the driver: PCI path, CCW device number, "scsi-id:lun", or the name of a node to come.
-func (r resolver) block(ctx context.Context, driver, source string) (string, error) {
+func (r Resolver) Block(ctx context.Context, driver, source string) (string, error) {
 	m, err := blockMatcher(driver, source)
 	if err != nil {
 		return "", fmt.Errorf("%s device %q: %w", driver, source, err)
@@ -60,8 +61,8 @@ func blockMatcher(driver, source string) (hotplug.Matcher, error) {
 	return nil, fmt.Errorf("no such driver")
 }
 
-// nic returns the name of the network interface at a PCI path.
-func (r resolver) nic(ctx context.Context, path string) (string, error) {
+// NIC returns the name of the network interface at a PCI path.
+func (r Resolver) NIC(ctx context.Context, path string) (string, error) {
 	p, err := pci.ParsePath(path)
 	if err != nil {
 		return "", err
@@ -70,6 +71,12 @@ func (r resolver) nic(ctx context.Context, path string) (string, error) {
 	return e.Interface, err
 }
 
-func (r resolver) await(ctx context.Context, m hotplug.Matcher) (hotplug.Event, error) {
-	return core.Ask(ctx, r.uevent, &uevent.Await{Matcher: m, Timeout: r.timeout})
+// Partition returns the node of a partition of the disk with the given node.
+func (r Resolver) Partition(ctx context.Context, disk string, number int) (string, error) {
+	e, err := r.await(ctx, hotplug.Partition{Disk: filepath.Base(disk), Number: number})
+	return e.Node(), err
+}
+
+func (r Resolver) await(ctx context.Context, m hotplug.Matcher) (hotplug.Event, error) {
+	return core.Ask(ctx, r.Actor, &Await{Matcher: m, Timeout: r.Timeout})
 }
