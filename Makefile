@@ -11,8 +11,9 @@
 SECCOMP ?= yes
 # INIT=yes: the agent is the image's init, so no unit files are installed.
 INIT ?= no
-# Accepted and without effect: the binary is linked statically, whatever the
-# libc of the image, and always has the policy and init data code in it.
+# Accepted and without effect. The binary is linked statically, whatever the libc of the image, and
+# always reads init data. It has no policy engine yet: an agent that finds a policy (configured, in
+# /etc/kata-opa/default-policy.rego or in the init data) does not start.
 LIBC ?= gnu
 AGENT_POLICY ?= no
 INIT_DATA ?= yes

@@ -34,6 +34,13 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	dumpOnUSR1()
 	defer openPorts(ctx, cfg, out)()
+	data, err := readInitData(log)
+	if err == nil {
+		err = refusePolicy(cfg, data)
+	}
+	if err != nil {
+		return err
+	}
 	system := core.NewSystem(log)
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()

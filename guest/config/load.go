@@ -41,6 +41,8 @@ type Warning struct {
 	Option string // as the source spells it
 	Value  string // redacted if it may hold a password
 	Reason string
+	// Missing is the part of the agent that the option is for and that is not there.
+	Missing string
 }
 
 func (w Warning) String() string {
@@ -63,6 +65,7 @@ func Load(src Sources) (*Config, []Warning, error) {
 	l.applyWords(words)
 	l.applyEnv(src.Environ)
 	l.imply()
+	l.warnMissing()
 	return c, l.warnings, nil
 }
 
@@ -75,7 +78,7 @@ type loader struct {
 }
 
 func (l *loader) warn(from source, option, value, reason string) {
-	l.warnings = append(l.warnings, Warning{from.String(), option, value, reason})
+	l.warnings = append(l.warnings, Warning{Source: from.String(), Option: option, Value: value, Reason: reason})
 }
 
 // apply stores text in o, or warns.

@@ -14,6 +14,8 @@ type option struct {
 	doc    string
 	flag   bool // an empty value ("agent.debug_console=") means true
 	secret bool // may hold a password: redact wherever it is shown
+	// part is what the option is for, if that is missing from the agent; see missing.go.
+	part missingPart
 }
 
 // name is what messages call the option.
@@ -85,6 +87,7 @@ func general(c *Config) []option {
 			env:   "KATA_AGENT_TRACING",
 			value: boolean{&c.Trace, []string{"isolated", "collated"}},
 			flag:  true,
+			part:  partTracing,
 			doc:   "Collects spans and sends them to the host's trace forwarder. The two modes of the 1.x agent both mean on.",
 		},
 		{
@@ -112,7 +115,7 @@ func general(c *Config) []option {
 			keys:  []string{"policy_file"},
 			env:   "KATA_AGENT_POLICY_FILE",
 			value: str{&c.PolicyFile, "path"},
-			doc:   "Policy document to start with.",
+			doc:   "Policy document to start with, in place of /etc/kata-opa/default-policy.rego. This agent cannot enforce a policy yet: it does not start where there is one.",
 		},
 	}
 }
@@ -170,6 +173,7 @@ func guest(c *Config) []option {
 			words: []string{"agent.passfd_listener_port"},
 			keys:  []string{"passfd_listener_port"},
 			value: port(&c.PassfdListenerPort),
+			part:  partPassfd,
 			doc:   "vsock port on which the VMM hands over standard streams; 0 is off.",
 		},
 		{
@@ -183,18 +187,21 @@ func guest(c *Config) []option {
 			keys:   []string{"https_proxy"},
 			value:  link{&c.HTTPSProxy},
 			secret: true,
+			part:   partComponents,
 			doc:    "Proxy for guest components that fetch from the network.",
 		},
 		{
 			words: []string{"agent.no_proxy"},
 			keys:  []string{"no_proxy"},
 			value: str{&c.NoProxy, "text"},
+			part:  partComponents,
 			doc:   "Hosts that are reached without the proxy.",
 		},
 		{
 			words: []string{"agent.guest_components_rest_api"},
 			keys:  []string{"guest_components_rest_api"},
 			value: choice[string]{p: &c.GuestComponentsRESTAPI, names: []string{"none", "resource", "attestation", "all"}},
+			part:  partComponents,
 			doc:   "What the REST API of the guest components offers; none does not start it.",
 		},
 		{
@@ -204,12 +211,14 @@ func guest(c *Config) []option {
 				p:     &c.GuestComponentsProcs,
 				names: []string{"none", "attestation-agent", "confidential-data-hub", "api-server-rest"},
 			},
-			doc: "The last of the guest components to start, in the order of the names; each includes those before it.",
+			part: partComponents,
+			doc:  "The last of the guest components to start, in the order of the names; each includes those before it.",
 		},
 		{
 			words: []string{"agent.secure_storage_integrity"},
 			keys:  []string{"secure_storage_integrity"},
 			value: boolean{p: &c.SecureStorageIntegrity},
+			part:  partComponents,
 			doc:   "Asks for integrity protection when encrypted storage is mounted.",
 		},
 	}

@@ -52,6 +52,7 @@ func memOption(name string, v value, doc string) option {
 		words: []string{"agent.mem_agent_" + name},
 		keys:  []string{"mem_agent_" + name},
 		value: v,
+		part:  partMemAgent,
 		doc:   doc,
 	}
 	if name != "enable" {

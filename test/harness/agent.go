@@ -28,6 +28,10 @@ type Options struct {
 	Binary string   // "" is the one that Build makes
 	// Cmdline is what the agent sees as the kernel's command line; "" is that of the machine.
 	Cmdline string
+	// Policy is the policy of the image; "" is none.
+	Policy string
+	// Disk is the content of a disk that the agent finds at its start; "" is none.
+	Disk string
 	// Address is where the agent listens; "" is a socket of the test's own.
 	Address string
 	// Network gives the agent a network namespace of its own.
@@ -55,14 +59,39 @@ type Agent struct {
 
 // isolate gives the agent a mount namespace in which /run is empty, so that the fixed
 // paths of Kata (/run/kata-containers and others) are its own.
-// CMDLINE, unless empty, is a file to stand for the kernel's command line.
+// CMDLINE, unless empty, is a file to stand for the kernel's command line; ETC and DEV are
+// directories whose content is laid over /etc and /dev.
 const isolate = `mount --make-rprivate / && mount -t tmpfs tmpfs /run || exit
+if [ -n "$ETC" ]; then mount -t overlay -o "lowerdir=$ETC:/etc" etc /etc || exit; fi
+if [ -n "$DEV" ]; then
+	mkdir /run/dev && mount --rbind /dev /run/dev && mount -t overlay -o "lowerdir=$DEV:/dev" dev /dev || exit
+	for d in pts shm mqueue; do [ -d /run/dev/$d ] && mount --rbind /run/dev/$d /dev/$d; done
+fi
 if [ -n "$CMDLINE" ]; then mount --bind "$CMDLINE" /proc/cmdline || exit; fi
-unset CMDLINE
+unset CMDLINE ETC DEV
 exec "$@"`
 
 // Start runs an agent and connects a client. It ends with the test.
 func Start(tb testing.TB, o Options) *Agent {
+	tb.Helper()
+	a := launch(tb, o)
+	tb.Cleanup(func() { a.stop(o.KeepLog) })
+	a.connect()
+	return a
+}
+
+// WantNoStart runs an agent that has to refuse to start and returns what it says.
+func WantNoStart(tb testing.TB, o Options) (log string) {
+	tb.Helper()
+	a := launch(tb, o)
+	if status := a.WaitExit(); status == 0 {
+		tb.Errorf("the agent has ended with status 0, want another")
+	}
+	return a.Log()
+}
+
+// launch runs an agent.
+func launch(tb testing.TB, o Options) *Agent {
 	tb.Helper()
 	Root(tb)
 	if o.Binary == "" {
@@ -90,6 +119,12 @@ func Start(tb testing.TB, o Options) *Agent {
 	if o.Cmdline != "" {
 		env = append(env, "CMDLINE="+write(tb, dir, "cmdline", o.Cmdline))
 	}
+	if o.Policy != "" {
+		env = append(env, "ETC="+layer(tb, dir, "etc", "kata-opa/default-policy.rego", o.Policy))
+	}
+	if o.Disk != "" {
+		env = append(env, "DEV="+layer(tb, dir, "dev", "vdz", o.Disk))
+	}
 	a.cmd.Env = append(append(os.Environ(), env...), o.Env...)
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	a.cmd.WaitDelay = 5 * time.Second
@@ -98,9 +133,21 @@ func Start(tb testing.TB, o Options) *Agent {
 	}
 	a.Pid = a.cmd.Process.Pid // unshare, sh and the agent exec one another
 	go func() { _ = a.cmd.Wait(); close(a.done) }()
-	tb.Cleanup(func() { a.stop(o.KeepLog) })
-	a.connect()
 	return a
+}
+
+// layer makes a directory with one file, to be laid over one of the machine's.
+func layer(tb testing.TB, dir, name, file, content string) string {
+	tb.Helper()
+	top := filepath.Join(dir, name)
+	path := filepath.Join(top, file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	return top
 }
 
 func (a *Agent) connect() {
@@ -174,7 +221,8 @@ func (a *Agent) WaitExit() int {
 	case <-a.done:
 		return a.cmd.ProcessState.ExitCode()
 	case <-time.After(startTimeout):
-		a.tb.Fatal("the agent does not end")
+		a.Kill()
+		a.tb.Fatalf("the agent does not end\n%s", a.log)
 		return -1
 	}
 }

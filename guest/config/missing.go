@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import "strings"
+
+// missingPart is a part of the agent that is not there yet. Its options are read, and who gives one
+// is warned that it has no effect. When the part is there, its name goes.
+type missingPart string
+
+const (
+	partTracing    missingPart = "tracing"
+	partPassfd     missingPart = "pass-through of standard streams"
+	partComponents missingPart = "guest components"
+	partMemAgent   missingPart = "the memory agent"
+)
+
+// warnMissing gives one warning for each missing part that is asked for, with the options that do.
+func (l *loader) warnMissing() {
+	asked := map[missingPart][]string{}
+	var order []missingPart
+	defaults := options(Default())
+	for i, o := range l.options {
+		if o.part == "" || !l.asks(o, defaults[i]) {
+			continue
+		}
+		if asked[o.part] == nil {
+			order = append(order, o.part)
+		}
+		asked[o.part] = append(asked[o.part], o.name())
+	}
+	for _, part := range order {
+		names := asked[part]
+		last := l.given[names[len(names)-1]]
+		l.warnings = append(l.warnings, Warning{
+			Source: last.String(), Option: strings.Join(names, ", "), Missing: string(part),
+			Reason: "no effect: this agent does not have " + string(part) + " yet",
+		})
+	}
+}
+
+// asks says whether an option was given such that its part would have to do something. A file with
+// every option at its default, as the sample is, asks for nothing.
+func (l *loader) asks(o, standard option) bool {
+	from, given := l.given[o.name()]
+	if !given || o.part == partMemAgent && !l.config.MemAgent.Enable {
+		return false
+	}
+	switch text := o.value.text(); text {
+	case "none", "false", "0":
+		return false
+	default:
+		return from > sourceFile || text != standard.value.text()
+	}
+}

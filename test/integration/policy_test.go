@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kata-containers/kata-agent/test/harness"
+)
+
+// initData is a disk with init data that carry a policy.
+func initData(t *testing.T, policy string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	text := "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"aa.toml\" = \"x = 1\"\n"
+	if policy != "" {
+		text += "\"policy.rego\" = '''\n" + policy + "'''\n"
+	}
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	head := binary.LittleEndian.AppendUint64([]byte("initdata"), uint64(packed.Len()))
+	return string(head) + packed.String()
+}
+
+// TestPolicyWithoutAnEngine is not run without its policy: an agent that is given one, in whatever
+// place, and has no engine to enforce it does not start, and says so.
+func TestPolicyWithoutAnEngine(t *testing.T) {
+	const policy = "package agent_policy\n\ndefault CreateContainerRequest := false\n"
+	file := filepath.Join(t.TempDir(), "p.rego")
+	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		options harness.Options
+		names   string
+	}{
+		"environment":         {harness.Options{Env: []string{"KATA_AGENT_POLICY_FILE=" + file}}, file},
+		"kernel command line": {harness.Options{Cmdline: "quiet agent.policy_file=" + file}, file},
+		"configuration file":  {harness.Options{Config: "policy_file = \"" + file + "\""}, file},
+		"a file that lacks":   {harness.Options{Cmdline: "agent.policy_file=/nowhere.rego"}, "/nowhere.rego"},
+		"the image":           {harness.Options{Policy: policy}, "/etc/kata-opa/default-policy.rego"},
+		"init data":           {harness.Options{Disk: initData(t, policy)}, "/dev/vdz"},
+		"broken init data":    {harness.Options{Disk: "initdata\x01"}, "/dev/vdz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := harness.WantNoStart(t, tc.options)
+			// On the console a sentence, in the log a line.
+			if !strings.Contains(log, "\nkata-agent: ") || strings.Count(log, tc.names) < 2 {
+				t.Errorf("console and log do not both name %s:\n%s", tc.names, log)
+			}
+		})
+	}
+}
+
+// TestInitData is taken over and its digest logged; without a policy in it the agent runs.
+func TestInitData(t *testing.T) {
+	a := harness.Start(t, harness.Options{Disk: initData(t, "")})
+	for name, want := range map[string]string{"initdata.toml": "algorithm", "aa.toml": "x = 1"} {
+		got, err := os.ReadFile(a.Path("/run/confidential-containers/initdata/" + name))
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%s: %q, %v; want %q in it", name, got, err, want)
+		}
+	}
+	if log := a.Log(); !strings.Contains(log, `"digest"`) || !strings.Contains(log, `"sha256"`) {
+		t.Errorf("the digest is not logged:\n%s", log)
+	}
+}
