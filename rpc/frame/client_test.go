@@ -58,7 +58,6 @@ func serveMux(t testing.TB, config Config) (*Mux, string) {
 	t.Cleanup(func() {
 		cancel()
 		l.Close()
-		m.Close()
 		waitFor(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 	})
 	return m, path

@@ -6,12 +6,55 @@ import (
 	"context"
 	"runtime/debug"
 
-	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
 )
 
-// run serves a cold call on the goroutine the ttRPC server has started for it.
-func (c *Call) run(ctx context.Context) {
+// dispatch starts a cold call, or queues it while as many run as may. Conn.mu is held.
+func (c *Conn) dispatch(call *Call) {
+	call.size = int32(len(call.body) + callOverhead)
+	c.requests += int(call.size)
+	if c.running >= c.mux.config.Limits.Running {
+		c.backlog.push(call)
+		return
+	}
+	c.running++
+	go c.runCold(call)
+}
+
+// runCold runs a cold call, and after it those that wait for their turn.
+func (c *Conn) runCold(call *Call) {
+	for call != nil {
+		call.run()
+		call = c.nextCold(call)
+	}
+}
+
+// nextCold notes that a cold call's handler has returned. It gives the caller the oldest call that
+// waits and still wants an answer; nil if there is none.
+func (c *Conn) nextCold(done *Call) *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release(done)
+	for c.backlog.len() > 0 {
+		call := c.backlog.pop()
+		if call.state.Load() == waiting {
+			return call
+		}
+		c.release(call)
+	}
+	c.running--
+	c.noteDrained()
+	return nil
+}
+
+// release gives back the room of a cold call that has come to its end. Conn.mu is held.
+func (c *Conn) release(call *Call) {
+	c.requests -= int(call.size)
+	c.wake()
+}
+
+// run serves a cold call on a goroutine of its own.
+func (c *Call) run() {
 	defer c.recovered()
 	if c.state.Load() != waiting {
 		return // its time was over before it had a turn
@@ -23,20 +66,24 @@ func (c *Call) run(ctx context.Context) {
 		c.Fail(Errorf(codes.Unknown, bodyText, err))
 		return
 	}
-	if md := c.Metadata(); md != nil {
-		ctx = ttrpc.WithMetadata(ctx, md)
-	}
-	if at, ok := c.Deadline(); ok {
-		limited, cancel := context.WithDeadline(ctx, at)
-		defer cancel()
-		ctx = callContext{limited, c}
-	}
+	ctx, cancel := c.coldContext()
+	defer cancel()
 	reply, err := c.route.Cold(ctx, request)
 	if err != nil {
 		c.Fail(err)
 		return
 	}
 	c.Reply(reply)
+}
+
+// coldContext makes the context of a cold call's handler, which ends when cancel is called at the latest.
+func (c *Call) coldContext() (ctx context.Context, cancel context.CancelFunc) {
+	at, ok := c.Deadline()
+	if !ok {
+		return context.WithCancel(c.Context())
+	}
+	ctx, cancel = context.WithDeadline(c.Context(), at)
+	return callContext{ctx, c}, cancel
 }
 
 // callContext has ended as soon as its call is answered with DEADLINE_EXCEEDED, even when the

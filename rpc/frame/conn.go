@@ -25,8 +25,6 @@ type Conn struct {
 	finished chan struct{}
 	turns    [turns]turn
 	watch    watch
-	// servers counts the goroutines of the ttRPC server that belong to this connection.
-	servers sync.WaitGroup
 
 	draining atomic.Bool // set under mu
 
@@ -37,11 +35,9 @@ type Conn struct {
 	drained chan struct{} // closed when draining has nothing left to wait for
 	gated   bool          // the reader waits for room
 
-	backlog  fifo // cold calls not yet handed on
-	requests int  // bytes of cold calls waiting or running
-	running  int  // cold calls handed on and not yet come back
-	inner    *inner
-	work     sync.Cond // backlog, running or closed has changed
+	backlog  fifo      // cold calls that wait because Limits.Running others run
+	requests int       // bytes of cold calls waiting or running
+	running  int       // cold calls whose handlers have not returned
 	open     sync.Cond // the gate, for connections without a raw descriptor
 
 	deadlines deadlines
@@ -56,7 +52,7 @@ const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
 	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
-	c.work.L, c.open.L = &c.mu, &c.mu
+	c.open.L = &c.mu
 	c.watch.timer = time.AfterFunc(time.Hour, c.look)
 	c.watch.timer.Stop()
 	c.box.init(nc)
@@ -87,13 +83,7 @@ func (c *Conn) link(call *Call) bool {
 		c.parked++
 		return true
 	}
-	call.size = int32(len(call.body) + callOverhead)
-	c.requests += int(call.size)
-	c.backlog.push(call)
-	if c.inner == nil {
-		c.startInner()
-	}
-	c.work.Broadcast()
+	c.dispatch(call)
 	return true
 }
 
@@ -141,7 +131,6 @@ func (c *Conn) Close() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	c.work.Broadcast()
 	c.open.Broadcast()
 	c.mu.Unlock()
 
@@ -173,7 +162,7 @@ func (c *Conn) detach() []withdrawal {
 		gone = append(gone, withdrawal{call, call.withdraw})
 		c.remove(call)
 	}
-	c.deadlines, c.flow.suspended = nil, nil
+	c.deadlines, c.flow.suspended, c.backlog = nil, nil, fifo{}
 	return gone
 }
 

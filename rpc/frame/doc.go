@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package frame stands between the listening socket and the ttRPC server. It owns the bytes of a
-// connection: it reads whole frames, answers what can be answered without a goroutine, hands the
-// other calls to containerd/ttrpc, and writes every reply itself.
+// Package frame is the agent's ttRPC server. It owns the bytes of a connection: it reads whole
+// frames, answers what can be answered without a goroutine, runs the handlers of the other calls on
+// goroutines of their own, as many at a time as Limits.Running allows, and writes every reply.
+// Metadata and codes are those of containerd/ttrpc.
 //
 // What it promises:
 //

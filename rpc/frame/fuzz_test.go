@@ -33,7 +33,6 @@ func FuzzFrame(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer m.Close()
 		ours, theirs := net.Pipe()
 		served := make(chan struct{})
 		go func() {

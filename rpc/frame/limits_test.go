@@ -219,7 +219,6 @@ func TestDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
 	ours, theirs := socketPair(t)
 	c := &client{t: t, nc: theirs}
 	c.reset()
@@ -263,7 +262,6 @@ func TestPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
 	ours, theirs := net.Pipe()
 	served := make(chan struct{})
 	go func() {
@@ -286,25 +284,6 @@ func TestPipe(t *testing.T) {
 	<-served
 }
 
-// TestNewInnerConnection uses up the stream ids of the server's side.
-func TestNewInnerConnection(t *testing.T) {
-	release := make(chan struct{})
-	m, path := serveMux(t, Config{Routes: []Route{cold("Cold", echo),
-		cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
-			<-release
-			return nil, nil
-		})}})
-	m.lastStream = 9
-	c := dial(t, path)
-	c.call(1, "Waits", &protocols.ReadStreamRequest{})
-	for i := range 50 {
-		c.call(3, "Cold", &protocols.ReadStreamRequest{Len: uint32(i)})
-		c.expectData(3, i)
-	}
-	close(release)
-	c.expect(1, codes.OK, "")
-}
-
 // TestDrainOfOverdue does not wait for calls whose time was over before they had a turn.
 func TestDrainOfOverdue(t *testing.T) {
 	release := make(chan struct{})
@@ -316,7 +295,6 @@ func TestDrainOfOverdue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
 	ours, theirs := socketPair(t)
 	c := &client{t: t, nc: theirs}
 	c.reset()

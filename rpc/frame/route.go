@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kata-containers/kata-agent/protocols"
 )
@@ -34,8 +33,6 @@ type Route struct {
 	// with the connection, and when Cold returns. A nil message with a nil error is an empty one.
 	Cold func(context.Context, protocols.Message) (protocols.Message, error)
 
-	// ticket is the beginning of the request by which the call is handed to the ttRPC server.
-	ticket []byte
 	// spare holds requests to use again.
 	spare *sync.Pool
 }
@@ -85,12 +82,8 @@ func (l Limits) orDefault() Limits {
 // callOverhead is what a waiting request is counted for beside its body.
 const callOverhead = 256
 
-// prepare encodes the constant part of the inner request.
+// prepare makes the pool of a route whose requests are used again.
 func (r *Route) prepare() {
-	b := protowire.AppendTag(nil, requestService, protowire.BytesType)
-	b = protowire.AppendString(b, r.Service)
-	b = protowire.AppendTag(b, requestMethod, protowire.BytesType)
-	r.ticket = protowire.AppendString(b, r.Method)
 	if r.Recycle != nil {
 		r.spare = &sync.Pool{New: func() any { return r.New() }}
 	}

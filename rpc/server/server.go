@@ -141,7 +141,6 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		s.cut()
 	}
 	s.serving.Wait()
-	_ = s.mux.Close() // has no listeners and no connections any more
 	return err
 }
 
