@@ -58,8 +58,8 @@ type Agent struct {
 }
 
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
-func Start(system *core.System, p Params) (a *Agent, err error) {
-	a = &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}}
+func Start(system *core.System, p Params) (_ *Agent, err error) {
+	a := &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -74,13 +74,13 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	if err = a.watchDevices(system, p); err != nil {
 		return nil, err
 	}
-	if a.Storage, err = system.Spawn("storage", storage.New(storage.NewDrivers(a.devices.Resolver).Mount)); err != nil {
+	if a.Storage, err = spawn(system, "storage", storage.New(storage.NewDrivers(a.devices.Resolver).Mount)); err != nil {
 		return nil, err
 	}
-	if a.Network, err = system.Spawn("network", network.New()); err != nil {
+	if a.Network, err = spawn(system, "network", network.New()); err != nil {
 		return nil, err
 	}
-	a.Sandbox, err = system.Spawn("sandbox", sandbox.New(sandbox.Deps{
+	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Deps{
 		Guest:      guest(),
 		Container:  a.containerDeps(p),
 		Containers: a.Containers,
@@ -90,9 +90,17 @@ func Start(system *core.System, p Params) (a *Agent, err error) {
 	return a, err
 }
 
+func spawn(system *core.System, name string, b core.Behavior) (core.Ref, error) {
+	ref, err := system.Spawn(name, b)
+	if err != nil {
+		return ref, fmt.Errorf("%s actor: %w", name, err)
+	}
+	return ref, nil
+}
+
 // watchDevices starts the actor that waits for devices, before anything can ask for one.
 func (a *Agent) watchDevices(system *core.System, p Params) error {
-	ref, err := system.Spawn("uevent", device.New(device.Deps{
+	ref, err := spawn(system, "uevent", device.New(device.Deps{
 		Listen:       func() (hotplug.Source, error) { return hotplug.Listen() },
 		Sys:          sys,
 		NodeReady:    device.NodeReady,

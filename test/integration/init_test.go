@@ -47,6 +47,48 @@ func TestInitInFront(t *testing.T) {
 	}
 }
 
+// bareScript runs "$1" as process 1 with an empty /dev and its standard streams closed, but
+// for what "$2" keeps of them.
+const bareScript = `
+mount --make-rprivate / && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev &&
+exec timeout -s KILL 60 unshare --uts --net --pid --fork --kill-child $3 sh -c "exec \"\$0\" $2" "$1"`
+
+func bareInit(t *testing.T, keep, wrapper string) (*exec.Cmd, *strings.Builder, string) {
+	t.Helper()
+	harness.Root(t)
+	dir := t.TempDir()
+	cmd := exec.Command("unshare", "-m", "sh", "-c", bareScript, "sh", harness.Build(t), keep, wrapper)
+	cmd.Env = append(cmd.Environ(), "KATA_AGENT_SERVER_ADDR=unix://"+dir+"/s")
+	out := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = out, out
+	return cmd, out, "unix://" + dir + "/s"
+}
+
+// TestInitWithoutNodes starts the agent as the kernel does from an initrd whose /dev is
+// empty: nothing is there for descriptors 0 to 2. It makes the nodes that it needs.
+func TestInitWithoutNodes(t *testing.T) {
+	cmd, _, address := bareInit(t, "<&- >&- 2>&-", "")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	client := dial(t, address)
+	defer client.Close()
+	if err := client.DestroySandbox(background(t)); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // reboot(2) in a pid namespace ends it by a signal
+}
+
+// TestInitThatCannotMakeNodes: where the nodes can't be made either, the guest says why it
+// ends.
+func TestInitThatCannotMakeNodes(t *testing.T) {
+	cmd, out, _ := bareInit(t, "<&-", "setpriv --bounding-set -sys_admin,-mknod")
+	_ = cmd.Run()
+	if want := "kata-agent init: cannot open /dev/null: Operation not permitted, powering off"; !strings.Contains(out.String(), want) {
+		t.Errorf("the guest's last words are %q, want %q", out, want)
+	}
+}
+
 // dial connects to an agent that is just starting.
 func dial(t *testing.T, address string) *harness.Client {
 	t.Helper()

@@ -9,6 +9,9 @@
 // on the console, takes the network down, syncs and powers the guest off. A crash of the
 // agent is no kernel panic.
 //
+// Where /dev is empty, as an initrd's may be, it makes the nodes that Go's runtime and the
+// console need before it forks, or says why it cannot and powers off.
+//
 // In every start of the binary it also sets ignored signals back to their defaults, and
 // has the kernel give it no huge pages (PR_SET_THP_DISABLE); in those that become a container
 // it lets Go's monitor sleep longer.

@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,6 +100,70 @@ static void end(int status)
 	_exit(code);
 }
 
+// Says why the guest cannot go on, and ends it. Standard error is perhaps all there is to
+// say it on.
+static void __attribute__((noreturn)) give_up(const char *what, int error)
+{
+	char text[160];
+	int n = snprintf(text, sizeof(text), "kata-agent init: %s: %s, powering off\n", what, strerror(error));
+	say(text);
+	if (fcntl(STDERR_FILENO, F_GETFD) >= 0) {
+		ssize_t ignored = write(STDERR_FILENO, text, n);
+		(void)ignored;
+	}
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
+// The nodes that something needs before guest/boot mounts /dev, with their numbers
+// (devices.txt of the kernel).
+static const struct {
+	const char *path;
+	unsigned minor, major;
+	mode_t mode;
+} nodes[] = {
+	{"/dev/null", 3, 1, 0666},
+	{"/dev/console", 1, 5, 0600},
+	{"/dev/kmsg", 11, 1, 0600},
+};
+
+// Makes the nodes of an empty /dev, an initrd's: by the kernel's own tree, which guest/boot
+// then finds mounted, else one by one. The result is 0 or why there is no /dev/null.
+static int make_nodes(void)
+{
+	mode_t mask = umask(0);
+	int error = 0;
+	mkdir("/dev", 0755);
+	if (mount("dev", "/dev", "devtmpfs", MS_NOSUID, NULL) != 0) {
+		error = errno;
+		for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+			if (mknod(nodes[i].path, S_IFCHR | nodes[i].mode, makedev(nodes[i].major, nodes[i].minor)) != 0 &&
+			    errno != EEXIST)
+				error = errno;
+	}
+	umask(mask);
+	return access("/dev/null", F_OK) == 0 ? 0 : error;
+}
+
+// Sees to it that descriptors 0 to 2 are open. The kernel leaves them closed where it finds
+// no console, and Go's runtime, which wants /dev/null there then, ends without a word if
+// that is missing.
+static void open_streams(void)
+{
+	int error = 0;
+	if (access("/dev/null", F_OK) != 0)
+		error = make_nodes();
+	for (int i = 0; i < 3; i++) {
+		if (fcntl(i, F_GETFD) >= 0)
+			continue;
+		// The lowest free number is this one.
+		if (open("/dev/console", O_RDWR | O_NOCTTY) == i || open("/dev/null", O_RDWR) == i)
+			continue;
+		give_up("cannot open /dev/null", error ? error : errno);
+	}
+}
+
 static void __attribute__((noreturn)) init_loop(void)
 {
 	struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
@@ -161,15 +228,12 @@ __attribute__((constructor)) static void front(int argc, char **argv)
 	}
 	if (getpid() != 1)
 		return;
+	open_streams();
 	front_started = 1;
 	// The agent must not miss a signal that comes while init has no handler yet.
 	agent = fork();
-	if (agent < 0) {
-		say("kata-agent init: cannot fork, powering off\n");
-		sync();
-		reboot(RB_POWER_OFF);
-		_exit(1);
-	}
+	if (agent < 0)
+		give_up("cannot fork", errno);
 	if (agent == 0)
 		return;
 	init_loop();
