@@ -37,6 +37,9 @@ FUZZTIME ?= 20s
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 export GO TAGS STATICCHECK_VERSION
 
+# Go is found where its own instructions put it, also by a root whose path has not got it.
+export PATH := $(PATH):/usr/local/go/bin
+
 ##@ Work
 
 .PHONY: help
@@ -54,7 +57,8 @@ build: ## Build bin/kata-agent and bin/kata-agent-ctl, static and stripped
 	CGO_ENABLED=0 $(GO) build -trimpath -tags netgo,osusergo -ldflags '$(LDFLAGS)' -o bin/kata-agent-ctl ./cmd/kata-agent-ctl
 
 .PHONY: demo
-demo: build ## Start the agent and drive a sandbox, a container and exec sessions
+demo: setup ## Set up, build, start the agent and drive a sandbox, a container and exec sessions in it
+	@$(MAKE) --no-print-directory build
 	@sh test/demo/demo.sh
 
 .PHONY: protocols
@@ -74,7 +78,8 @@ check: ## Format, vet, lint and the tests of the tree's own rules
 	@sh test/setup/check.sh
 
 .PHONY: test
-test: check ## All of check, and every test there is (as root: all of them run)
+test: setup ## Set up, all of check, and every test there is (as root: all of them run)
+	@$(MAKE) --no-print-directory check
 	@bash test/setup/suites.sh
 
 .PHONY: test-root
@@ -84,6 +89,10 @@ test-root: ## Only the suites that need root
 .PHONY: test-vm
 test-vm: ## Only the suite in virtual machines (needs QEMU)
 	@bash test/setup/suites.sh vm
+
+.PHONY: fresh
+fresh: ## "make demo" and "make test" in a Debian 12 made for it, with Go and nothing else
+	@bash test/setup/fresh.sh
 
 .PHONY: bench
 bench: ## Benchmarks, beside the code and in test/bench

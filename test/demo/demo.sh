@@ -6,7 +6,4 @@ set -eu
 cd "$(dirname "$0")/../.."
 : "${GO:=go}"
 
-if [ ! -x /bin/busybox ]; then
-	sh test/setup/packages.sh
-fi
 exec "$GO" run ./test/demo

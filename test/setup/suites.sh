@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs test suites one after another, all of them even if one fails, and ends
-# with the result lines of go test once more.
+# Runs test suites one after another, all of them even if one fails. Says what
+# runs while nothing ends, and at the end what has failed and what was skipped
+# and why.
 #
 #   suites.sh [suite...]      default: unit and every directory of test/ with tests
 #
@@ -12,12 +13,14 @@ cd "$(dirname "$0")/../.."
 : "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo}" "${TESTFLAGS:=}"
 
 module=$("$GO" list -m)
-results=$(mktemp)
-trap 'rm -f "$results"' EXIT
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+"$GO" build -o "$dir/progress" ./test/setup/progress
 
 packages() {
 	if [ "$1" = unit ]; then
 		"$GO" list -tags "$TAGS" ./... | grep -v "^$module/test/"
+		"$GO" list -tags "$TAGS" ./test/setup/...
 	else
 		"$GO" list -tags "$TAGS" "./test/$1/..."
 	fi
@@ -42,7 +45,7 @@ all() {
 	for dir in test/*/; do
 		name=$(basename "$dir")
 		case $name in
-		architecture | vm) continue ;;
+		architecture | setup | vm) continue ;;
 		esac
 		if [ -n "$(find "$dir" -name '*_test.go' -print -quit)" ]; then
 			echo "$name"
@@ -63,7 +66,8 @@ run() {
 	list=$(packages "$name")
 	echo "== suite $name: $(wc -w <<<"$list") packages, started $(date -u +%H:%M:%SZ)"
 	# shellcheck disable=SC2046,SC2086 # lists of words
-	if ! CGO_ENABLED=1 "$GO" test -tags "$TAGS" $(flags "$name") $TESTFLAGS $list 2>&1 | tee -a "$results"; then
+	if ! CGO_ENABLED=1 "$GO" test -json -tags "$TAGS" $(flags "$name") $TESTFLAGS $list 2>&1 |
+		"$dir/progress" -module "$module" -record "$dir/results"; then
 		failed=1
 	fi
 	echo "== suite $name: $((SECONDS - start)) s"
@@ -77,10 +81,8 @@ for suite; do
 	run "$suite"
 done
 
-echo "== all results after $SECONDS s"
-grep -E '^(ok|FAIL|panic:|[[:space:]]*--- FAIL)' "$results" || true
-if [ $failed -ne 0 ]; then
-	echo "== what failing tests said, without logs"
-	grep -E '^[[:space:]]*(--- FAIL|[a-z0-9_]+\.go:[0-9]+: )' "$results" | cut -c 1-400 | tail -n 100 || true
+echo "== all suites: $SECONDS s"
+if [ -s "$dir/results" ]; then
+	"$dir/progress" -summary "$dir/results"
 fi
 exit $failed
