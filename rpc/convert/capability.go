@@ -4,61 +4,38 @@ package convert
 
 import (
 	"strings"
-	"sync"
 
 	"github.com/kata-containers/kata-agent/protocols"
-	"github.com/moby/sys/capability"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// capabilities converts the five sets. Names may have the prefix CAP_ or not, in either case; they
-// come out as the runtime specification writes them. One that capabilities(7) does not have is
-// refused: leaving it out would give a container less than it asked for, without a word.
-func capabilities(in *protocols.LinuxCapabilities) (*specs.LinuxCapabilities, error) {
+// capabilities converts the five sets; names come out as the runtime specification writes them. One
+// that capabilities(7) does not have is kept: it is passed over, with a warning, where the others are
+// given (runtime-spec 1.1, config.md "Linux Process").
+func capabilities(in *protocols.LinuxCapabilities) *specs.LinuxCapabilities {
 	if in == nil {
-		return nil, nil
+		return nil
 	}
-	out := &specs.LinuxCapabilities{}
-	for _, set := range []struct {
-		from []string
-		to   *[]string
-	}{
-		{in.Bounding, &out.Bounding},
-		{in.Effective, &out.Effective},
-		{in.Inheritable, &out.Inheritable},
-		{in.Permitted, &out.Permitted},
-		{in.Ambient, &out.Ambient},
-	} {
-		if len(set.from) > 0 {
-			*set.to = make([]string, 0, len(set.from))
-		}
-		for _, name := range set.from {
-			full, err := capabilityName(name)
-			if err != nil {
-				return nil, err
-			}
-			*set.to = append(*set.to, full)
-		}
+	return &specs.LinuxCapabilities{
+		Bounding:    capabilitySet(in.Bounding),
+		Effective:   capabilitySet(in.Effective),
+		Inheritable: capabilitySet(in.Inheritable),
+		Permitted:   capabilitySet(in.Permitted),
+		Ambient:     capabilitySet(in.Ambient),
 	}
-	return out, nil
 }
 
-// capabilityNames holds the full names of all capabilities the library knows, made at first use.
-var capabilityNames = sync.OnceValue(func() map[string]bool {
-	names := map[string]bool{}
-	for _, c := range capability.ListKnown() {
-		names["CAP_"+strings.ToUpper(c.String())] = true
+func capabilitySet(names []string) []string {
+	if len(names) == 0 {
+		return nil
 	}
-	return names
-})
-
-func capabilityName(name string) (string, error) {
-	full := strings.ToUpper(name) // gives name itself, without a copy, when it is in upper case
-	if !strings.HasPrefix(full, "CAP_") {
-		full = "CAP_" + full
+	out := make([]string, len(names))
+	for i, name := range names {
+		full, ok := capabilityNames.find(name)
+		if !ok {
+			full = "CAP_" + strings.TrimPrefix(strings.ToUpper(strings.Trim(name, `"`)), "CAP_")
+		}
+		out[i] = full
 	}
-	if !capabilityNames()[full] {
-		return "", refuse("unknown capability %q", name)
-	}
-	return full, nil
+	return out
 }

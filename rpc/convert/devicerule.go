@@ -49,16 +49,20 @@ func ruleScope(rule *protocols.LinuxDeviceCgroup) (types []string, major, minor 
 		return &n
 	}
 	major, minor = number(rule.Major), number(rule.Minor)
-	switch rule.Type {
+	kind, ok := deviceTypes.find(rule.Type)
+	if !ok && rule.Type != "" {
+		return nil, nil, nil, refuse("device rule has unknown type %q", rule.Type)
+	}
+	switch kind {
 	case "b", "c":
-		return []string{rule.Type}, major, minor, nil
+		return []string{kind}, major, minor, nil
+	case "p": // a pipe is no device for the controller
+		return nil, nil, nil, nil
 	case "u": // the other name mknod(1) has for a character device
 		return []string{"c"}, major, minor, nil
-	case "a", "":
-		if rule.Major <= 0 && rule.Minor <= 0 {
-			return []string{"a"}, nil, nil, nil
-		}
-		return []string{"b", "c"}, major, minor, nil
 	}
-	return nil, nil, nil, refuse("device rule has unknown type %q", rule.Type)
+	if rule.Major <= 0 && rule.Minor <= 0 {
+		return []string{"a"}, nil, nil, nil
+	}
+	return []string{"b", "c"}, major, minor, nil
 }

@@ -4,6 +4,7 @@ package convert
 
 import (
 	"os"
+	"slices"
 
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -26,6 +27,16 @@ func linux(in *protocols.Linux) (*specs.Linux, error) {
 	if err != nil {
 		return nil, err
 	}
+	seccomp, err := seccomp(in.Seccomp, spelledByRust(in.Namespaces))
+	if err != nil {
+		return nil, err
+	}
+	propagation := in.RootfsPropagation
+	if propagation != "" {
+		if propagation, err = propagations.word(propagation); err != nil {
+			return nil, err
+		}
+	}
 	return &specs.Linux{
 		UIDMappings:       list(in.UIDMappings, idMapping),
 		GIDMappings:       list(in.GIDMappings, idMapping),
@@ -34,8 +45,8 @@ func linux(in *protocols.Linux) (*specs.Linux, error) {
 		CgroupsPath:       in.CgroupsPath,
 		Namespaces:        namespaces,
 		Devices:           devices,
-		Seccomp:           seccomp(in.Seccomp),
-		RootfsPropagation: in.RootfsPropagation,
+		Seccomp:           seccomp,
+		RootfsPropagation: propagation,
 		MaskedPaths:       in.MaskedPaths,
 		ReadonlyPaths:     in.ReadonlyPaths,
 		MountLabel:        in.MountLabel,
@@ -64,13 +75,14 @@ func defaultLinux() *specs.Linux {
 }
 
 func namespace(in *protocols.LinuxNamespace) (specs.LinuxNamespace, error) {
-	t := specs.LinuxNamespaceType(in.Type)
-	switch t {
-	case specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
-		specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace:
-		return specs.LinuxNamespace{Type: t, Path: in.Path}, nil
-	}
-	return specs.LinuxNamespace{}, refuse("invalid namespace type %q", in.Type)
+	t, err := namespaceTypes.word(in.Type)
+	return specs.LinuxNamespace{Type: specs.LinuxNamespaceType(t), Path: in.Path}, err
+}
+
+// spelledByRust tells whether the namespaces come from the oci-spec crate: its conversion to the wire
+// cannot leave out an errno, and sends zero for one that is absent.
+func spelledByRust(namespaces []*protocols.LinuxNamespace) bool {
+	return slices.ContainsFunc(namespaces, func(n *protocols.LinuxNamespace) bool { return n.Type == "mnt" || n.Type == "net" })
 }
 
 func idMapping(in *protocols.LinuxIDMapping) specs.LinuxIDMapping {
@@ -80,15 +92,14 @@ func idMapping(in *protocols.LinuxIDMapping) specs.LinuxIDMapping {
 // device converts a node to be made in the container. Of its mode only the permission bits count, as
 // they are in st_mode (the type is a member of its own); none at all is "not given".
 func device(in *protocols.LinuxDevice) (specs.LinuxDevice, error) {
-	switch in.Type {
-	case "c", "u", "b", "p":
-	default:
+	kind, _ := deviceTypes.find(in.Type)
+	if kind == "" || kind == "a" {
 		return specs.LinuxDevice{}, refuse("device %s has unknown type %q", in.Path, in.Type)
 	}
 	uid, gid := in.UID, in.GID // zero is root, not "not given"
 	return specs.LinuxDevice{
 		Path:     in.Path,
-		Type:     in.Type,
+		Type:     kind,
 		Major:    in.Major,
 		Minor:    in.Minor,
 		FileMode: given(os.FileMode(in.FileMode & 0o7777)),

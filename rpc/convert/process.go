@@ -3,6 +3,8 @@
 package convert
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/kata-containers/kata-agent/protocols"
@@ -23,7 +25,7 @@ func Process(in *protocols.Process) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	caps, err := capabilities(in.Capabilities)
+	limits, err := tryList(in.Rlimits, rlimit)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +37,8 @@ func Process(in *protocols.Process) (*specs.Process, error) {
 		Args:            in.Args,
 		Env:             env,
 		Cwd:             in.Cwd,
-		Capabilities:    caps,
-		Rlimits:         list(in.Rlimits, rlimit),
+		Capabilities:    capabilities(in.Capabilities),
+		Rlimits:         limits,
 		NoNewPrivileges: in.NoNewPrivileges,
 		ApparmorProfile: in.ApparmorProfile,
 		OOMScoreAdj:     given(int(in.OOMScoreAdj)),
@@ -48,14 +50,29 @@ func Process(in *protocols.Process) (*specs.Process, error) {
 	if b := in.ConsoleSize; b != nil {
 		out.ConsoleSize = &specs.Box{Height: uint(b.Height), Width: uint(b.Width)}
 	}
-	if u := in.User; u != nil {
-		out.User = specs.User{UID: u.UID, GID: u.GID, AdditionalGids: u.AdditionalGids}
-	}
-	return out, nil
+	out.User, err = user(in.User)
+	return out, err
 }
 
-func rlimit(in *protocols.POSIXRlimit) specs.POSIXRlimit {
-	return specs.POSIXRlimit{Type: in.Type, Hard: in.Hard, Soft: in.Soft}
+// noID is what the kernel takes for "leave as it is": a process that asks for it would run as root.
+const noID = math.MaxUint32
+
+func user(in *protocols.User) (specs.User, error) {
+	if in == nil {
+		return specs.User{}, nil
+	}
+	if in.UID == noID {
+		return specs.User{}, refuse("user id %d is no user", in.UID)
+	}
+	if in.GID == noID || slices.Contains(in.AdditionalGids, noID) {
+		return specs.User{}, refuse("group id %d is no group", uint32(noID))
+	}
+	return specs.User{UID: in.UID, GID: in.GID, AdditionalGids: in.AdditionalGids}, nil
+}
+
+func rlimit(in *protocols.POSIXRlimit) (specs.POSIXRlimit, error) {
+	t, err := rlimitTypes.word(in.Type)
+	return specs.POSIXRlimit{Type: t, Hard: in.Hard, Soft: in.Soft}, err
 }
 
 // environment checks that entries are NAME=value. An entry with an empty name is left out: hosts get

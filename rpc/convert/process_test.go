@@ -93,16 +93,9 @@ func TestProcessRefuses(t *testing.T) {
 		"empty env entry": {
 			with(func(p *protocols.Process) { p.Env = []string{"=x", ""} }), `malformed OCI env entry ""`,
 		},
-		"capability": {
-			with(func(p *protocols.Process) {
-				p.Capabilities = &protocols.LinuxCapabilities{Ambient: []string{"CAP_CHOWN", "CAP_FLY"}}
-			}),
-			`unknown capability "CAP_FLY"`,
-		},
-		"capability prefix alone": {
-			with(func(p *protocols.Process) { p.Capabilities = &protocols.LinuxCapabilities{Bounding: []string{"CAP_"}} }),
-			`unknown capability "CAP_"`,
-		},
+		"uid":              {with(func(p *protocols.Process) { p.User = &protocols.User{UID: 4294967295} }), "user id 4294967295 is no user"},
+		"gid":              {with(func(p *protocols.Process) { p.User = &protocols.User{GID: 4294967295} }), "group id 4294967295 is no group"},
+		"additional group": {with(func(p *protocols.Process) { p.User = &protocols.User{AdditionalGids: []uint32{1, 4294967295}} }), "group id 4294967295 is no group"},
 		"OOM score": {
 			with(func(p *protocols.Process) { p.OOMScoreAdj = 1001 }),
 			"OOM score adjustment 1001 is not within -1000 and 1000",

@@ -46,7 +46,7 @@ func Spec(in *protocols.Spec) (*specs.Spec, error) {
 
 func mounts(in []*protocols.Mount) []specs.Mount {
 	return list(in, func(m *protocols.Mount) specs.Mount {
-		return specs.Mount{Destination: m.Destination, Type: m.Type, Source: m.Source, Options: m.Options}
+		return specs.Mount{Destination: m.Destination, Type: m.Type, Source: m.Source, Options: mountOptions(m.Options)}
 	})
 }
 

@@ -179,6 +179,14 @@ func required(typ reflect.Type) reflect.Value {
 		v.Path = "/x"
 	case *protocols.LinuxNamespace:
 		v.Type = "pid"
+	case *protocols.POSIXRlimit:
+		v.Type = "RLIMIT_CPU"
+	case *protocols.LinuxSeccomp:
+		v.DefaultAction = "SCMP_ACT_ALLOW"
+	case *protocols.LinuxSyscall:
+		v.Action = "SCMP_ACT_ALLOW"
+	case *protocols.LinuxSeccompArg:
+		v.Op = "SCMP_CMP_EQ"
 	case *protocols.LinuxDevice:
 		v.Type = "c"
 	case *protocols.LinuxDeviceCgroup:
@@ -191,6 +199,9 @@ func required(typ reflect.Type) reflect.Value {
 func sample(typ reflect.Type, field string) reflect.Value {
 	text := map[string]string{
 		"LinuxNamespace.Type": "ipc", "LinuxDevice.Type": "b", "LinuxDeviceCgroup.Type": "b", "LinuxDeviceCgroup.Access": "r",
+		"POSIXRlimit.Type": "RLIMIT_CORE", "Linux.RootfsPropagation": "rslave",
+		"LinuxSeccomp.DefaultAction": "SCMP_ACT_LOG", "LinuxSyscall.Action": "SCMP_ACT_LOG", "LinuxSeccompArg.Op": "SCMP_CMP_NE",
+		"LinuxSeccomp.Architectures": "SCMP_ARCH_X86", "LinuxSeccomp.Flags": "SECCOMP_FILTER_FLAG_LOG",
 	}[field]
 	if text == "" {
 		text = "CAP_CHOWN=" // a name for args and an entry for env
@@ -229,8 +240,8 @@ func TestSpecRefuses(t *testing.T) {
 		"no process": {&protocols.Spec{}, "OCI specification has no process"},
 		"no args":    {&protocols.Spec{Process: &protocols.Process{}}, "process has no args"},
 		"namespace": {
-			&protocols.Spec{Process: process, Linux: &protocols.Linux{Namespaces: []*protocols.LinuxNamespace{{Type: "mnt"}}}},
-			`invalid namespace type "mnt"`,
+			&protocols.Spec{Process: process, Linux: &protocols.Linux{Namespaces: []*protocols.LinuxNamespace{{Type: "dreams"}}}},
+			`invalid namespace type "dreams"`,
 		},
 		"device": {
 			&protocols.Spec{Process: process, Linux: &protocols.Linux{Devices: []*protocols.LinuxDevice{{Path: "/dev/x", Type: "a"}}}},
