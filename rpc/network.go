@@ -33,19 +33,14 @@ func (s *Service) updateInterface(ctx context.Context, q *protocols.UpdateInterf
 	if want == nil {
 		return nil, fmt.Errorf("%w update interface request", errMissing)
 	}
-	device := ""
+	plugged := ""
 	if want.DevicePath != "" {
 		var err error
-		if device, err = s.agent.WaitNIC(ctx, want.DevicePath); err != nil {
+		if plugged, err = s.agent.WaitNIC(ctx, want.DevicePath); err != nil {
 			return nil, fmt.Errorf("update interface: interface not available: %w", err)
 		}
 	}
-	err := s.changeNetwork(ctx, func(h *netlink.Handle) error {
-		if device != "" && want.HwAddr != "" {
-			s.warn(h.MatchMAC(device, want.HwAddr))
-		}
-		return h.UpdateInterface(plainInterface(want))
-	})
+	_, err := core.Ask(ctx, s.agent.Network, &network.UpdateInterface{Want: plainInterface(want), Plugged: plugged})
 	if err != nil {
 		return nil, fmt.Errorf("update interface: %w", err)
 	}
@@ -57,15 +52,7 @@ func (s *Service) updateRoutes(ctx context.Context, q *protocols.UpdateRoutesReq
 	if q.Routes == nil {
 		return nil, fmt.Errorf("%w update routes request", errMissing)
 	}
-	var now []netlink.Route
-	err := s.changeNetwork(ctx, func(h *netlink.Handle) error {
-		if err := h.UpdateRoutes(plainRoutes(q.Routes.Routes)); err != nil {
-			return err
-		}
-		var err error
-		now, err = h.ListRoutes()
-		return err
-	})
+	now, err := core.Ask(ctx, s.agent.Network, &network.UpdateRoutes{Want: plainRoutes(q.Routes.Routes)})
 	if err != nil {
 		return nil, fmt.Errorf("Failed to update routes: %w", err) //nolint:staticcheck // the words of all Kata agents
 	}
@@ -76,9 +63,7 @@ func (s *Service) addARPNeighbors(ctx context.Context, q *protocols.AddARPNeighb
 	if q.Neighbors == nil {
 		return fmt.Errorf("%w add arp neighbours request", errMissing)
 	}
-	err := s.changeNetwork(ctx, func(h *netlink.Handle) error {
-		return h.AddARPNeighbors(plainNeighbors(q.Neighbors.ARPNeighbors))
-	})
+	_, err := core.Ask(ctx, s.agent.Network, &network.AddNeighbors{Add: plainNeighbors(q.Neighbors.ARPNeighbors)})
 	if err != nil {
 		return fmt.Errorf("Failed to add ARP neighbours: %w", err) //nolint:staticcheck // the words of all Kata agents
 	}
@@ -120,32 +105,11 @@ func (s *Service) getIPTables(ctx context.Context, q *protocols.GetIPTablesReque
 }
 
 func (s *Service) setIPTables(ctx context.Context, q *protocols.SetIPTablesRequest) (*protocols.SetIPTablesResponse, error) {
-	var data []byte
-	err := s.serialize(ctx, func(ctx context.Context) (err error) {
-		data, err = iptables.New().Set(ctx, iptables.Family(q.IsIpv6), q.Data)
-		return err
-	})
+	data, err := core.Ask(ctx, s.agent.Network, &network.SetIPTables{Family: iptables.Family(q.IsIpv6), Rules: q.Data})
 	if err != nil {
 		return nil, err
 	}
 	return &protocols.SetIPTablesResponse{Data: data}, nil
 }
 
-// changeNetwork makes a change after all those asked for before it.
-func (s *Service) changeNetwork(ctx context.Context, change func(*netlink.Handle) error) error {
-	return s.serialize(ctx, func(context.Context) error {
-		h, err := openNetlink()
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-		return change(h)
-	})
-}
-
-func (s *Service) serialize(ctx context.Context, work func(context.Context) error) error {
-	_, err := core.Ask(ctx, s.agent.Network, &network.Change{Work: work})
-	return err
-}
-
-func openNetlink() (*netlink.Handle, error) { return netlink.New("/proc", "/sys") }
+func openNetlink() (*netlink.Handle, error) { return netlink.New("/proc") }

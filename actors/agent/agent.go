@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -54,6 +55,7 @@ type Agent struct {
 
 	poller  *stdio.Poller
 	devices device.Preparer
+	volumes *storage.Drivers
 	oom     *cgroup.OOMWatcher
 }
 
@@ -74,10 +76,11 @@ func Start(system *core.System, p Params) (_ *Agent, err error) {
 	if err = a.watchDevices(system, p); err != nil {
 		return nil, err
 	}
-	if a.Storage, err = spawn(system, "storage", storage.New(storage.NewDrivers(a.devices.Resolver).Mount)); err != nil {
+	a.volumes = storage.NewDrivers(a.devices.Resolver)
+	if a.Storage, err = spawn(system, "storage", storage.New(a.volumes.Mount)); err != nil {
 		return nil, err
 	}
-	if a.Network, err = spawn(system, "network", network.New()); err != nil {
+	if a.Network, err = spawn(system, "network", network.New(a.network(p))); err != nil {
 		return nil, err
 	}
 	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Deps{
@@ -139,6 +142,10 @@ func (a *Agent) containerDeps(p Params) *container.Deps {
 	}
 }
 
+func (a *Agent) network(p Params) network.Kernel {
+	return network.Guest{Proc: proc, Warn: func(err error) { p.Log.Warn("network", zap.Error(err)) }}
+}
+
 // watchOOM watches the memory cgroup among a container's.
 func (a *Agent) watchOOM(paths map[string]string, fn func()) (func(), error) {
 	dir := paths["memory"]
@@ -159,8 +166,11 @@ func (a *Agent) watchOOM(paths map[string]string, fn func()) (func(), error) {
 	return w.Close, nil
 }
 
-// Close ends the poller and the watcher.
+// Close ends the poller, the watcher, and the watches of volumes that are left.
 func (a *Agent) Close() {
+	if a.volumes != nil {
+		_ = a.volumes.Close(context.Background()) // bounds itself; the guest ends anyway
+	}
 	if a.poller != nil {
 		a.poller.Close()
 	}

@@ -61,14 +61,25 @@ func blockMatcher(driver, source string) (hotplug.Matcher, error) {
 	return nil, fmt.Errorf("no such driver")
 }
 
-// NIC returns the name of the network interface at a PCI path.
-func (r Resolver) NIC(ctx context.Context, path string) (string, error) {
-	p, err := pci.ParsePath(path)
+// NIC returns the name of the network interface at a place: a PCI path, or on s390x the
+// number of a channel device.
+func (r Resolver) NIC(ctx context.Context, place string) (string, error) {
+	m, err := nicMatcher(place)
 	if err != nil {
 		return "", err
 	}
-	e, err := r.await(ctx, hotplug.NetPCI{Path: p})
+	e, err := r.await(ctx, m)
 	return e.Interface, err
+}
+
+// nicMatcher tells the two forms apart by the dots of a channel device's number, "0.0.0001".
+func nicMatcher(place string) (hotplug.Matcher, error) {
+	if strings.Contains(place, ".") && !strings.Contains(place, "/") {
+		channel, err := ccw.Parse(place)
+		return hotplug.NetCCW{Device: channel}, err
+	}
+	path, err := pci.ParsePath(place)
+	return hotplug.NetPCI{Path: path}, err
 }
 
 // Partition returns the node of a partition of the disk with the given node.

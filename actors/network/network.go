@@ -6,43 +6,62 @@ import (
 	"context"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/network/netlink"
 )
 
-// Change is one change. Work runs beside the mailbox, after all changes asked for before
-// it; its context ends when the one who asked has gone.
-type Change struct {
-	core.Call[struct{}]
-	Work func(context.Context) error
+// network is the actor: changes wait in its queue while one is made.
+type network struct {
+	kernel Kernel
+	busy   bool
 }
 
-// network is the actor: changes wait in its queue while one is made.
-type network struct{ busy bool }
-
 // New makes the behaviour.
-func New() core.Behavior { return &network{} }
+func New(kernel Kernel) core.Behavior { return &network{kernel: kernel} }
 
 // Receive handles one message.
 func (n *network) Receive(t *core.Turn, m core.Message) {
-	change, ok := m.(*Change)
-	if !ok {
-		return
-	}
 	if n.busy {
 		t.Park()
 		return
 	}
-	if err := change.Context().Err(); err != nil { // its asker has gone while it waited
-		change.Reply(struct{}{}, err)
+	switch m := m.(type) {
+	case *UpdateInterface:
+		change(n, t, m, func(context.Context) (struct{}, error) {
+			return struct{}{}, n.kernel.UpdateInterface(m.Want, m.Plugged)
+		})
+	case *UpdateRoutes:
+		change(n, t, m, func(context.Context) ([]netlink.Route, error) { return n.kernel.UpdateRoutes(m.Want) })
+	case *AddNeighbors:
+		change(n, t, m, func(context.Context) (struct{}, error) { return struct{}{}, n.kernel.AddNeighbors(m.Add) })
+	case *SetIPTables:
+		change(n, t, m, func(ctx context.Context) ([]byte, error) {
+			return n.kernel.SetIPTables(ctx, m.Family, m.Rules)
+		})
+	}
+}
+
+// call is what a change needs of its request.
+type call[R any] interface {
+	Context() context.Context
+	Reply(R, error)
+}
+
+// change makes one change beside the mailbox. Its context ends when the one who asked has
+// gone; whoever has gone while the change waited gets none.
+func change[R any](n *network, t *core.Turn, c call[R], make func(context.Context) (R, error)) {
+	if err := c.Context().Err(); err != nil {
+		var none R
+		c.Reply(none, err)
 		return
 	}
 	n.busy = true
-	core.Go(t, func(actor context.Context) (struct{}, error) {
-		ctx, cancel := core.Join(actor, change.Context())
+	core.Go(t, func(actor context.Context) (R, error) {
+		ctx, cancel := core.Join(actor, c.Context())
 		defer cancel()
-		return struct{}{}, change.Work(ctx)
-	}, func(t *core.Turn, _ struct{}, err error) {
+		return make(ctx)
+	}, func(t *core.Turn, r R, err error) {
 		n.busy = false
-		change.Reply(struct{}{}, err)
+		c.Reply(r, err)
 		t.Unpark()
 	})
 }

@@ -40,3 +40,6 @@ func (m *Drivers) Mount(ctx context.Context, holder string, v Volume) (volume.At
 	}
 	return m.drivers.MountDevice(ctx, node, v)
 }
+
+// Close ends the watches that are left and takes away what they stand on.
+func (m *Drivers) Close(ctx context.Context) error { return m.drivers.Watches.Close(ctx) }

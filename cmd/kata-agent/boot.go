@@ -36,7 +36,7 @@ func bootCgroups(cfg *config.Config) error {
 }
 
 func loopback() error {
-	h, err := netlink.New("/proc", "/sys")
+	h, err := netlink.New("/proc")
 	if err != nil {
 		return err
 	}

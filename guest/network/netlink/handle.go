@@ -22,12 +22,11 @@ const dumpTries = 5
 type Handle struct {
 	nl   *vnl.Handle
 	proc string
-	sys  string
 }
 
 // New returns a handle for the network namespace of the calling thread. procRoot is
-// "/proc" and sysRoot is "/sys". The caller closes it.
-func New(procRoot, sysRoot string) (*Handle, error) {
+// "/proc". The caller closes it.
+func New(procRoot string) (*Handle, error) {
 	nl, err := vnl.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open route netlink socket: %w", err)
@@ -36,7 +35,7 @@ func New(procRoot, sysRoot string) (*Handle, error) {
 		nl.Close()
 		return nil, fmt.Errorf("bound route netlink socket: %w", err)
 	}
-	return &Handle{nl: nl, proc: procRoot, sys: sysRoot}, nil
+	return &Handle{nl: nl, proc: procRoot}, nil
 }
 
 // Close closes the sockets.

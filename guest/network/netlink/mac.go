@@ -6,27 +6,20 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 )
 
-// MatchMAC gives the interface of a PCI function the MAC address that the host knows it
-// by. The firmware of an assigned virtual function may have chosen another one, by which
-// [Handle.UpdateInterface] would not find it. device is the function's directory below
-// sysfs, "/devices/pci0000:00/0000:00:02.0". A function without an interface directly
-// below it, as virtio has it one level deeper, is left alone.
-func (h *Handle) MatchMAC(device, hwAddr string) error {
+// MatchMAC gives the interface called name the MAC address that the host knows it by. The
+// firmware of an assigned virtual function may have chosen another one, by which
+// [Handle.UpdateInterface] would not find it. Running interfaces are taken down meanwhile:
+// most drivers refuse a new address while they are up.
+func (h *Handle) MatchMAC(name, hwAddr string) error {
 	mac, err := parseMAC(hwAddr)
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(filepath.Join(h.sys, device, "net"))
-	if err != nil || len(entries) == 0 {
-		return nil
-	}
-	link, err := h.nl.LinkByName(entries[0].Name())
+	link, err := h.nl.LinkByName(name)
 	if err != nil {
-		return fmt.Errorf("find interface of %s: %w", device, err)
+		return fmt.Errorf("find interface %s: %w", name, err)
 	}
 	if bytes.Equal(link.Attrs().HardwareAddr, mac) {
 		return nil

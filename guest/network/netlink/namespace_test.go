@@ -31,7 +31,7 @@ func newNamespace(t *testing.T) *Handle {
 		runtime.UnlockOSThread()
 		t.Fatalf("unshare: %v", err)
 	}
-	h, newErr := New(proc, "/sys")
+	h, newErr := New(proc)
 	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
 		t.Fatalf("setns: %v", err) // the thread stays locked and ends with the test
 	}
