@@ -10,7 +10,6 @@ import (
 
 	"github.com/opencontainers/cgroups"
 
-	"github.com/kata-containers/kata-agent/guest/sys/netdev"
 	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
@@ -87,21 +86,4 @@ func unifiedControllers(dir string) Controllers {
 	// cpu.stat has the CPU time of a group whether or not the controller is enabled.
 	c.CPUAcct = true
 	return c
-}
-
-// ReadNetwork returns the counters of the interfaces in the network namespace of a
-// process, without the loopback. Containers share the guest's interfaces, so these are
-// the sandbox's figures. procRoot is "/proc".
-func ReadNetwork(procRoot string, pid int) ([]netdev.Counters, error) {
-	all, err := netdev.Read(procRoot, fmt.Sprint(pid))
-	if err != nil {
-		return nil, err
-	}
-	kept := all[:0]
-	for _, c := range all {
-		if c.Name != "lo" {
-			kept = append(kept, c)
-		}
-	}
-	return kept, nil
 }

@@ -192,15 +192,3 @@ func TestFromLibcontainerV1(t *testing.T) {
 		t.Errorf("absent controllers: %+v", got)
 	}
 }
-
-func TestReadNetwork(t *testing.T) {
-	root := t.TempDir()
-	writeFiles(t, root, map[string]string{"42/net/dev": "h\nh\n lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\neth0: 5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n"})
-	got, err := ReadNetwork(root, 42)
-	if err != nil || len(got) != 1 || got[0].Name != "eth0" || got[0].RxBytes != 5 || got[0].TxBytes != 6 {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	if _, err := ReadNetwork(root, 43); err == nil {
-		t.Error("a missing process has counters")
-	}
-}

@@ -4,7 +4,6 @@ package logging
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -49,20 +48,6 @@ func levelName(l zapcore.Level) string {
 		return "CRIT"
 	}
 	return [...]string{"DEBG", "INFO", "WARN", "ERRO"}[l-zapcore.DebugLevel]
-}
-
-func fromSlog(l slog.Level) zapcore.Level {
-	switch {
-	case l >= slog.LevelError:
-		return zapcore.ErrorLevel
-	case l >= slog.LevelWarn:
-		return zapcore.WarnLevel
-	case l >= slog.LevelInfo:
-		return zapcore.InfoLevel
-	case l >= slog.LevelDebug:
-		return zapcore.DebugLevel
-	}
-	return TraceLevel
 }
 
 // fromLogrus maps fatal and panic to the level that does not end the process:

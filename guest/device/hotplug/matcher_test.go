@@ -3,7 +3,6 @@
 package hotplug_test
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -145,34 +144,6 @@ func TestProbeEmptySysfs(t *testing.T) {
 	}
 }
 
-func TestNetMAC(t *testing.T) {
-	sys := t.TempDir()
-	mac, err := net.ParseMAC("02:00:00:00:00:0a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := hotplug.NetMAC{MAC: mac, SysRoot: sys}
-	right, wrong := nic(behind+"/virtio1/net/eth0"), nic(behind+"/virtio2/net/eth1")
-	hotplugtest.AddDevice(t, sys, wrong)
-	if err := os.WriteFile(filepath.Join(sys, wrong.DevPath, "address"), []byte("02:00:00:00:00:0b\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	// Not a link to a device, as the bonding driver has it there.
-	if err := os.WriteFile(filepath.Join(sys, "class/net/bonding_masters"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if e, ok, err := m.Probe(sys); ok || err != nil || m.Match(wrong) {
-		t.Errorf("got %+v, %t, %v", e, ok, err)
-	}
-	hotplugtest.AddDevice(t, sys, right)
-	if err := os.WriteFile(filepath.Join(sys, right.DevPath, "address"), []byte("02:00:00:00:00:0A\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if e, ok, err := m.Probe(sys); !ok || err != nil || e != right || !m.Match(right) {
-		t.Errorf("got %+v, %t, %v", e, ok, err)
-	}
-}
-
 func TestParseSCSI(t *testing.T) {
 	if m, err := hotplug.ParseSCSI("1:20"); err != nil || m != (hotplug.BlockSCSI{ID: 1, LUN: 20}) {
 		t.Errorf("got %+v, %v", m, err)
@@ -210,20 +181,6 @@ func TestScan(t *testing.T) {
 	for i, want := range []string{"0 3 4", "0 3 4", "1", "1"} {
 		if text, _ := os.ReadFile(filepath.Join(sys, files[i])); string(text) != want {
 			t.Errorf("%s: wrote %q, want %q", files[i], text, want)
-		}
-	}
-}
-
-func TestMemoryBlock(t *testing.T) {
-	if path, ok := hotplug.MemoryBlock(hotplug.Event{Action: "add", DevPath: "/devices/system/memory/memory40"}); !ok || path != "/devices/system/memory/memory40" {
-		t.Errorf("got %s, %t", path, ok)
-	}
-	for _, e := range []hotplug.Event{
-		{Action: "remove", DevPath: "/devices/system/memory/memory40"}, {Action: "add", DevPath: "/devices/system/memory"},
-		{Action: "add", DevPath: "/devices/system/memory/memory40/x"}, {Action: "add", DevPath: "/devices/system/memory/block_size"},
-	} {
-		if _, ok := hotplug.MemoryBlock(e); ok {
-			t.Errorf("%+v is taken for memory", e)
 		}
 	}
 }

@@ -3,13 +3,8 @@
 package hotplug
 
 import (
-	"bytes"
-	"net"
-	"path/filepath"
-
 	"github.com/kata-containers/kata-agent/guest/device/ccw"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
-	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 func isInterface(e Event) bool {
@@ -68,30 +63,3 @@ func (m NetCCW) Probe(sysRoot string) (Event, bool, error) {
 }
 
 func (m NetCCW) String() string { return "network interface at CCW device " + m.Device.String() }
-
-// NetMAC is the network interface with a MAC address. No event carries the address: it is
-// read in sysfs.
-type NetMAC struct {
-	MAC     net.HardwareAddr
-	SysRoot string // "/sys"
-}
-
-// Match implements [Matcher].
-func (m NetMAC) Match(e Event) bool {
-	if !isInterface(e) {
-		return false
-	}
-	text, err := sysfs.Read(filepath.Join(m.SysRoot, e.DevPath, "address"))
-	if err != nil {
-		return false
-	}
-	mac, err := net.ParseMAC(text)
-	return err == nil && bytes.Equal(mac, m.MAC)
-}
-
-// Probe implements [Matcher].
-func (m NetMAC) Probe(sysRoot string) (Event, bool, error) {
-	return probeClass(m, sysRoot, "class/net")
-}
-
-func (m NetMAC) String() string { return "network interface with address " + m.MAC.String() }

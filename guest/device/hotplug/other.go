@@ -5,7 +5,6 @@ package hotplug
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/kata-containers/kata-agent/guest/device/ccw"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
@@ -72,13 +71,3 @@ func (m APQueue) Scan(sysRoot string) error {
 }
 
 func (m APQueue) String() string { return "AP queue " + m.Queue.String() }
-
-// MemoryBlock tells whether an event brings a block of memory, and its directory below
-// sysfs, which has the file that takes it into use.
-func MemoryBlock(e Event) (devPath string, ok bool) {
-	name, ok := strings.CutPrefix(e.DevPath, "/devices/system/memory/")
-	if !ok || !added(e) || !numbered(name, "memory") {
-		return "", false
-	}
-	return e.DevPath, true
-}
