@@ -43,6 +43,7 @@ func (s *sandbox) destroy(t *core.Turn, m *Destroy) {
 		if err != nil {
 			log.Error("destroy sandbox", zap.Error(err))
 		}
+		s.oom.end() // the connections end after the answer to m
 		m.Reply(struct{}{}, nil)
 	})
 }

@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/core"
@@ -17,6 +18,10 @@ var (
 	ErrNoPIDNS   = errors.New("Sandbox does not have sandbox_pidns") //nolint:staticcheck // the words of all Kata agents
 	ErrDestroyed = errors.New("sandbox is destroyed")
 )
+
+// ErrNoMoreOOM ends the wait for OOM kills when the pod has ended. Its last words are those by which
+// the watcher of runtime-rs knows the end; after any other error it asks again at once.
+var ErrNoMoreOOM = fmt.Errorf("%w: Connection reset by peer", ErrDestroyed)
 
 // Module is a kernel module to load.
 type Module struct {
@@ -54,7 +59,8 @@ type Online struct {
 }
 
 // NextOOM is answered with the next container in which the kernel has killed a process
-// for want of memory. Each kill goes to one caller.
+// for want of memory. Each kill goes to one caller. Once the sandbox is destroyed it is
+// answered with ErrNoMoreOOM.
 type NextOOM struct{ core.Call[id.Container] }
 
 // Destroy removes every container and everything the pod has; containers that cannot be

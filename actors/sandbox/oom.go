@@ -11,12 +11,17 @@ const oomLimit = 1000
 type oomQueue struct {
 	kills   []id.Container
 	waiting []*NextOOM
+	ended   bool // the pod has: nothing to wait for
 }
 
 func (q *oomQueue) ask(m *NextOOM) {
 	if len(q.kills) > 0 {
 		m.Reply(q.kills[0], nil)
 		q.kills = q.kills[1:]
+		return
+	}
+	if q.ended {
+		m.Reply("", ErrNoMoreOOM)
 		return
 	}
 	live := q.waiting[:0]
@@ -41,4 +46,13 @@ func (q *oomQueue) add(c id.Container) {
 	if q.kills = append(q.kills, c); len(q.kills) > oomLimit {
 		q.kills = q.kills[1:]
 	}
+}
+
+// end answers all who wait, and those to come.
+func (q *oomQueue) end() {
+	q.ended = true
+	for _, w := range q.waiting {
+		w.Reply("", ErrNoMoreOOM)
+	}
+	q.waiting = nil
 }

@@ -357,6 +357,30 @@ func TestOOMAskersThatHaveGone(t *testing.T) {
 	}
 }
 
+// TestDestroyEndsTheWaitForOOMKills with an answer, before its own; so it does for those who ask later.
+func TestDestroyEndsTheWaitForOOMKills(t *testing.T) {
+	st := onStage(t)
+	gone, waits := next(st), next(st)
+	gone.Withdraw()
+	destroy := coretest.Ask(st.Actor, &Destroy{})
+	if waits.Done() {
+		t.Error("answered while containers may still be killed")
+	}
+	st.Work(0).Run()
+	for when, r := range map[string]*coretest.Reply[id.Container]{"before": waits, "after": next(st)} {
+		if !r.Done() {
+			t.Errorf("asked %s the end: no answer, want %v", when, ErrNoMoreOOM)
+			continue
+		}
+		if got, err := r.Get(); got != "" || !errors.Is(err, ErrNoMoreOOM) {
+			t.Errorf("asked %s the end: %q, %v; want %v", when, got, err, ErrNoMoreOOM)
+		}
+	}
+	if _, err := destroy.Get(); err != nil {
+		t.Errorf("destroy: %v, want no error", err)
+	}
+}
+
 // TestOOMKillsNobodyAsksFor: the latest are kept, so many and no more.
 func TestOOMKillsNobodyAsksFor(t *testing.T) {
 	st := onStage(t)

@@ -84,7 +84,6 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	case <-a.Devices():
 		err = errors.New("the uevent actor has died")
 	case <-destroyed:
-		linger(ctx)
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
@@ -93,18 +92,6 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		log.Warn("answers were cut off", zap.Error(drainErr))
 	}
 	return err
-}
-
-// lingerTime is how long connections outlive the answer to DestroySandbox. A client may hand an
-// answer and the end of the connection to tasks that race (the Rust async client does): with both
-// in one read it can report the end and lose the answer.
-const lingerTime = 100 * time.Millisecond
-
-func linger(ctx context.Context) {
-	select {
-	case <-time.After(lingerTime):
-	case <-ctx.Done():
-	}
 }
 
 // listen opens a socket for the host, and for the guest itself only if the configuration

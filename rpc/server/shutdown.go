@@ -6,14 +6,19 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/kata-containers/kata-agent/rpc/frame"
 )
 
+// settleTime is how long a connection outlives the answers its peer has read.
+const settleTime = 100 * time.Millisecond
+
 // Shutdown stops accepting and reading, waits until the calls in flight are answered and the
-// answers are with the kernel, then closes the connections, at the latest when ctx ends, whose
-// error it returns then. Hot calls that wait are withdrawn without an answer. It returns when all
-// connections have been closed; Serve returns after it.
+// answers have been read, and a moment longer (frame.Conn.Linger), then closes the connections, at
+// the latest when ctx ends. It returns ctx's error if calls have had no answer by then. Hot calls that
+// wait are withdrawn without an answer. It returns when all connections have been closed; Serve
+// returns after it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	conns := s.stop()
 	var wg sync.WaitGroup
@@ -23,6 +28,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			if err := c.Drain(ctx); err != nil {
 				errs <- err
 			}
+			c.Linger(ctx, settleTime)
 			c.Close()
 		})
 	}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+// TestLinger keeps a drained connection until the peer has read its answers, and then as long as
+// it is told; the peer may end it before.
+func TestLinger(t *testing.T) {
+	m, err := NewMux(Config{Routes: []Route{cold("Cold", echo)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := socketPair(t)
+	c := &client{t: t, nc: theirs}
+	c.reset()
+	conns := make(chan *Conn, 1)
+	served := make(chan struct{})
+	go func() {
+		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
+		close(served)
+	}()
+	conn := <-conns
+	c.call(1, "Cold", &protocols.ReadStreamRequest{Len: 10})
+	waitFor(t, "the answer to be with the kernel", func() bool { return conn.unread() > 0 })
+	if err := conn.Drain(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if conn.Linger(short, 0); short.Err() == nil {
+		t.Error("has not waited for the peer to read")
+	}
+	c.expectData(1, 10)
+	long, cancel := context.WithTimeout(context.Background(), guard)
+	defer cancel()
+	conn.Linger(long, time.Millisecond) // comes back
+	ended := make(chan struct{})
+	go func() {
+		conn.Linger(long, time.Hour)
+		close(ended)
+	}()
+	theirs.Close()
+	<-ended
+	if long.Err() != nil {
+		t.Error("has lingered after the peer had read and gone")
+	}
+	<-served
+}
