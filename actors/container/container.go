@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
@@ -53,6 +54,8 @@ type container struct {
 	spec *specs.Spec
 	undo undoList
 	pci  device.PCIMap
+	// retry is until the next try to undo a create that has failed; 0 for one that has not.
+	retry time.Duration
 
 	procs    map[id.Exec]*entry
 	starting map[id.Exec]bool // sessions whose process is not there yet
@@ -62,6 +65,8 @@ type container struct {
 	removals []*Remove          // who waits for the removal
 	removing bool
 	undone   bool // the removal's work has ended
+	killing  int  // works that kill by the cgroup's path, which the next container has too
+	waited   bool // the exits have been waited for long enough
 	oom      oomWatch
 }
 
@@ -102,7 +107,10 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 			c.deps.Ended()
 		}
 	case finalize:
-		c.finish(t)
+		c.waited = true
+		c.settleRemoval(t)
+	case undoAgain:
+		c.undoAgain(t)
 	case lookAgain:
 		c.looking = false
 		t.Unpark()

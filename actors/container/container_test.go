@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -395,6 +396,107 @@ func TestFailedCreate(t *testing.T) {
 	if s.Alive() {
 		t.Error("the actor lives on")
 	}
+}
+
+// TestPanicInACreateUndoesIt: what the work had entered is undone before the answer.
+func TestPanicInACreateUndoesIt(t *testing.T) {
+	s := onStage(t)
+	s.c.deps.BundleRoot = t.TempDir()
+	rootfs := t.TempDir()
+	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{ // without a process: the bundle stands, then it panics
+		Root: &specs.Root{Path: rootfs}, Linux: &specs.Linux{},
+	}})
+	s.Work(0).Run()
+	if _, err := r.Get(); !errors.Is(err, core.ErrPanicked) {
+		t.Errorf("%v, want that the work has panicked", err)
+	}
+	_ = s.Cause() // expected
+	if left, err := os.ReadDir(s.c.deps.BundleRoot); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v, want nothing", left, err)
+	}
+	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) {
+		t.Errorf("the sandbox was told %v, want that the id is free", told)
+	}
+}
+
+// TestCreateWhoseTimeIsOverIsNotBegun: it has waited in the mailbox for too long.
+func TestCreateWhoseTimeIsOverIsNotBegun(t *testing.T) {
+	s := onStage(t)
+	s.c.busy = true
+	s.ask(&Create{ID: "c1", Spec: &specs.Spec{}}).Withdraw()
+	s.c.busy = false
+	s.Tell(lookAgain{})
+	if n := len(s.Works()); n > 0 {
+		t.Errorf("%d works, want none", n)
+	}
+	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) || s.Alive() {
+		t.Errorf("the sandbox was told %v, want that the id is free", told)
+	}
+}
+
+// TestContainerThatCannotBeWatched is undone as a create that has failed, not as a
+// container that has lived: its volumes are not kept.
+func TestContainerThatCannotBeWatched(t *testing.T) {
+	s := onStage(t)
+	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
+	m := s.made()
+	var stands []bool
+	m.undo.addStep("volume", func(b bool) error { stands = append(stands, b); return nil })
+	m.init.PidFD.Close() // nothing tells of its exit
+	s.Work(0).Complete(m, nil)
+	s.Work(0).Run()
+	if _, err := r.Get(); err == nil {
+		t.Error("the create was answered without an error")
+	}
+	if len(stands) != 1 || stands[0] {
+		t.Errorf("the volume was released as one of a container that stands: %v, want [false]", stands)
+	}
+}
+
+// TestUndoIsTriedAgain until nothing of a failed create is left; the id is free then.
+func TestUndoIsTriedAgain(t *testing.T) {
+	s := onStage(t)
+	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
+	m := s.made()
+	m.init.PidFD.Close()
+	s.fail = errors.New("too many open files")
+	s.Work(0).Complete(m, nil)
+	s.Work(0).Run()
+	s.refused(r, s.fail)
+	for range 3 {
+		s.Timers()[0].Fire()
+		s.Work(0).Run()
+	}
+	if told := s.parent.Told(); len(told) > 0 || !s.Alive() {
+		t.Errorf("the sandbox was told %v, while something is left", told)
+	}
+	s.fail = nil
+	s.Timers()[0].Fire()
+	s.Work(0).Run()
+	if got := strings.Join(s.undone, " "); got != "container bundle storage" {
+		t.Errorf("undone: %q, want everything, last first", got)
+	}
+	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) || s.Alive() {
+		t.Errorf("the sandbox was told %v, want that the id is free", told)
+	}
+}
+
+// TestRemovalWaitsForKillers: whoever kills by the cgroup's path has ended before the id is
+// free, as the next container of that id has the same path.
+func TestRemovalWaitsForKillers(t *testing.T) {
+	s := onStage(t)
+	s.create()
+	kill := s.ask(&KillAll{})
+	killer := s.Work(0)
+	remove := s.ask(&Remove{})
+	s.Work(1).Run()
+	s.initExits()
+	if remove.Done() {
+		t.Fatal("answered while somebody still kills")
+	}
+	killer.Complete(struct{}{}, nil)
+	s.ok(kill)
+	s.ok(remove)
 }
 
 // TestRemove undoes the steps, last first, waits for the exits, and then forgets.

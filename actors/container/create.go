@@ -22,6 +22,7 @@ import (
 // Close undoes a create whose actor has died meanwhile.
 func (m *made) Close() error {
 	m.streams.Close()
+	m.streams = process.Streams{}
 	return m.undo.run()
 }
 
@@ -38,38 +39,43 @@ type made struct {
 }
 
 func (c *container) create(t *core.Turn, m *Create) {
+	if err := m.Context().Err(); err != nil { // nobody waits for it any more: it is not begun
+		m.closePIDFile()
+		c.createFailed(t, m, undoList{}, fmt.Errorf("create container %q: %w", c.id, err))
+		return
+	}
 	begin := c.begin(m.Context())
 	log := t.Log()
+	out := &made{} // here, and not the work's, whose panic it outlives
 	core.Go(t, func(actor context.Context) (*made, error) {
 		ctx, done := begin(actor)
 		defer done()
-		if m.PIDFile != nil {
-			defer m.PIDFile.Close()
-		}
-		out, err := c.make(ctx, m)
-		if err == nil {
-			err = ctx.Err() // the caller has gone: nobody would ever remove it
-		}
-		if err != nil {
-			if undoErr := out.Close(); undoErr != nil {
-				log.Error("undo of a failed create", zap.Error(undoErr))
+		defer m.closePIDFile()
+		err := core.Guard(func() error {
+			if err := c.make(ctx, m, out); err != nil {
+				return err
 			}
-			return nil, err
-		}
-		return out, nil
-	}, func(t *core.Turn, out *made, err error) {
+			return ctx.Err() // the caller has gone: nobody would ever remove it
+		}, func() {
+			if err := out.Close(); err != nil {
+				log.Error("undo of a failed create", zap.Error(err))
+			}
+		})
+		return out, err
+	}, func(t *core.Turn, stands *made, err error) {
 		if err != nil {
-			c.createFailed(t, m, err)
+			c.createFailed(t, m, out.undo, err)
 			return
 		}
-		c.os, c.spec, c.undo, c.pci = out.os, m.Spec, out.undo, out.pci
-		if err := c.adopt(t, c.initID(), out.init, out.streams); err != nil {
+		c.os, c.spec, c.undo, c.pci = stands.os, m.Spec, stands.undo, stands.pci
+		if err := c.adopt(t, c.initID(), stands.init, stands.streams); err != nil {
 			c.giveUpCreated(t, m, err)
 			return
 		}
+		c.undo.stands = true
 		c.procs[c.initID()].handle.Hold()
 		c.state = created
-		c.parent.Tell(Created{ID: c.id, InitPid: out.init.Pid})
+		c.parent.Tell(Created{ID: c.id, InitPid: stands.init.Pid})
 		m.Reply(struct{}{}, nil)
 		c.end(t)
 	})
@@ -78,16 +84,33 @@ func (c *container) create(t *core.Turn, m *Create) {
 // giveUpCreated undoes a container that stands but whose init cannot be watched.
 func (c *container) giveUpCreated(t *core.Turn, m *Create, cause error) {
 	undo := c.undo
-	core.Go(t, func(context.Context) (struct{}, error) {
-		return struct{}{}, undo.run()
-	}, func(t *core.Turn, _ struct{}, err error) {
-		c.createFailed(t, m, errors.Join(cause, err))
+	core.Go(t, func(context.Context) (undoList, error) {
+		err := undo.run()
+		return undo, err
+	}, func(t *core.Turn, left undoList, err error) {
+		c.createFailed(t, m, left, errors.Join(cause, err))
 	})
 }
 
-func (c *container) createFailed(t *core.Turn, m *Create, err error) {
+// undoPause is the time between two tries to undo a failed create, at first and at most. An
+// undo can want for what has made the create fail, as descriptors.
+const (
+	undoPause    = 100 * time.Millisecond
+	undoPauseMax = 10 * time.Second
+)
+
+// createFailed answers a create, and ends the actor when everything is undone. Until then
+// it tries again, and so does a removal.
+func (c *container) createFailed(t *core.Turn, m *Create, left undoList, err error) {
 	if errors.Is(err, context.Canceled) && c.removing {
 		err = fmt.Errorf("create container %q: %w", c.id, ErrGivenUp)
+	}
+	if len(left.steps) > 0 {
+		c.undo, c.state, c.retry = left, stopped, undoPause
+		m.Reply(struct{}{}, err)
+		t.After(c.retry, undoAgain{})
+		c.end(t)
+		return
 	}
 	c.parent.Tell(Forgotten{ID: c.id})
 	m.Reply(struct{}{}, err)
@@ -99,57 +122,64 @@ func (c *container) createFailed(t *core.Turn, m *Create, err error) {
 
 // make does the work of a create, beside the mailbox. Each step enters its undo before
 // the next begins; on error the caller runs them.
-func (c *container) make(ctx context.Context, m *Create) (out *made, err error) {
-	out = &made{}
+func (c *container) make(ctx context.Context, m *Create, out *made) (err error) {
 	if c.deps.Devices != nil {
 		if out.pci, err = c.deps.Devices(ctx, m.Spec, m.Devices); err != nil {
-			return out, err
+			return err
 		}
 	}
 	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
-		return out, err
+		return err
 	}
 	for _, s := range storages {
 		if err := c.attach(ctx, s, &out.undo); err != nil {
-			return out, err
+			return err
 		}
 	}
 	shareNamespaces(m)
 	mergeHooks(m.Spec, m.GuestHooks)
 	driver := c.deps.Cgroup.Choose(m.Spec.Linux.CgroupsPath, string(c.id))
 	m.Spec.Linux.CgroupsPath = driver.Path
+	out.undo.add("bundle", func() error { return bundle.Remove(c.deps.BundleRoot, string(c.id)) })
 	b, err := bundle.Make(c.deps.BundleRoot, string(c.id), m.Spec)
 	if err != nil {
-		return out, err
+		return err
 	}
-	out.undo.add("bundle", b.Remove)
 	if err := ctx.Err(); err != nil {
-		return out, err
+		return err
 	}
+	return c.run(ctx, m, runtime.CreateParams{
+		ID: string(c.id), Bundle: b.Dir(), Spec: m.Spec, SystemdCgroup: driver.Systemd,
+	}, out)
+}
+
+// run has the runtime make the container.
+func (c *container) run(ctx context.Context, m *Create, p runtime.CreateParams, out *made) error {
 	stdio, streams, err := c.openStdio(m.Spec.Process)
 	if err != nil {
-		return out, err
+		return err
 	}
 	out.streams = streams
-	out.os, out.init, err = runtime.Create(ctx, c.deps.Runtime, runtime.CreateParams{
-		ID: string(c.id), Bundle: b.Dir(), Spec: m.Spec, SystemdCgroup: driver.Systemd, Stdio: stdio,
-	})
-	closeChildEnds(stdio)
-	if err != nil {
-		return out, err
+	defer closeChildEnds(stdio)
+	p.Stdio = stdio
+	rt, init, err := runtime.Create(ctx, c.deps.Runtime, p)
+	switch {
+	case err == nil:
+		out.os, out.init, out.streams.Terminal = rt, init, init.Terminal
+		out.undo.add("container", destroyer(rt, c.deps.Warn))
+	case rt != nil: // not undone yet
+		out.undo.add("container", rt.Abandon)
 	}
-	out.streams.Terminal = out.init.Terminal
-	out.undo.add("container", destroyer(out.os, c.deps.Warn))
-	return out, nil
+	return err
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.
 func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList) error {
 	holder := string(c.id)
 	// Entered first: an attach that is given up may have been counted all the same.
-	undo.add("storage "+s.MountPoint, func() error {
-		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: c.os == nil}
+	undo.addStep("storage "+s.MountPoint, func(stands bool) error {
+		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: !stands}
 		if _, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
 			// The container is gone all the same, and a volume that is stuck is no reason to
 			// keep what is left of it.

@@ -77,19 +77,21 @@ func (c *container) mayExec(m *Exec) error {
 	return nil
 }
 
-func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (*started, error) {
+func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (out *started, err error) {
 	stdio, streams, err := c.openStdio(m.Process)
 	if err != nil {
 		return nil, err
 	}
-	p, err := rt.Exec(ctx, m.Process, stdio)
-	closeChildEnds(stdio)
-	if err != nil {
-		streams.Close()
-		return nil, err
-	}
-	streams.Terminal = p.Terminal
-	return &started{p, streams}, nil
+	defer closeChildEnds(stdio)
+	err = core.Guard(func() error {
+		p, err := rt.Exec(ctx, m.Process, stdio)
+		if err == nil {
+			streams.Terminal = p.Terminal
+			out = &started{p, streams}
+		}
+		return err
+	}, streams.Close)
+	return out, err
 }
 
 // enter makes the session known, unless nobody wants it any more: its container is going,

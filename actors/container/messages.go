@@ -45,6 +45,12 @@ func (m *Create) pidPath() string {
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), m.PIDFile.Fd())
 }
 
+func (m *Create) closePIDFile() {
+	if m.PIDFile != nil {
+		m.PIDFile.Close()
+	}
+}
+
 // Start lets the created container's init run its program.
 type Start struct{ core.Call[struct{}] }
 
@@ -98,3 +104,6 @@ type OOMKilled struct{ ID id.Container }
 
 // finalize ends a removal that has waited long enough for the exits of its processes.
 type finalize struct{}
+
+// undoAgain has another try at what is left of a failed create.
+type undoAgain struct{}

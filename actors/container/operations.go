@@ -40,7 +40,8 @@ func (c *container) update(t *core.Turn, m *Update) {
 		m.Reply(struct{}{}, err)
 		return
 	}
-	c.work(t, &m.Call, func(context.Context) error { return c.os.Update(m.Resources) }, func(error) {})
+	rt := c.os
+	c.work(t, &m.Call, func(context.Context) error { return rt.Update(m.Resources) }, func(error) {})
 }
 
 func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
@@ -48,7 +49,8 @@ func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
 		m.Reply(struct{}{}, nil)
 		return
 	}
-	c.work(t, &m.Call, func(context.Context) error { return c.os.WidenCPUs() }, func(error) {})
+	rt := c.os
+	c.work(t, &m.Call, func(context.Context) error { return rt.WidenCPUs() }, func(error) {})
 }
 
 // work runs an exclusive operation beside the mailbox; after it, before the answer, then
@@ -77,14 +79,27 @@ func (c *container) killAll(t *core.Turn, m *KillAll) {
 		m.Reply(struct{}{}, c.allow("kill", created))
 		return
 	}
-	rt := c.os
-	core.Go(t, func(context.Context) (struct{}, error) {
-		return struct{}{}, rt.KillAll()
-	}, func(_ *core.Turn, _ struct{}, err error) {
+	c.kill(t, func(t *core.Turn, err error) {
 		if err == nil && c.state == paused { // a frozen process only dies thawed
 			c.state = c.resumeTo
 		}
 		m.Reply(struct{}{}, err)
+	})
+}
+
+// kill kills every process beside the mailbox. The container is not forgotten before that
+// has ended.
+func (c *container) kill(t *core.Turn, then func(*core.Turn, error)) {
+	rt := c.os
+	c.killing++
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, rt.KillAll()
+	}, func(t *core.Turn, _ struct{}, err error) {
+		c.killing--
+		then(t, err)
+		if c.undone {
+			c.settleRemoval(t)
+		}
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // A session that is caught half-way by a pause stands still in the frozen cgroup, and its
-// start holds up whatever libcontainer is asked for next, the resume too. So a pause waits
-// for the sessions that are starting, and later ones wait for the pause.
+// start does not end before the resume. So a pause waits for the sessions that are
+// starting, and later ones wait for the pause.
 
 // pauseLook is how often a pause that waits looks whether it is still wanted.
 const pauseLook = 100 * time.Millisecond
@@ -40,7 +40,8 @@ func (c *container) pause(t *core.Turn, m *Pause) {
 		return
 	}
 	c.resumeTo = c.state
-	c.work(t, &m.Call, func(context.Context) error { return c.os.Pause() }, func(err error) {
+	rt := c.os
+	c.work(t, &m.Call, rt.Pause, func(err error) {
 		c.pausing = false
 		if err == nil && c.state != stopped {
 			c.state = paused
@@ -53,7 +54,8 @@ func (c *container) resume(t *core.Turn, m *Resume) {
 		m.Reply(struct{}{}, err)
 		return
 	}
-	c.work(t, &m.Call, func(context.Context) error { return c.os.Resume() }, func(err error) {
+	rt := c.os
+	c.work(t, &m.Call, func(context.Context) error { return rt.Resume() }, func(err error) {
 		if err == nil && c.state == paused {
 			c.state = c.resumeTo
 		}

@@ -37,10 +37,8 @@ func (c *container) release(t *core.Turn) {
 	if c.os == nil {
 		return // a create sees to that itself
 	}
-	rt, log := c.os, t.Log()
-	core.Go(t, func(context.Context) (struct{}, error) {
-		return struct{}{}, rt.KillAll()
-	}, func(_ *core.Turn, _ struct{}, err error) {
+	log := t.Log()
+	c.kill(t, func(_ *core.Turn, err error) {
 		if err != nil {
 			log.Warn("kill for a removal", zap.Error(err))
 		}
@@ -78,12 +76,28 @@ func (c *container) removalFailed(t *core.Turn, err error) {
 	}
 	c.removals = nil
 	t.Unpark()
+	if c.retry > 0 { // of a create that has failed: no host may ask for it again
+		c.retry = min(2*c.retry, undoPauseMax)
+		t.After(c.retry, undoAgain{})
+	}
 }
 
-// settleRemoval ends the removal once every process has been seen to exit.
+// undoAgain has another try at what is left of a failed create.
+func (c *container) undoAgain(t *core.Turn) {
+	if !c.removing {
+		c.removing = true
+		c.teardown(t)
+	}
+}
+
+// settleRemoval ends the removal once every process has been seen to exit, or has been
+// waited for long enough, and nothing kills any more.
 func (c *container) settleRemoval(t *core.Turn) {
+	if c.killing > 0 {
+		return
+	}
 	for _, e := range c.procs {
-		if !e.exited {
+		if !e.exited && !c.waited {
 			return
 		}
 	}

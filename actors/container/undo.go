@@ -8,29 +8,47 @@ import (
 )
 
 // undoList is what must be done, last first, for nothing of a container to be left.
-type undoList struct{ steps []undoStep }
+type undoList struct {
+	steps []undoStep
+	// stands is true once the create has been answered: what volumes hold for the time after
+	// their containers is kept then, and goes with a create that has failed.
+	stands bool
+}
 
 type undoStep struct {
 	name string
-	undo func() error
+	undo func(stands bool) error
 }
 
 func (u *undoList) add(name string, undo func() error) {
+	u.addStep(name, func(bool) error { return undo() })
+}
+
+func (u *undoList) addStep(name string, undo func(stands bool) error) {
 	u.steps = append(u.steps, undoStep{name, undo})
 }
 
-// run undoes everything. A step that fails does not stop the others and is kept, so that
-// a later run tries it again.
+// run undoes everything. A step that fails or panics does not stop the others and is kept,
+// so that a later run tries it again.
 func (u *undoList) run() error {
 	var kept []undoStep
 	var errs []error
 	for i := len(u.steps) - 1; i >= 0; i-- {
 		s := u.steps[i]
-		if err := s.undo(); err != nil {
+		if err := s.run(u.stands); err != nil {
 			kept = append([]undoStep{s}, kept...)
 			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
 	}
 	u.steps = kept
 	return errors.Join(errs...)
+}
+
+func (s undoStep) run(stands bool) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return s.undo(stands)
 }

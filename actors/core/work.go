@@ -44,6 +44,21 @@ func Join(ctx, caller context.Context) (joined context.Context, cancel context.C
 	}
 }
 
+// Guard does work, and runs undo when work fails, panics or ends its goroutine. A panic
+// goes on, to where the work of a Go ends. It is for works that enter what they have made
+// into a list: a list that lives only in a return value is lost by a panic.
+func Guard(work func() error, undo func()) error {
+	kept := false
+	defer func() {
+		if !kept {
+			undo()
+		}
+	}()
+	err := work()
+	kept = err == nil
+	return err
+}
+
 // worker is a job, whatever its T.
 type worker interface {
 	// do works and gives deliver the message for the actor, whatever happens.

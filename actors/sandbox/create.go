@@ -41,12 +41,16 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		defer giveUp()
 		ctx, cancel := core.Join(actor, asker)
 		defer cancel()
-		out, err := s.deps.setUp(ctx, m, log)
-		if err == nil {
-			err = ctx.Err()
-		}
+		out := &setUp{}
+		var undone error
+		err := core.Guard(func() error {
+			if err := s.deps.setUp(ctx, m, log, out); err != nil {
+				return err
+			}
+			return ctx.Err()
+		}, func() { undone = out.Close() })
 		if err != nil {
-			return nil, errors.Join(err, out.Close())
+			return nil, errors.Join(err, undone)
 		}
 		return out, nil
 	}, func(_ *core.Turn, out *setUp, err error) {
@@ -62,26 +66,26 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 }
 
 // setUp does the work beside the mailbox: modules first, as storages may need them.
-func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out *setUp, err error) {
-	out = &setUp{}
+// What it has done is entered in out at once.
+func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger, out *setUp) error {
 	for _, mod := range m.Modules {
 		if err := d.Guest.LoadModule(ctx, mod.Name, mod.Parameters); err != nil {
-			return out, err
+			return err
 		}
 	}
 	ns, release, err := d.Guest.Namespaces(m.Hostname)
 	if err != nil {
-		return out, err
+		return err
 	}
 	out.ns = ns
 	out.undo = append(out.undo, release)
 	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
-		return out, err
+		return err
 	}
 	for _, v := range storages {
 		if _, err := core.Ask(ctx, d.Storage, &storage.Attach{Volume: v}); err != nil {
-			return out, err
+			return err
 		}
 		out.undo = append(out.undo, func() error {
 			_, err := core.Ask(context.WithoutCancel(ctx), d.Storage, &storage.Release{MountPoint: v.MountPoint, Undo: true})
@@ -96,10 +100,10 @@ func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger) (out *setU
 	}
 	undoDNS, err := d.Guest.SetDNS(m.DNS)
 	if err != nil {
-		return out, err
+		return err
 	}
 	out.undo = append(out.undo, undoDNS)
-	return out, nil
+	return nil
 }
 
 // undoAll runs the steps, last first, whatever the others say.

@@ -76,7 +76,11 @@ func (b *Bundle) Save(spec *specs.Spec) error {
 
 // Remove unmounts what is mounted below the bundle and deletes it. Idempotent. Every
 // mount is detached first, so that nothing of a volume is ever deleted with it.
-func (b *Bundle) Remove() error {
+func (b *Bundle) Remove() error { return Remove(filepath.Dir(b.dir), filepath.Base(b.dir)) }
+
+// Remove is Bundle.Remove for the bundle that Make has made of id, or begun to make.
+func Remove(root, id string) error {
+	b := &Bundle{dir: filepath.Join(root, id)}
 	if err := detachBelow(b.dir); err != nil {
 		return err
 	}

@@ -54,9 +54,8 @@ type Container struct {
 	spec    *specs.Spec
 	hooks   *specs.Hooks
 	init    *Process
-	fifo    string
+	state   string // libcontainer's directory of it
 	target  target
-	tidier  *tidier // apart: while it collects garbage it must not keep the container
 	systemd bool
 	limits  *cgroups.Resources // as last written
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
@@ -67,35 +66,30 @@ type Container struct {
 // started before, or its init is dead.
 var ErrNotCreated = errors.New("container is not waiting to be started")
 
-// Create makes the container and leaves its init blocked just before exec. When it
-// fails, or ctx ends, nothing of the container is left: no process, cgroup or state.
-func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Process, error) {
+// Create makes the container and leaves its init blocked just before exec. When it fails,
+// panics, or ctx ends, nothing of the container is left: no process, cgroup or state. A
+// Container that is returned with an error is one that could not be undone yet: Abandon
+// tries again.
+func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ *Process, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	if err := hostNetSysctls(o.Proc, p.Spec); err != nil {
 		return nil, nil, err
 	}
-	wanted := wantedCPUs(p.Spec.Linux)
-	config, err := libcontainerConfig(o, p)
+	c, err := prepare(ctx, o, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	installHooks(ctx, config, p.Spec.Hooks)
-	lc, err := libcontainer.Create(o.StateRoot, p.ID, config)
-	if err != nil {
-		return nil, nil, fmt.Errorf("create container %q: %w", p.ID, err)
-	}
-	own := *config.Cgroups
-	resources := *own.Resources
-	own.Resources = &resources
-	cgroup, err := manager.New(&own)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), lc.Destroy())
-	}
-	c := &Container{
-		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
-		spec: p.Spec, hooks: p.Spec.Hooks, tidier: &tidier{}, fifo: filepath.Join(o.StateRoot, p.ID, "exec.fifo"),
-		systemd: p.SystemdCgroup, wantedCPUs: wanted,
-		limits: own.Resources,
-	}
+	stands := false
+	defer func() {
+		if stands {
+			return
+		}
+		if undone := c.Abandon(); undone != nil {
+			left, err = c, errors.Join(err, undone)
+		}
+	}()
 	c.init, err = c.startInit(ctx, p)
 	if err == nil && o.Spawn != nil {
 		err = o.Spawn.Open(c)
@@ -104,19 +98,44 @@ func Create(ctx context.Context, o Options, p CreateParams) (*Container, *Proces
 		err = ctx.Err()
 	}
 	if err != nil {
-		c.target.close()
-		return nil, nil, errors.Join(fmt.Errorf("create container %q: %w", p.ID, err), c.abandon())
+		return nil, nil, fmt.Errorf("create container %q: %w", p.ID, err)
 	}
+	stands = true
 	return c, c.init, nil
+}
+
+// prepare makes the container's state directory; nothing runs yet.
+func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error) {
+	wanted := wantedCPUs(p.Spec.Linux)
+	config, err := libcontainerConfig(o, p)
+	if err != nil {
+		return nil, err
+	}
+	installHooks(ctx, config, p.Spec.Hooks)
+	own := *config.Cgroups
+	resources := *own.Resources
+	own.Resources = &resources
+	cgroup, err := manager.New(&own)
+	if err != nil {
+		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
+	}
+	lc, err := libcontainer.Create(o.StateRoot, p.ID, config)
+	if err != nil {
+		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
+	}
+	return &Container{
+		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
+		spec: p.Spec, hooks: p.Spec.Hooks, state: filepath.Join(o.StateRoot, p.ID),
+		systemd: p.SystemdCgroup, wantedCPUs: wanted,
+		limits: own.Resources,
+	}, nil
 }
 
 // startInit runs libcontainer's start. It cannot be interrupted, but everything it may
 // wait for is a process: when ctx ends these are killed, so that it returns.
 func (c *Container) startInit(ctx context.Context, p CreateParams) (*Process, error) {
-	started := make(chan struct{})
-	defer close(started)
-	stop := context.AfterFunc(ctx, func() { c.killUntil(started) })
-	defer stop()
+	release := c.killAfter(ctx)
+	defer release()
 	proc, err := c.startProcess(p.Spec.Process, p.Stdio, true)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -124,39 +143,34 @@ func (c *Container) startInit(ctx context.Context, p CreateParams) (*Process, er
 	return proc, err
 }
 
-// killUntil kills what is in the cgroup, again and again: a process on its way into it is
-// only seen the next time.
-func (c *Container) killUntil(started <-chan struct{}) {
-	for {
-		_ = c.killCgroup()
-		select {
-		case <-started:
-			return
-		case <-time.After(pollInterval * time.Millisecond):
+// killAfter kills what is in the cgroup from the end of ctx on, until release is called. It
+// goes by the cgroup's path, so when release has returned nothing is killed any more: the
+// next container of this id has the same path.
+func (c *Container) killAfter(ctx context.Context) (release func()) {
+	released, ended := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		c.killUntil(released)
+	})
+	return func() {
+		close(released)
+		if !stop() {
+			<-ended
 		}
 	}
 }
 
-// abandon removes what a failed create has made.
-func (c *Container) abandon() error {
-	if c.init != nil {
-		_ = c.init.Kill()
-		c.init.waitGone(context.Background())
-		c.init.Reap()
+// killUntil kills what is in the cgroup, again and again: a process on its way into it is
+// only seen the next time.
+func (c *Container) killUntil(released <-chan struct{}) {
+	for {
+		_ = c.killCgroup()
+		select {
+		case <-released:
+			return
+		case <-time.After(pollInterval * time.Millisecond):
+		}
 	}
-	_ = c.killCgroup()
-	return c.destroyState()
-}
-
-func (c *Container) destroyState() error {
-	// Destroy goes by the state libcontainer remembers; Status makes it look.
-	if _, err := c.lc.Status(); err != nil {
-		return fmt.Errorf("status of container %q: %w", c.id, err)
-	}
-	if err := c.lc.Destroy(); err != nil {
-		return fmt.Errorf("container %q: %w", c.id, err)
-	}
-	return nil
 }
 
 // ID is the container's id.
@@ -184,26 +198,10 @@ func (c *Container) Stats() (*cgroup.Stats, error) {
 	return s, nil
 }
 
-// Pause freezes every process of the container and returns when they are frozen.
-func (c *Container) Pause() error {
-	if err := c.lc.Pause(); err != nil {
-		return fmt.Errorf("pause container %q: %w", c.id, err)
-	}
-	return nil
-}
-
-// Resume thaws what Pause has frozen.
-func (c *Container) Resume() error {
-	if err := c.lc.Resume(); err != nil {
-		return fmt.Errorf("resume container %q: %w", c.id, err)
-	}
-	return nil
-}
-
 // Destroy removes a container whose processes have all been killed: its cgroup and its
 // state. Poststop hooks run after that; their errors are returned as warnings.
 func (c *Container) Destroy(ctx context.Context) (warnings []error, err error) {
-	if err := c.destroyState(); err != nil {
+	if err := c.clear(); err != nil {
 		return nil, err
 	}
 	c.target.close()

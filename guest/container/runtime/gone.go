@@ -42,6 +42,21 @@ func (p *Process) waitGone(ctx context.Context) {
 	}
 }
 
+// exited tells whether the process has exited, reaped or not.
+func (p *Process) exited() bool {
+	conn, err := p.PidFD.SyscallConn()
+	if err != nil {
+		return true // closed by Reap
+	}
+	ready := false
+	err = conn.Control(func(n uintptr) {
+		fds := []unix.PollFd{{Fd: int32(n), Events: unix.POLLIN}}
+		got, _ := unix.Poll(fds, 0)
+		ready = got > 0
+	})
+	return ready || err != nil
+}
+
 // AwaitReapable waits until a process that has exited can be reaped, which a tracer may
 // hold up for long.
 func (p *Process) AwaitReapable() {

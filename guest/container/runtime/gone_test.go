@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func TestStartOfReapedInit(t *testing.T) {
 			if reap {
 				p.Reap()
 			}
-			c := &Container{id: "c", fifo: fifo, init: p}
+			c := &Container{id: "c", state: filepath.Dir(fifo), init: p}
 			_, err := c.Start(t.Context())
 			if !errors.Is(err, ErrNotCreated) {
 				t.Errorf("start: %v", err)
@@ -92,7 +93,7 @@ func TestStartOfReapedInit(t *testing.T) {
 	if err := os.Remove(fifo); err != nil {
 		t.Fatal(err)
 	}
-	c := &Container{id: "c", fifo: fifo, init: process(t, "sleep", "1000")}
+	c := &Container{id: "c", state: filepath.Dir(fifo), init: process(t, "sleep", "1000")}
 	if _, err := c.Start(t.Context()); !errors.Is(err, ErrNotCreated) {
 		t.Errorf("start of a started container: %v", err)
 	}

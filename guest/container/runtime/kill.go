@@ -46,15 +46,6 @@ func (c *Container) killByInit() error {
 	return c.thaw()
 }
 
-// thaw lets a frozen container's signals arrive.
-func (c *Container) thaw() error {
-	st, err := c.cgroup.GetFreezerState()
-	if err != nil || st != cgroups.Frozen {
-		return nil //nolint:nilerr // a cgroup that is gone is not frozen
-	}
-	return c.cgroup.Freeze(cgroups.Thawed)
-}
-
 func (c *Container) killCgroup() error {
 	if dir := c.cgroup.Path(""); cgroups.IsCgroup2UnifiedMode() {
 		err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)

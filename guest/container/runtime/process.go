@@ -71,7 +71,9 @@ func (p *Process) Signal(sig unix.Signal) error {
 // the exit code, or 128 plus the number of the signal that killed it. Called once.
 func (p *Process) Reap() int {
 	defer p.PidFD.Close()
-	return p.reap()
+	status := p.reap()
+	owned.CompareAndDelete(p.Pid, p)
+	return status
 }
 
 // What libcontainer's stages may log, in logrus' numbers. Without one the first stages write
@@ -109,11 +111,7 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 		defer null.Close()
 		lp.Stdin, lp.Stdout, lp.Stderr = orFile(stdio.Stdin, null), orFile(stdio.Stdout, null), orFile(stdio.Stderr, null)
 	}
-	if err := c.lc.Start(lp); err != nil {
-		c.tidier.startFailed(c.options.Proc)
-		return nil, err
-	}
-	p, err := adopt(lp)
+	p, err := launch(c.options.Proc, c.lc, lp)
 	if err == nil && tty != nil {
 		p.Terminal, err = tty.master()
 		if err != nil {
@@ -122,7 +120,10 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 			p.Reap()
 		}
 	}
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func orFile(f, fallback *os.File) *os.File {
@@ -149,7 +150,15 @@ func adopt(lp *libcontainer.Process) (*Process, error) {
 		reap()
 		return nil, err
 	}
-	return NewStagedProcess(&Process{Pid: pid, PidFD: fd, reap: reap}), nil
+	p := &Process{Pid: pid, PidFD: fd, reap: reap}
+	p.staged.Store(true)
+	return p.own(), nil
+}
+
+// own enters a process among those that have an owner.
+func (p *Process) own() *Process {
+	owned.Store(p.Pid, p)
+	return p
 }
 
 // signalBase is added to the number of the signal that killed a process: the convention

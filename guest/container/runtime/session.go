@@ -78,7 +78,7 @@ func NewStagedProcess(p *Process) *Process {
 // NewProcess is a process that a Spawner has started: a child of the agent that nobody else
 // reaps. terminal is nil for one without.
 func NewProcess(pid int, fd, terminal *os.File) *Process {
-	return &Process{Pid: pid, PidFD: fd, Terminal: terminal, reap: func() int { return reapPidFD(fd) }}
+	return (&Process{Pid: pid, PidFD: fd, Terminal: terminal, reap: func() int { return reapPidFD(fd) }}).own()
 }
 
 func reapPidFD(fd *os.File) int {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -28,7 +29,8 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
-	fifo, err := os.OpenFile(c.fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fifoPath := filepath.Join(c.state, execFifo)
+	fifo, err := os.OpenFile(fifoPath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("container %q: %w", c.id, ErrNotCreated)
 	}
@@ -39,7 +41,7 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 	if err := awaitInit(context.WithoutCancel(ctx), fifo, gone); err != nil {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
-	if err := os.Remove(c.fifo); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(fifoPath); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
 	if c.hooks == nil {
