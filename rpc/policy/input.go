@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"golang.org/x/sys/unix"
+)
+
+// input is a request as rules see it.
+type input struct{ request protocols.Message }
+
+// Value implements engine.Input.
+func (in input) Value(bytes bool) ast.Value {
+	if q, ok := in.request.(*protocols.CopyFileRequest); ok {
+		return copyFile(q)
+	}
+	return object(in.request, bytes)
+}
+
+// IDs implements engine.Input.
+func (in input) IDs() (container, exec string) {
+	if r, ok := in.request.(interface{ GetContainerId() string }); ok {
+		container = r.GetContainerId()
+	}
+	if r, ok := in.request.(interface{ GetExecId() string }); ok {
+		exec = r.GetExecId()
+	}
+	return container, exec
+}
+
+var errSymlink = errors.New("invalid symlink content")
+
+// check finds requests that have no document.
+func (in input) check() error {
+	q, ok := in.request.(*protocols.CopyFileRequest)
+	if ok && q.FileMode&unix.S_IFMT == unix.S_IFLNK && !utf8.Valid(q.Data) {
+		return fmt.Errorf("parsing CopyFileRequest for policy: %w", errSymlink)
+	}
+	return nil
+}
+
+// copyFile is what rules see of a file: everything but its content.
+func copyFile(q *protocols.CopyFileRequest) ast.Value {
+	kind, target := "Unknown", ast.NullTerm()
+	switch q.FileMode & unix.S_IFMT {
+	case unix.S_IFREG:
+		kind = "Regular"
+	case unix.S_IFDIR:
+		kind = "Directory"
+	case unix.S_IFLNK:
+		kind, target = "Symlink", ast.StringTerm(string(q.Data))
+	}
+	return ast.NewObject(
+		ast.Item(ast.InternedTerm("path"), ast.StringTerm(q.Path)),
+		ast.Item(ast.InternedTerm("file_type"), ast.StringTerm(kind)),
+		ast.Item(ast.InternedTerm("symlink_target"), target),
+		ast.Item(ast.InternedTerm("file_size"), signed(q.FileSize)),
+		ast.Item(ast.InternedTerm("file_mode"), unsigned(uint64(q.FileMode))),
+		ast.Item(ast.InternedTerm("dir_mode"), unsigned(uint64(q.DirMode))),
+		ast.Item(ast.InternedTerm("uid"), signed(int64(q.Uid))),
+		ast.Item(ast.InternedTerm("gid"), signed(int64(q.Gid))),
+		ast.Item(ast.InternedTerm("offset"), signed(q.Offset)),
+	)
+}
