@@ -11,11 +11,12 @@
 SECCOMP ?= yes
 # INIT=yes: the agent is the image's init, so no unit files are installed.
 INIT ?= no
-# Accepted and without effect. The binary is linked statically, whatever the libc of the image, and
-# always reads init data. It has no policy engine yet: an agent that finds a policy (configured, in
-# /etc/kata-opa/default-policy.rego or in the init data) does not start.
-LIBC ?= gnu
+# AGENT_POLICY=yes puts the policy engine in. An agent without it does not start where it finds a
+# policy: configured, in /etc/kata-opa/default-policy.rego or in the init data.
 AGENT_POLICY ?= no
+# Accepted and without effect: the binary is linked statically, whatever the libc of the image, and
+# always reads init data.
+LIBC ?= gnu
 INIT_DATA ?= yes
 USE_DEVMAPPER ?= no
 
@@ -27,7 +28,10 @@ comma := ,
 GO ?= go
 VERSION := $(shell cat VERSION)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-TAGS := $(if $(filter yes,$(SECCOMP)),seccomp$(comma))netgo,osusergo
+STATIC_TAGS := $(if $(filter yes,$(SECCOMP)),seccomp$(comma))netgo,osusergo
+# What is built, and what is tested: all there is.
+BUILD_TAGS := $(STATIC_TAGS)$(if $(filter yes,$(AGENT_POLICY)),$(comma)agent_policy)
+TAGS := $(STATIC_TAGS),agent_policy
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC := -linkmode external -extldflags -static
 STATICCHECK_VERSION := v0.8.2
@@ -53,7 +57,7 @@ setup: ## Install the Debian packages that build, test and demo need
 
 .PHONY: build
 build: ## Build bin/kata-agent and bin/kata-agent-ctl, static and stripped
-	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags '$(LDFLAGS) $(STATIC)' -o bin/kata-agent ./cmd/kata-agent
+	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(BUILD_TAGS)" -ldflags '$(LDFLAGS) $(STATIC)' -o bin/kata-agent ./cmd/kata-agent
 	CGO_ENABLED=0 $(GO) build -trimpath -tags netgo,osusergo -ldflags '$(LDFLAGS)' -o bin/kata-agent-ctl ./cmd/kata-agent-ctl
 
 .PHONY: demo

@@ -21,10 +21,17 @@ func (s *Service) guestRoutes() []server.Route {
 		unary("GetDiagnosticData", s.getDiagnosticData),
 		empty("SetGuestDateTime", s.setGuestDateTime),
 		empty("ReseedRandomDev", s.reseedRandomDev),
-		unsupported[protocols.SetPolicyRequest]("SetPolicy"),
+		s.setPolicyRoute(),
 		unsupported[protocols.MemAgentMemcgConfig]("MemAgentMemcgSet"),
 		unsupported[protocols.MemAgentCompactConfig]("MemAgentCompactSet"),
 	}
+}
+
+func (s *Service) setPolicyRoute() server.Route {
+	if s.options.Policy == nil {
+		return unsupported[protocols.SetPolicyRequest]("SetPolicy")
+	}
+	return empty("SetPolicy", s.options.Policy.SetPolicy)
 }
 
 func (s *Service) getMetrics(context.Context, *protocols.GetMetricsRequest) (*protocols.Metrics, error) {

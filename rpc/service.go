@@ -3,9 +3,12 @@
 package rpc
 
 import (
+	"context"
+
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/guest/metrics"
 	"github.com/kata-containers/kata-agent/guest/storage/share"
+	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
 )
@@ -26,9 +29,18 @@ type Options struct {
 	InitMode bool
 	Features []string // extra features, sorted
 	Log      *zap.Logger
+	// Policy decides about requests; nil in a build without policy.
+	Policy Policy
 	// Destroyed is called after DestroySandbox, when its answer is on its way: the agent
 	// is to end.
 	Destroyed func()
+}
+
+// Policy is what decides about requests, as far as requests concern it.
+type Policy interface {
+	SetPolicy(context.Context, *protocols.SetPolicyRequest) error
+	// Decisions is the last decisions as lines of JSON, the oldest first.
+	Decisions() string
 }
 
 // Service has the handlers.

@@ -63,6 +63,12 @@ func Status(err error) (codes.Code, string) {
 	return codes.Internal, sentence(err)
 }
 
+// Blocked is the answer about a request that the policy denies.
+func Blocked(text string) error { return frame.Errorf(codes.PermissionDenied, "%s", text) }
+
+// Unusable is the answer about a policy that cannot be put in force.
+func Unusable(err error) error { return frame.Errorf(codes.InvalidArgument, "%s", sentence(err)) }
+
 // sentence is an error in one line, as hosts show it: programs and joined errors have several.
 func sentence(err error) string {
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })

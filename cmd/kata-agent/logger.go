@@ -50,9 +50,12 @@ func (l *logger) close() {
 }
 
 // features are what this build has beyond the least, sorted.
-func features() []string {
-	if rpc.SeccompBuilt {
-		return []string{"seccomp"}
+func features() (all []string) {
+	if policyBuilt {
+		all = append(all, "agent-policy")
 	}
-	return nil
+	if rpc.SeccompBuilt {
+		all = append(all, "seccomp")
+	}
+	return all
 }

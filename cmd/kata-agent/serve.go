@@ -35,9 +35,10 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	dumpOnUSR1()
 	defer openPorts(ctx, cfg, out)()
 	data, err := readInitData(log)
-	if err == nil {
-		err = refusePolicy(cfg, data)
+	if err != nil {
+		return err
 	}
+	gate, err := startPolicy(cfg, data, log)
 	if err != nil {
 		return err
 	}
@@ -57,10 +58,11 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	destroyed := make(chan struct{})
 	service := rpc.New(rpc.Options{
 		Agent: a, Version: version, InitMode: asInit, Features: features(), Log: log,
+		Policy:    gate,
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})
 	s, err := server.New(server.Options{
-		Routes: service.Routes(), Status: rpc.Status, Log: log, Allowed: allowed(cfg),
+		Routes: service.Routes(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Gate: gate,
 	})
 	if err != nil {
 		return err

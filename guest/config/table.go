@@ -115,7 +115,7 @@ func general(c *Config) []option {
 			keys:  []string{"policy_file"},
 			env:   "KATA_AGENT_POLICY_FILE",
 			value: str{&c.PolicyFile, "path"},
-			doc:   "Policy document to start with, in place of /etc/kata-opa/default-policy.rego. This agent cannot enforce a policy yet: it does not start where there is one.",
+			doc:   "Policy document to start with, in place of /etc/kata-opa/default-policy.rego. An agent built without policy does not start where there is one; see policy.md.",
 		},
 	}
 }

@@ -75,8 +75,11 @@ func sum(algorithm string, text []byte) (string, error) {
 	return "", fmt.Errorf("algorithm %q, want sha256, sha384 or sha512", algorithm)
 }
 
-// Policy returns the policy that the document carries, if it does.
+// Policy returns the policy that the document carries, if it does. Without a document there is none.
 func (d *Document) Policy() (text string, ok bool) {
+	if d == nil {
+		return "", false
+	}
 	text, ok = d.Data[keyPolicy]
 	return text, ok
 }

@@ -104,6 +104,12 @@ func (c callContext) Err() error {
 	return nil
 }
 
+// Run serves a hot call on a goroutine of the caller's: a panic becomes the answer.
+func (c *Call) Run(serve func()) {
+	defer c.recovered()
+	serve()
+}
+
 // recovered turns a panic of a handler into an answer. It is deferred around handlers.
 func (c *Call) recovered() {
 	value := recover()

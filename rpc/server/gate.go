@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -33,7 +32,7 @@ func Denied[Q any, PQ message[Q]](fn func(call *frame.Call, request PQ)) Option 
 }
 
 // behind puts a gate in front of a handler.
-func (s *Server) behind(g Gate, r *Route) {
+func behind(g Gate, r *Route) {
 	if g == nil || r.frame.Service == neverBlocked {
 		return
 	}
@@ -51,17 +50,16 @@ func (s *Server) behind(g Gate, r *Route) {
 		}
 		return
 	}
-	w := &waiting{server: s, gate: g, info: info, route: *r}
+	w := &waiting{gate: g, info: info, route: *r}
 	r.frame.Hot = w.serve
 }
 
 // waiting has the calls of a hot route whose decisions are being made. The goroutine that reads the
 // connection does not wait for them, and the calls of a stream stay in their order.
 type waiting struct {
-	server *Server
-	gate   Gate
-	info   *Info
-	route  Route
+	gate  Gate
+	info  *Info
+	route Route
 
 	lines atomic.Int64 // how many streams have calls that wait
 	mu    sync.Mutex
@@ -76,7 +74,7 @@ type held struct {
 }
 
 func (w *waiting) serve(call *frame.Call, request protocols.Message) {
-	if w.lines.Load() == 0 {
+	if !w.busy(request) {
 		if err, ok := w.gate.Known(w.info, request); ok {
 			w.pass(call, request, err)
 			return
@@ -86,6 +84,17 @@ func (w *waiting) serve(call *frame.Call, request protocols.Message) {
 		request = proto.Clone(request.(proto.Message)).(protocols.Message) // it is used again when this returns
 	}
 	w.hold(held{call, request})
+}
+
+// busy says whether other calls of the stream wait.
+func (w *waiting) busy(request protocols.Message) bool {
+	if w.lines.Load() == 0 {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.by[streamOf(request)]
+	return ok
 }
 
 // hold queues a call up behind the others of its stream.
@@ -132,13 +141,9 @@ func (w *waiting) work(key stream) {
 }
 
 func (w *waiting) decide(h held) {
-	defer func() {
-		if value := recover(); value != nil {
-			w.server.panicked(&w.route.frame, value, debug.Stack())
-			h.call.Fail(frame.Internal(w.route.frame.Method))
-		}
-	}()
-	w.pass(h.call, h.request, w.gate.Decide(h.call.Context(), w.info, h.request))
+	h.call.Run(func() {
+		w.pass(h.call, h.request, w.gate.Decide(h.call.Context(), w.info, h.request))
+	})
 }
 
 // pass serves a call, or answers that it may not be.

@@ -15,8 +15,9 @@ type Route struct {
 	// Request is the name of the request message, such as "ReadStreamRequest".
 	Request string
 
-	frame frame.Route
-	quiet bool // log lines at debug level
+	frame  frame.Route
+	denied func(*frame.Call, protocols.Message) // see Denied
+	quiet  bool                                 // log lines at debug level
 }
 
 // Option changes a Route.

@@ -22,6 +22,8 @@ type Options struct {
 	Routes []Route
 	// Interceptors see every call, cold or hot, that is not blocked, the first of them first.
 	Interceptors []Interceptor
+	// Gate decides about the calls that are not blocked, after the interceptors. Nil: all are served.
+	Gate Gate
 	// Status turns an error of a handler into what the host sees. Nil: frame.Status.
 	Status func(error) (codes.Code, string)
 	// Log gets the line of each call. Nil: none.
@@ -60,7 +62,7 @@ func New(o Options) (*Server, error) {
 	allowed := newAllowList(o.Allowed, o.Routes, s.log)
 	routes := make([]frame.Route, 0, len(o.Routes))
 	for _, r := range o.Routes {
-		routes = append(routes, s.gate(r, allowed, o.Interceptors))
+		routes = append(routes, s.gate(r, allowed, o))
 	}
 	mux, err := frame.NewMux(frame.Config{
 		Routes:   routes,
@@ -88,7 +90,7 @@ func statusOf(status func(error) (codes.Code, string)) func(error) (codes.Code, 
 }
 
 // gate puts everything that stands before a handler in front of it.
-func (s *Server) gate(r Route, allowed allowList, others []Interceptor) frame.Route {
+func (s *Server) gate(r Route, allowed allowList, o Options) frame.Route {
 	level := zapcore.InfoLevel
 	if r.quiet {
 		level = zapcore.DebugLevel
@@ -100,7 +102,8 @@ func (s *Server) gate(r Route, allowed allowList, others []Interceptor) frame.Ro
 	if allowed.blocks(&r) {
 		block(&r)
 	} else {
-		all = append(all, others...)
+		behind(o.Gate, &r)
+		all = append(all, o.Interceptors...)
 	}
 	if r.frame.Hot != nil {
 		r.frame.Hot = s.hot(r, all)

@@ -23,7 +23,7 @@ import (
 const (
 	module = "github.com/kata-containers/kata-agent"
 	root   = "../.."
-	tags   = "seccomp,netgo,osusergo"
+	tags   = "seccomp,netgo,osusergo,agent_policy"
 )
 
 // pkg is what go list tells of a package.

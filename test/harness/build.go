@@ -12,14 +12,17 @@ import (
 )
 
 // Tags are the build tags of the agent.
-const Tags = "seccomp,netgo,osusergo"
+const Tags = "seccomp,netgo,osusergo,agent_policy"
 
-var build struct {
+// built is an agent that was made.
+type built struct {
 	once sync.Once
 	path string
 	err  error
 	out  []byte
 }
+
+var build, plain built
 
 // Build makes the agent, once for all tests of a package, with the race detector unless
 // KATA_TEST_RACE is 0, and returns the binary. KATA_TEST_AGENT names one made before.
@@ -28,25 +31,36 @@ func Build(tb testing.TB) string {
 	if p := os.Getenv("KATA_TEST_AGENT"); p != "" {
 		return p
 	}
-	build.once.Do(func() {
+	return build.make(tb, Tags)
+}
+
+// BuildPlain makes an agent without what build tags put in, as Build does.
+func BuildPlain(tb testing.TB) string {
+	tb.Helper()
+	return plain.make(tb, "netgo,osusergo")
+}
+
+func (b *built) make(tb testing.TB, tags string) string {
+	tb.Helper()
+	b.once.Do(func() {
 		var dir string
-		if dir, build.err = os.MkdirTemp("", "kata-agent-build"); build.err != nil {
+		if dir, b.err = os.MkdirTemp("", "kata-agent-build"); b.err != nil {
 			return
 		}
-		build.path = filepath.Join(dir, "kata-agent")
-		args := []string{"build", "-tags", Tags, "-o", build.path}
+		b.path = filepath.Join(dir, "kata-agent")
+		args := []string{"build", "-tags", tags, "-o", b.path}
 		if os.Getenv("KATA_TEST_RACE") != "0" {
 			args = append(args, "-race")
 		}
 		cmd := exec.Command("go", append(args, "./cmd/kata-agent")...)
 		cmd.Dir = ModuleRoot()
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-		build.out, build.err = cmd.CombinedOutput()
+		b.out, b.err = cmd.CombinedOutput()
 	})
-	if build.err != nil {
-		tb.Fatalf("build of the agent: %v\n%s", build.err, build.out)
+	if b.err != nil {
+		tb.Fatalf("build of the agent: %v\n%s", b.err, b.out)
 	}
-	return build.path
+	return b.path
 }
 
 // Main is a TestMain that removes what Build has made. It does not return.
@@ -56,10 +70,12 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Clean removes what Build has made, for a TestMain that has more to do than Main.
+// Clean removes what has been built, for a TestMain that has more to do than Main.
 func Clean() {
-	if build.path != "" {
-		_ = os.RemoveAll(filepath.Dir(build.path))
+	for _, b := range []*built{&build, &plain} {
+		if b.path != "" {
+			_ = os.RemoveAll(filepath.Dir(b.path))
+		}
 	}
 }
 

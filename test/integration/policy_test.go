@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -54,6 +57,7 @@ func TestPolicyWithoutAnEngine(t *testing.T) {
 		"broken init data":    {harness.Options{Disk: "initdata\x01"}, "/dev/vdz"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			tc.options.Binary = harness.BuildPlain(t)
 			log := harness.WantNoStart(t, tc.options)
 			// On the console a sentence, in the log a line.
 			if !strings.Contains(log, "\nkata-agent: ") || strings.Count(log, tc.names) < 2 {
@@ -75,4 +79,52 @@ func TestInitData(t *testing.T) {
 	if log := a.Log(); !strings.Contains(log, `"digest"`) || !strings.Contains(log, `"sha256"`) {
 		t.Errorf("the digest is not logged:\n%s", log)
 	}
+}
+
+// TestPolicyInForce: the image's policy decides until a host that may sets another one.
+func TestPolicyInForce(t *testing.T) {
+	p := newPod(t, harness.Options{Policy: `package agent_policy
+
+default AllowRequestsFailingPolicy := false
+CreateSandboxRequest := true
+DestroySandboxRequest := true
+CreateContainerRequest if input.container_id == "good"
+StartContainerRequest if input.container_id == "good"
+WaitProcessRequest := true
+RemoveContainerRequest := true
+ReadStreamRequest := true
+default ExecProcessRequest := false
+ExecProcessRequest if {
+	print("asked for", input.process.Args)
+	input.process.Args == ["echo", "hi"]
+}
+SetPolicyRequest if contains(input.policy, "SetPolicyRequest")
+GetDiagnosticDataRequest := true
+`})
+	p.Launch("good", "sleep", "1000")
+	if got := p.Output("good", "e1", "echo", "hi"); got != "hi\n" {
+		t.Errorf("an exec that is allowed: %q", got)
+	}
+	err := p.Exec(p.Ctx, "good", "e2", harness.Process("id"))
+	harness.Refused(t, err, codes.PermissionDenied,
+		`ExecProcessRequest is blocked by policy: /etc/kata-opa/default-policy.rego:13: asked for ["id"]`)
+	harness.Refused(t, p.Create(p.Ctx, "bad", p.Spec("bad", harness.Rootfs(t), "true")), codes.Internal,
+		"CreateContainerRequest: internal error policy check: unexpected eval_query result len")
+	p.Must(p.Check(p.Ctx))
+
+	set := func(text string) error {
+		return p.Do(p.Ctx, "SetPolicy", &protocols.SetPolicyRequest{Policy: text})
+	}
+	harness.Refused(t, set("package agent_policy\nSetPolicyRequest if {"), codes.InvalidArgument, "agent_policy:2: ")
+	harness.Refused(t, set("package agent_policy\n"), codes.Internal, "SetPolicyRequest: internal error")
+	// The policy before is still there.
+	harness.Refused(t, p.Exec(p.Ctx, "good", "e3", harness.Process("id")), codes.PermissionDenied, "is blocked by policy")
+	p.Must(set(`package agent_policy
+SetPolicyRequest := true
+ExecProcessRequest := false
+RemoveContainerRequest := true
+DestroySandboxRequest := true
+`))
+	harness.Refused(t, p.Exec(p.Ctx, "good", "e4", harness.Process("echo", "hi")), codes.PermissionDenied,
+		"ExecProcessRequest is blocked by policy: ")
 }

@@ -5,7 +5,7 @@
 # it; GO, TAGS and STATICCHECK_VERSION come from the Makefile.
 set -eu
 cd "$(dirname "$0")/../.."
-: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo}" "${STATICCHECK_VERSION:?}"
+: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}" "${STATICCHECK_VERSION:?}"
 
 echo "== gofmt"
 unformatted=$(find . -name '*.go' -not -path './out/*' -exec gofmt -l {} +)

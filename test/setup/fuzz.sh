@@ -6,7 +6,7 @@
 #   fuzz.sh [time for each]
 set -eu
 cd "$(dirname "$0")/../.."
-: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo}"
+: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}"
 each=${1:-20s}
 
 grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do

@@ -10,7 +10,7 @@
 # TESTFLAGS is handed to go test.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo}" "${TESTFLAGS:=}"
+: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}" "${TESTFLAGS:=}"
 
 module=$("$GO" list -m)
 dir=$(mktemp -d)
