@@ -78,19 +78,15 @@ func encode(r *Request, null *os.File) (*message, error) {
 
 // spill puts the tail into a memfd, for a socket takes no message that long.
 func (m *message) spill(tail []byte) error {
-	fd, err := unix.MemfdCreate("spawn", unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
-	if errors.Is(err, unix.EINVAL) {
-		fd, err = unix.MemfdCreate("spawn", unix.MFD_CLOEXEC)
-	}
-	if err != nil {
+	var err error
+	if m.memfd, err = memfd("spawn"); err != nil {
 		return fmt.Errorf("create memfd for a request: %w", err)
 	}
-	m.memfd = os.NewFile(uintptr(fd), "spawn")
 	if _, err := m.memfd.Write(tail); err != nil {
 		m.close()
 		return fmt.Errorf("write request: %w", err)
 	}
-	m.files = append(m.files, fd)
+	m.files = append(m.files, int(m.memfd.Fd()))
 	return nil
 }
 
@@ -144,7 +140,7 @@ func (r *Request) header(flags uint32, namespaces, cgroups, tail int) []byte {
 		r.SeccompFlags, r.UID, r.GID, value(r.Umask), uint32(value(r.OOMScoreAdj)))
 	b = order.AppendUint16(b, r.Rows)
 	b = order.AppendUint16(b, r.Columns)
-	u32(uint32(tail), 0)
+	u32(uint32(tail), 0) // the id is set when the request is sent
 	caps := value(r.Capabilities)
 	for _, set := range []uint64{caps.Bounding, caps.Effective, caps.Permitted, caps.Inheritable, caps.Ambient} {
 		b = order.AppendUint64(b, set)

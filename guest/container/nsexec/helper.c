@@ -23,9 +23,10 @@
 
 static _Alignas(8) char message[sizeof(struct request) + MAX_INLINE];
 
-/* The number of the request being served, and, shared with the processes until they
- * execve, that of the last one answered. */
-static uint64_t serial, *answered;
+/* The number of the request being served. */
+static uint64_t serial;
+
+static struct ledger *ledger;
 
 /* The kernel's struct clone_args. */
 struct clone_arguments {
@@ -56,7 +57,7 @@ int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd)
 /* unanswered tells a process whether the helper has not answered, or died before. */
 int unanswered(void)
 {
-	return __atomic_load_n(answered, __ATOMIC_ACQUIRE) < serial;
+	return __atomic_load_n(&ledger->answered, __ATOMIC_ACQUIRE) < serial;
 }
 
 /* sort finds the meaning of n descriptors; -1 when they do not fit the request. */
@@ -90,8 +91,9 @@ static void start(struct received *r, int own_pidns)
 	struct clone_arguments a = {
 		/* CLONE_PARENT: the agent is the parent, and its exit signal is taken
 		 * over from the helper: SIGCHLD. */
-		.flags = CLONE_PARENT | CLONE_PIDFD,
+		.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_PARENT_SETTID,
 		.pidfd = (uintptr_t)&pidfd,
+		.parent_tid = (uintptr_t)&ledger->pid,
 	};
 
 	if (q->flags & FLAG_CGROUP2) {
@@ -103,6 +105,8 @@ static void start(struct received *r, int own_pidns)
 		return;
 	}
 	serial++;
+	ledger->pid = 0;
+	__atomic_store_n(&ledger->id, q->id, __ATOMIC_RELEASE);
 	long pid = syscall(SYS_clone3, &a, sizeof a);
 	if (pid == 0)
 		become(r);
@@ -114,7 +118,7 @@ static void start(struct received *r, int own_pidns)
 	else if (reply(r->result, REPLY_STARTED, 0, 0, pid, pidfd))
 		/* Nobody is left to own it. */
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	__atomic_store_n(answered, serial, __ATOMIC_RELEASE);
+	__atomic_store_n(&ledger->answered, serial, __ATOMIC_RELEASE);
 }
 
 static void serve(int own_pidns)
@@ -184,13 +188,15 @@ static void run(void)
 	prctl(PR_SET_TIMERSLACK, 50000UL, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NAME, "kata-spawner", 0, 0, 0);
+	ledger = mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED, LEDGER_FD, 0);
+	if (ledger == MAP_FAILED)
+		_exit(1);
+	/* The kernel's entry is made while the helper may be dying, when nothing is paged in. */
+	mlock(ledger, sizeof *ledger);
 	syscall(SYS_close_range, REQUEST_FD + 1, ~0U, 0);
 	reset_signals();
 	setsid();
 	if (chdir("/") || open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) != PIDNS_FD)
-		_exit(1);
-	answered = mmap(NULL, sizeof *answered, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (answered == MAP_FAILED)
 		_exit(1);
 	serve(PIDNS_FD);
 	_exit(0);

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,7 +42,12 @@ type worker struct {
 	sock *os.File
 	conn syscall.RawConn
 	exit *exit
+	ids  atomic.Uint32   // of the last request
 	dead context.Context // done when the process has been reaped
+
+	// Once dead:
+	last   entry
+	diedAt time.Time
 }
 
 // Start seals the binary and starts the helper. dir is an existing directory that the
@@ -139,26 +145,34 @@ func (h *Helper) start() (*worker, error) {
 		w.sock.Close()
 		return nil, err
 	}
+	led, err := newLedger()
+	if err != nil {
+		w.sock.Close()
+		return nil, err
+	}
 	null, pidfd := h.null.Fd(), -1
 	// The executable goes along, for its path must mean the same file in the child.
 	// No parent death signal: it would follow the thread that forks here, not the agent.
 	w.pid, err = syscall.ForkExec("/proc/self/fd/4", []string{name}, &syscall.ProcAttr{
 		Env:   []string{},
-		Files: []uintptr{null, null, null, uintptr(pair[1]), h.exe.Fd()},
+		Files: []uintptr{null, null, null, uintptr(pair[1]), h.exe.Fd(), led.file.Fd()},
 		Sys:   &syscall.SysProcAttr{PidFD: &pidfd},
 	})
 	if err != nil {
 		w.sock.Close()
+		led.file.Close()
 		return nil, err
 	}
 	if w.exit, err = watchExit(pidfd); err != nil {
 		w.sock.Close()
+		led.file.Close()
 		return nil, err
 	}
 	var died context.CancelFunc
 	w.dead, died = context.WithCancel(context.Background())
 	go func() {
 		w.exit.reap()
+		w.last, w.diedAt = led.last(), time.Now()
 		died()
 	}()
 	return w, nil

@@ -69,7 +69,7 @@ struct request {
 	int32_t oom;
 	uint16_t rows, columns;
 	uint32_t tail; /* bytes */
-	uint32_t reserved;
+	uint32_t id;   /* for the ledger */
 	uint64_t caps[CAPABILITY_SETS];
 };
 
@@ -93,13 +93,26 @@ _Static_assert(sizeof(struct request) == 104, "encode.go");
 _Static_assert(sizeof(struct limit) == 24, "encode.go");
 _Static_assert(sizeof(struct reply) == 16, "reply.go");
 
+/* The ledger is a page that outlives the helper: the agent has the memfd, the helper and,
+ * until execve, its processes the page. The kernel enters the new process (of the request
+ * id) before clone returns, so none is unknown, whenever the helper is killed. answered is
+ * the serial number, the helper's own, of the last request that was answered. */
+struct ledger {
+	uint64_t answered;
+	uint32_t id;
+	int32_t pid; /* 0: none was made for id */
+};
+
+_Static_assert(sizeof(struct ledger) == 16, "ledger.go");
+
 enum {
 	MAX_INLINE = 32 << 10,
 	MAX_DESCRIPTORS = 64,
 
 	/* Descriptors of the helper, and of the process until execve. */
 	REQUEST_FD = 3,
-	PIDNS_FD = 4,
+	PIDNS_FD = 4,  /* the executable until then */
+	LEDGER_FD = 5, /* at the start */
 	FIRST_FREE_FD = 5,
 	RESULT_FD = 3,
 	PROC_FD = 4,

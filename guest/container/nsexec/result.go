@@ -26,7 +26,8 @@ var errUnstarted = fmt.Errorf("%w: nothing was started", ErrHelperDied)
 // The process closes its end by execve.
 type result struct {
 	request *Request
-	helper  int // its pid
+	worker  *worker
+	id      uint32 // of the request, in the worker's life
 	file    *os.File
 	conn    syscall.RawConn
 
@@ -38,7 +39,7 @@ type result struct {
 }
 
 // newResult returns also the descriptor of the other end.
-func newResult(r *Request, helper int) (*result, int, error) {
+func newResult(r *Request, w *worker) (*result, int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, -1, os.NewSyscallError("socketpair", err)
@@ -49,7 +50,8 @@ func newResult(r *Request, helper int) (*result, int, error) {
 		unix.Close(pair[1])
 		return nil, -1, os.NewSyscallError("setsockopt", err)
 	}
-	res := &result{request: r, helper: helper, file: os.NewFile(uintptr(pair[0]), "spawn"), pidfd: -1, master: -1}
+	res := &result{request: r, worker: w, id: w.ids.Add(1), pidfd: -1, master: -1}
+	res.file = os.NewFile(uintptr(pair[0]), "spawn")
 	if res.conn, err = res.file.SyscallConn(); err != nil {
 		res.file.Close()
 		unix.Close(pair[1])
@@ -59,8 +61,10 @@ func newResult(r *Request, helper int) (*result, int, error) {
 }
 
 // await waits until the program runs or cannot. It closes the result.
-func (res *result) await(ctx context.Context, w *worker) (*Process, error) {
-	past := time.Unix(1, 0)
+func (res *result) await(ctx context.Context) (*Process, error) {
+	w, past := res.worker, time.Unix(1, 0)
+	begin := time.Now()
+	res.file.SetReadDeadline(begin.Add(patience))
 	defer context.AfterFunc(ctx, func() { res.file.SetReadDeadline(past) })()
 	defer context.AfterFunc(w.dead, func() {
 		res.file.SetReadDeadline(time.Now().Add(afterDeath))
@@ -74,12 +78,19 @@ func (res *result) await(ctx context.Context, w *worker) (*Process, error) {
 		case ctx.Err() != nil:
 			go res.abandon()
 			return nil, fmt.Errorf("start process: %w", context.Cause(ctx))
-		case res.pid == 0:
-			go res.abandon()
-			return nil, ErrHelperDied
+		case res.pid != 0:
+			// The process goes on without the helper.
+			res.file.SetReadDeadline(time.Time{})
+		case w.dead.Err() != nil:
+			if time.Since(w.diedAt) >= afterDeath {
+				go res.abandon()
+				return nil, ErrHelperDied
+			}
+			res.file.SetReadDeadline(w.diedAt.Add(afterDeath))
+		default:
+			w.replaceIfStuck(time.Since(begin))
+			res.file.SetReadDeadline(time.Now().Add(patience))
 		}
-		// The process goes on without the helper.
-		res.file.SetReadDeadline(time.Time{})
 		if ctx.Err() == nil {
 			err = res.collect()
 		}
@@ -95,6 +106,7 @@ func (res *result) process(err error) (*Process, error) {
 	case res.failed != nil:
 		err = res.failed
 	case res.pid == 0:
+		res.lookUp()
 		err = errUnstarted
 	default:
 		res.file.Close()
@@ -177,7 +189,7 @@ func (res *result) take(data []byte, fd, sender int) {
 	}
 	switch {
 	case res.pid != 0 || res.lost:
-	case sender > 0 && sender != res.helper:
+	case sender > 0 && sender != res.worker.pid:
 		res.adopt(sender) // it speaks for itself
 	case ok && r.kind == replyStarted && r.pid > 1:
 		res.adopt(int(r.pid)) // its descriptor found no room in this process
@@ -236,7 +248,28 @@ func (res *result) discard() {
 // still come to it, or a frozen process may have yet to say that it is there.
 func (res *result) abandon() {
 	res.file.SetReadDeadline(time.Time{})
-	for res.pid == 0 && res.next() == nil {
+	var err error
+	for res.pid == 0 && err == nil {
+		err = res.next()
+	}
+	if res.pid == 0 && err == io.EOF {
+		res.lookUp()
 	}
 	res.close()
+}
+
+// lookUp asks the ledger for a process when nobody who could have told of it lives any
+// more: helper and process were killed together. It must be reaped.
+func (res *result) lookUp() {
+	if res.failed != nil || res.lost {
+		return
+	}
+	select {
+	case <-res.worker.dead.Done():
+	case <-time.After(afterDeath): // it lives, and has made none
+		return
+	}
+	if last := res.worker.last; last.id == res.id && last.pid > 1 {
+		res.adopt(last.pid)
+	}
 }

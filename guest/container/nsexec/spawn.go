@@ -51,49 +51,51 @@ func (h *Helper) tries(ctx context.Context, r *Request) (p *Process, err error) 
 }
 
 func (h *Helper) once(ctx context.Context, r *Request) (*Process, error) {
-	res, w, err := h.request(ctx, r)
+	res, err := h.request(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return res.await(ctx, w)
+	return res.await(ctx)
 }
 
 // request sends a request and returns where it is answered.
-func (h *Helper) request(ctx context.Context, r *Request) (*result, *worker, error) {
+func (h *Helper) request(ctx context.Context, r *Request) (*result, error) {
 	if err := r.check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	release, err := r.Target.use()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer release()
 	m, err := encode(r, h.null)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer m.close()
 	w, err := h.living()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	res, theirs, err := newResult(r, w.pid)
+	res, theirs, err := newResult(r, w)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	order.PutUint32(m.header[idOffset:], res.id)
 	err = w.send(ctx, m, theirs)
 	unix.Close(theirs)
 	if err != nil {
 		res.close()
-		return nil, nil, err
+		return nil, err
 	}
-	return res, w, nil
+	return res, nil
 }
 
 // send gives a request to the helper. It does not wait for anything but room in the
 // socket, which lacks only when the helper is not running at all.
 func (w *worker) send(ctx context.Context, m *message, result int) error {
 	rights := unix.UnixRights(append([]int{result}, m.files...)...)
+	begin := time.Now()
 	for {
 		var err error
 		closed := w.conn.Control(func(fd uintptr) {
@@ -120,6 +122,7 @@ func (w *worker) send(ctx context.Context, m *message, result int) error {
 		case <-w.dead.Done():
 			return fmt.Errorf("%w: %w", ErrHelperDied, errUnsent)
 		case <-time.After(time.Millisecond):
+			w.replaceIfStuck(time.Since(begin))
 		}
 	}
 }
