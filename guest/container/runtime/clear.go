@@ -42,7 +42,7 @@ func (c *Container) Abandon() error {
 // clear removes the cgroup and the state of a container whose init is dead. With a pid
 // namespace of its own every other process is dead then, too.
 func (c *Container) clear() error {
-	if c.init != nil && !c.init.exited() {
+	if c.init != nil && !c.init.exited() && !c.reapStrays() {
 		return fmt.Errorf("remove container %q: %w", c.id, errAlive)
 	}
 	var errs []error
