@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/boot/goruntime"
 	"github.com/kata-containers/kata-agent/guest/boot/pid1"
 	"github.com/kata-containers/kata-agent/guest/config"
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 )
 
 // cmdline is where the kernel shows its command line.
@@ -56,6 +58,7 @@ func start(args cli.Invocation, asInit bool) int {
 	if asInit {
 		problems = bootGuest()
 	}
+	unprotected := errors.Join(oom.Protect("/proc"), oom.LockProgram("/proc"))
 	goruntime.CollectEarly()
 	goruntime.Processors()
 	// libcontainer hands this on to its children, whose Go runtimes then boot with one
@@ -73,6 +76,9 @@ func start(args cli.Invocation, asInit bool) int {
 	defer log.close()
 	if err := goruntime.RelaxMonitor("/proc"); err != nil {
 		log.Debug(err.Error()) // an old kernel, or no CAP_SYS_NICE: it sleeps less
+	}
+	if unprotected != nil {
+		log.Info(unprotected.Error()) // without the right to: a developer's machine
 	}
 	for _, p := range problems {
 		if p != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/config"
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	"github.com/kata-containers/kata-agent/rpc"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
@@ -33,6 +34,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		allowCoreDumps(log)
 	}
 	dumpOnUSR1()
+	oom.KeepReserve(ctx, "/proc")
 	defer openPorts(ctx, cfg, out)()
 	data, err := readInitData(log)
 	if err != nil {

@@ -30,6 +30,8 @@ type OOMWatcher struct {
 	byEvent map[int32]*OOMWatch // v1: the eventfd
 	byWatch map[int32]*OOMWatch // v2: the inotify watch descriptor
 	pending map[*OOMWatch]retry
+	// pressure are eventfds of v1, by the root of the hierarchy: see oom_pressure.go.
+	pressure map[string]int32
 }
 
 // NewOOMWatcher starts the watcher. The caller closes it.
@@ -37,7 +39,7 @@ func NewOOMWatcher() (*OOMWatcher, error) {
 	w := &OOMWatcher{
 		inotify: -1, done: make(chan struct{}),
 		byEvent: map[int32]*OOMWatch{}, byWatch: map[int32]*OOMWatch{},
-		pending: map[*OOMWatch]retry{},
+		pending: map[*OOMWatch]retry{}, pressure: map[string]int32{},
 	}
 	if err := w.open(); err != nil {
 		w.closeFiles()
@@ -93,7 +95,11 @@ func (w *OOMWatcher) Close() error {
 	for fd := range w.byEvent {
 		unix.Close(int(fd))
 	}
+	for _, fd := range w.pressure {
+		unix.Close(int(fd))
+	}
 	clear(w.byEvent)
+	clear(w.pressure)
 	clear(w.byWatch)
 	clear(w.pending)
 	w.mu.Unlock()

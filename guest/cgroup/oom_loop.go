@@ -51,6 +51,10 @@ func (w *OOMWatcher) handle(fd int32) {
 		w.drainInotify()
 		return
 	}
+	if w.isPressure(fd) {
+		w.lookSoon(fd)
+		return
+	}
 	w.notified(fd)
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 )
 
 // Shells are tried in this order, which hosts' documents name.
@@ -80,7 +81,7 @@ func (c Console) session(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	master, err := pty.Start(cmd)
+	master, err := startOnTerminal(cmd)
 	if err != nil {
 		return fmt.Errorf("debug console: %w", err)
 	}
@@ -93,6 +94,22 @@ func (c Console) session(conn net.Conn) error {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait() // how a shell ended is no error
 	return nil
+}
+
+// startOnTerminal starts a shell on a new terminal and returns its other end.
+func startOnTerminal(cmd *exec.Cmd) (*os.File, error) {
+	master, tty, err := pty.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer tty.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := oom.Start(cmd); err != nil {
+		master.Close()
+		return nil, err
+	}
+	return master, nil
 }
 
 // OnTerminal runs a shell on a terminal device, /dev/console, again and again until ctx
@@ -120,7 +137,7 @@ func (c Console) onTerminal(ctx context.Context, device string) error {
 	cmd.Args = append(cmd.Args, "-i")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
+	if err := oom.Start(cmd); err != nil {
 		return fmt.Errorf("debug console: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })

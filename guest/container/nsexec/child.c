@@ -203,7 +203,7 @@ _Noreturn void become(struct received *r)
 	if (dup3(r->result, RESULT_FD, O_CLOEXEC) < 0)
 		_exit(255);
 	take_apart(r, &t);
-	if (q->flags & FLAG_OOM)
+	if (q->flags & FLAG_OOM && !inherited_oom_score(q->oom))
 		set_oom_score(q->oom);
 	join_cgroups(r);
 	int proc = q->flags & (FLAG_TERMINAL | FLAG_USERNS) || *t.label || *t.apparmor;

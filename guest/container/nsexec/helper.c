@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -27,6 +29,9 @@ static _Alignas(8) char message[sizeof(struct request) + MAX_INLINE];
 static uint64_t serial;
 
 static struct ledger *ledger;
+
+/* What the helper has itself, and so each process that it makes: the agent's protection. */
+static int own_oom_score;
 
 /* The kernel's struct clone_args. */
 struct clone_arguments {
@@ -52,6 +57,12 @@ int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd)
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
 	return sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* inherited_oom_score tells a process whether it has this score by its birth. */
+int inherited_oom_score(int score)
+{
+	return score == own_oom_score;
 }
 
 /* unanswered tells a process whether the helper has not answered, or died before. */
@@ -175,6 +186,17 @@ static void reset_signals(void)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
 }
 
+static void read_oom_score(void)
+{
+	char text[16] = "";
+	int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+
+	own_oom_score = INT_MAX;
+	if (fd >= 0 && read(fd, text, sizeof text - 1) > 0)
+		own_oom_score = atoi(text);
+	close(fd);
+}
+
 static void run(void)
 {
 	/* Processes get all CPUs of their cgroup, those plugged in later included, and not
@@ -194,6 +216,9 @@ static void run(void)
 	/* The kernel's entry is made while the helper may be dying, when nothing is paged in. */
 	mlock(ledger, sizeof *ledger);
 	syscall(SYS_close_range, REQUEST_FD + 1, ~0U, 0);
+	read_oom_score();
+	/* What the helper needs must be there when the guest has no memory left. */
+	mlockall(MCL_CURRENT | MCL_ONFAULT);
 	reset_signals();
 	setsid();
 	if (chdir("/") || open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) != PIDNS_FD)

@@ -126,6 +126,7 @@ struct received {
 };
 
 int unanswered(void);
+int inherited_oom_score(int score);
 int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd);
 _Noreturn void fail(enum stage stage, int error);
 _Noreturn void become(struct received *r);

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	"github.com/opencontainers/cgroups"
 	_ "github.com/opencontainers/cgroups/devices" // device rules are refused without it
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -50,6 +51,9 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 	config.Rlimits, err = rlimits(spec.Process.Rlimits)
 	if err != nil {
 		return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
+	}
+	if config.OomScoreAdj == nil {
+		config.OomScoreAdj = oom.Inherited(o.Proc)
 	}
 	if config.Umask == nil {
 		umask := uint32(defaultUmask)

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -46,11 +48,15 @@ func (c *Container) Exec(ctx context.Context, spec *specs.Process, stdio Stdio) 
 	if err != nil {
 		return nil, fmt.Errorf("exec in container %q: %w", c.id, err)
 	}
+	if spec.OOMScoreAdj != nil {
+		// libcontainer gives it the container's. A process that has ended needs none.
+		_ = oom.Set(c.options.Proc, strconv.Itoa(p.Pid), *spec.OOMScoreAdj)
+	}
 	return p, nil
 }
 
 // InheritFrom fills what an exec request leaves out from the container's own process:
-// capabilities when none were sent (an empty set means none), rlimits, and the
+// capabilities when none were sent (an empty set means none), rlimits, the OOM score, and the
 // prohibition of new privileges, which a session must not undo.
 func InheritFrom(init, exec *specs.Process) {
 	if exec.Capabilities == nil && init.Capabilities != nil {
@@ -62,6 +68,9 @@ func InheritFrom(init, exec *specs.Process) {
 	}
 	if exec.SelinuxLabel == "" {
 		exec.SelinuxLabel = init.SelinuxLabel
+	}
+	if exec.OOMScoreAdj == nil {
+		exec.OOMScoreAdj = init.OOMScoreAdj
 	}
 	exec.NoNewPrivileges = exec.NoNewPrivileges || init.NoNewPrivileges
 	exec.ApparmorProfile = init.ApparmorProfile

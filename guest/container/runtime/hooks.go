@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -89,7 +90,7 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// A descendant that keeps the output open must not hold up the hook's end.
 	cmd.WaitDelay = time.Second
-	err = cmd.Run()
+	err = oom.Run(cmd)
 	if ctx.Err() != nil {
 		return fmt.Errorf("hook %s: %w", h.Path, context.Cause(ctx))
 	}

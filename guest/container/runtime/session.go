@@ -108,7 +108,7 @@ func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Reque
 		Stdio:    [3]*os.File{stdio.Stdin, stdio.Stdout, stdio.Stderr},
 		Terminal: stdio.Terminal, Rows: stdio.Height, Columns: stdio.Width,
 		UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids,
-		NoNewPrivileges: p.NoNewPrivileges, Umask: &umask, OOMScoreAdj: c.config.OomScoreAdj,
+		NoNewPrivileges: p.NoNewPrivileges, Umask: &umask, OOMScoreAdj: either(p.OOMScoreAdj, c.config.OomScoreAdj),
 		SELinuxLabel: p.SelinuxLabel, AppArmorProfile: p.ApparmorProfile,
 	}
 	for _, l := range limits {

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 )
 
 const (
@@ -34,7 +36,7 @@ func (t *Tables) run(ctx context.Context, program string, stdin []byte, args ...
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
-	err = cmd.Run()
+	err = oom.Run(cmd)
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("run %s: %w", program, ctx.Err())

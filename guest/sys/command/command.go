@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sys/oom"
 )
 
 // maxOutput is the number of bytes kept of each output: error texts, not data.
@@ -55,7 +57,7 @@ func RunInput(ctx context.Context, input []byte, path string, args ...string) er
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = drainTime
-	err := cmd.Run()
+	err := oom.Run(cmd)
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}

@@ -97,9 +97,15 @@ type Output struct {
 // to their ends, then the status is asked for.
 func (c *Container) Exec(t testing.TB, args ...string) Output {
 	t.Helper()
-	id := fmt.Sprintf("exec-%d", c.execs.Add(1))
 	process := Process(args...)
 	process.Capabilities, process.Rlimits = nil, nil // a Go host sends neither
+	return c.Run(t, process)
+}
+
+// Run is Exec of a process that is described in full.
+func (c *Container) Run(t testing.TB, process *protocols.Process) Output {
+	t.Helper()
+	id, args := fmt.Sprintf("exec-%d", c.execs.Add(1)), process.Args
 	c.agent.Call(t, "ExecProcess", &protocols.ExecProcessRequest{ContainerId: c.ID, ExecId: id, Process: process})
 
 	type stream struct {

@@ -50,7 +50,7 @@ func fillInitramfs(w io.Writer, k Kernel, opts Options) error {
 	}
 	archive.Symlink("/init", wire.GuestPath)
 	files := baseFiles()
-	plan := wire.Plan{Bridge: opts.Vsock.bridged(), HostPorts: opts.HostPorts, Root: opts.Root, Init: opts.InitPath}
+	plan := wire.Plan{Bridge: opts.Vsock.bridged(), HostPorts: opts.HostPorts, Root: opts.Root, Init: opts.InitPath, Protected: opts.Protected}
 	if err := addModules(files, &plan, k, opts); err != nil {
 		return err
 	}

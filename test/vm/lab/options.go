@@ -45,6 +45,9 @@ type Options struct {
 	Vsock Vsock
 	// HostPorts are vsock ports of the host (CID 2) that the guest may dial.
 	HostPorts []uint32
+	// Protected takes the lab's helper, not what it runs, out of the OOM killer's
+	// choice: for tests that use up the guest's memory.
+	Protected bool
 	// Lifetime bounds the VM's whole life, 5 minutes when zero. When it ends
 	// the VM is killed and the test fails.
 	Lifetime time.Duration

@@ -16,22 +16,26 @@ import (
 )
 
 // serveCommands runs one command for each connection.
-func serveCommands(l net.Listener) error {
+func serveCommands(l net.Listener, protected bool) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
 			return err
 		}
-		go serveCommand(conn)
+		go serveCommand(conn, protected)
 	}
 }
 
-func serveCommand(conn net.Conn) {
+func serveCommand(conn net.Conn, protected bool) {
 	defer conn.Close()
 	var cmd wire.Command
 	dec := json.NewDecoder(conn)
 	if err := dec.Decode(&cmd); err != nil || len(cmd.Argv) == 0 {
 		return
+	}
+	if protected {
+		// Not what the helper has itself: see wire.Plan.
+		cmd.Argv = append([]string{"sh", "-c", `echo 0 >/proc/self/oom_score_adj; exec "$@"`, "sh"}, cmd.Argv...)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -29,9 +29,9 @@ func help() error {
 		return fmt.Errorf("listen for commands: %w", err)
 	}
 	if !plan.Bridge {
-		return serveCommands(commands)
+		return serveCommands(commands, plan.Protected)
 	}
-	go serveCommands(commands)
+	go serveCommands(commands, plan.Protected)
 	return bridge(plan.HostPorts)
 }
 

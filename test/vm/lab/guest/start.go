@@ -60,6 +60,15 @@ func loadModule(path string) error {
 	return nil
 }
 
+// protect takes a process out of the OOM killer's choice.
+func protect(pid int) error {
+	if err := mountOn("/lab/proc", "proc"); err != nil {
+		return err
+	}
+	defer unix.Unmount("/lab/proc", unix.MNT_DETACH)
+	return os.WriteFile(fmt.Sprintf("/lab/proc/%d/oom_score_adj", pid), []byte("-1000"), 0)
+}
+
 // startHelper hands plan over on descriptor 3 and the port on 4. The helper
 // is in a session of its own: the console's terminal is the agent's.
 func startHelper(plan wire.Plan, port *os.File) error {
@@ -81,7 +90,13 @@ func startHelper(plan wire.Plan, port *os.File) error {
 	if err != nil {
 		return fmt.Errorf("start helper: %w", err)
 	}
+	if plan.Protected {
+		err = protect(p.Pid)
+	}
 	p.Release()
+	if err != nil {
+		return err
+	}
 	err = json.NewEncoder(w).Encode(plan)
 	return errors.Join(err, w.Close())
 }

@@ -25,6 +25,8 @@ type Plan struct {
 	HostPorts []uint32
 	// Root replaces the initramfs before Init where it is set.
 	Root *Mount
+	// Protected takes the helper out of the OOM killer's choice; what it runs is in it.
+	Protected bool
 	// Init is the program to exec as PID 1, in the root it will have.
 	Init string
 }
