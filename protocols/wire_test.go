@@ -9,10 +9,10 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/containerd/ttrpc"
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -102,8 +102,7 @@ func TestWireOverTTRPC(t *testing.T) {
 			return protocols.Wire(&protocols.Empty{}), nil
 		},
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
+	ctx := guard.Context(t)
 
 	var resp protocols.WaitProcessResponse
 	call := func(method string, req, resp protocols.Message) error {

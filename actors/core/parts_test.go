@@ -174,7 +174,7 @@ func (r replyLate) Receive(_ *Turn, m Message) {
 	p.head.mu.Lock()
 	defer p.head.mu.Unlock()
 	r.cancel()
-	time.Sleep(10 * time.Millisecond) // the asker is in withdraw now, or the test proves nothing
+	time.Sleep(10 * time.Millisecond) // clock: the asker is in withdraw then, or the test proves nothing
 	p.head.settled = true
 	p.ch <- reply[int]{v: 3}
 }

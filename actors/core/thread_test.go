@@ -8,9 +8,9 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
@@ -36,15 +36,13 @@ func TestNothingIsBoundToAThread(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for tid != os.Getpid() { // the main thread is parked for ever, it cannot end
-			if _, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid)); os.IsNotExist(err) {
-				break
-			}
-			if ctx.Err() != nil {
-				t.Fatalf("thread %d of a work that ended locked is alive", tid)
-			}
-			time.Sleep(time.Millisecond)
+		if tid == os.Getpid() { // the main thread is parked for ever, it cannot end
+			continue
 		}
+		guard.Until(t, "the thread of a work that ended locked ends", func() bool {
+			_, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid))
+			return os.IsNotExist(err)
+		})
 	}
 	if err := sys.Stop(ctx); err != nil {
 		t.Fatal(err)

@@ -306,7 +306,7 @@ func TestSignalWaitsForTheProgram(t *testing.T) {
 	}
 	s.p.handle.IO.WriteStdin([]byte("\n"), func(error) {})
 	for !r.Done() {
-		time.Sleep(programLook)
+		time.Sleep(programLook) // clock: the pace of the timer that is fired
 		s.Timers()[0].Fire()
 	}
 	s.exits()

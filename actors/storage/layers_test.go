@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/device/hotplug/hotplugtest"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"go.uber.org/zap"
 )
 
@@ -24,7 +25,7 @@ func newTestMounter(t *testing.T, timeout time.Duration) (*Drivers, *hotplugtest
 	t.Helper()
 	system := core.NewSystem(zap.NewNop())
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 		defer cancel()
 		if err := system.Stop(ctx); err != nil {
 			t.Error(err)
@@ -52,7 +53,7 @@ func layer(driver, source string, partition int) erofs.Layer {
 
 // The disks and partitions of an image may come in any order, after they are asked for.
 func TestDevicesOfLayers(t *testing.T) {
-	m, kernel := newTestMounter(t, 30*time.Second)
+	m, kernel := newTestMounter(t, guard.Hang)
 	found := make(chan []string, 1)
 	go func() {
 		nodes, err := m.layerNodes(t.Context(), []erofs.Layer{
@@ -79,7 +80,7 @@ func TestDevicesOfLayers(t *testing.T) {
 				t.Errorf("got %v, want %v", nodes, want)
 			}
 			return
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond): // clock: how often it is said again
 		}
 	}
 }

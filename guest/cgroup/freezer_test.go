@@ -106,7 +106,7 @@ func TestFreezeWaitsUntilTheDeadline(t *testing.T) {
 			select {
 			case err := <-ended:
 				t.Fatalf("it has given up: %v", err)
-			case <-time.After(1500 * time.Millisecond): // the v1 freezer of the library gave up after less than 1 s
+			case <-time.After(1500 * time.Millisecond): // clock: on a slow machine it looks less often; the v1 freezer of the library gave up after less than 1 s
 			}
 			cancel()
 			if err := <-ended; !errors.Is(err, context.Canceled) {

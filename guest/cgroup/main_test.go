@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/cgroups"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // victimEnv makes the test program, started again, join the group it names and use up
@@ -39,7 +41,7 @@ func victim(dir string) {
 		}
 		hold = append(hold, block)
 	}
-	time.Sleep(time.Duration(len(hold)) * time.Hour)
+	time.Sleep(time.Duration(len(hold)) * time.Hour) // clock: until it is killed
 }
 
 // v1Group makes a group in the v1 hierarchy of one controller, or skips the test.
@@ -59,14 +61,11 @@ func v1Group(t *testing.T, controller string) string {
 
 // removeGroup waits for the kernel to let go of processes that have just died.
 func removeGroup(t *testing.T, dir string) {
-	for range 500 {
+	t.Helper()
+	guard.Until(t, dir+" can be removed", func() bool {
 		err := os.Remove(dir)
-		if err == nil || os.IsNotExist(err) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("cannot remove %s", dir)
+		return err == nil || os.IsNotExist(err)
+	})
 }
 
 // writeFiles fills dir with files by name.

@@ -9,10 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
-)
 
-const hangGuard = 30 * time.Second
+	"github.com/kata-containers/kata-agent/test/guard"
+)
 
 func newWatcher(t *testing.T) *OOMWatcher {
 	t.Helper()
@@ -32,14 +31,8 @@ func newWatcher(t *testing.T) *OOMWatcher {
 func kills(t *testing.T, reports <-chan uint64, n uint64) {
 	t.Helper()
 	var got uint64
-	guard := time.After(hangGuard)
 	for got < n {
-		select {
-		case k := <-reports:
-			got += k
-		case <-guard:
-			t.Fatalf("%d of %d kills reported", got, n)
-		}
+		got += guard.Receive(t, "a kill is reported", reports)
 	}
 	if got != n {
 		t.Fatalf("%d kills reported, want %d", got, n)
@@ -118,17 +111,11 @@ func TestOOMv1GroupRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	removeGroup(t, dir)
-	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+	guard.Until(t, "the watch of a removed group ends", func() bool {
 		w.mu.Lock()
-		left := len(w.byEvent)
-		w.mu.Unlock()
-		if left == 0 {
-			break
-		}
-		if time.Since(start) > hangGuard {
-			t.Fatal("the watch of a removed group is kept")
-		}
-	}
+		defer w.mu.Unlock()
+		return len(w.byEvent) == 0
+	})
 	watch.Close()
 }
 

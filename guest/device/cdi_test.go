@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 func TestCDIDevices(t *testing.T) {
@@ -97,13 +99,8 @@ func TestInjectLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeCDI(t, dir, "gpu.json", gpuSpec)
-	select {
-	case err := <-done:
-		if err != nil || !slices.Equal(spec.Process.Env, []string{"GPU=all"}) {
-			t.Errorf("got %v, %v", spec.Process.Env, err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("the device was not noticed")
+	if err := guard.Receive(t, "the device is noticed", done); err != nil || !slices.Equal(spec.Process.Env, []string{"GPU=all"}) {
+		t.Errorf("got %v, %v", spec.Process.Env, err)
 	}
 }
 

@@ -20,10 +20,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
-
-// guard is how long a test waits for what must come.
-const guard = 20 * time.Second
 
 // client speaks the wire format byte by byte.
 type client struct {
@@ -119,7 +117,7 @@ func (c *client) receive() (uint32, *ttrpc.Response) {
 }
 
 func (c *client) tryReceive() (uint32, *ttrpc.Response, error) {
-	c.nc.SetReadDeadline(time.Now().Add(guard))
+	c.nc.SetReadDeadline(time.Now().Add(guard.Hang))
 	var h [headerLength]byte
 	if _, err := io.ReadFull(c.br, h[:]); err != nil {
 		return 0, nil, err
@@ -149,13 +147,9 @@ func (c *client) expect(stream uint32, code codes.Code, text string) *ttrpc.Resp
 // waitFor waits until cond holds.
 func waitFor(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(guard); !cond(); {
-		if time.Now().After(end) {
-			buf := make([]byte, 1<<20)
-			t.Fatalf("waited too long for %s\n%s", what, buf[:runtime.Stack(buf, true)])
-		}
-		runtime.Gosched()
-		time.Sleep(time.Millisecond)
+	if !guard.Holds(cond) {
+		buf := make([]byte, 1<<20)
+		t.Fatalf("waited too long for %s\n%s", what, buf[:runtime.Stack(buf, true)])
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/containerd/ttrpc"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // FuzzFrame sends any bytes as a client would. Whatever they are, the connection answers only with
@@ -41,7 +43,7 @@ func FuzzFrame(f *testing.F) {
 		}()
 		replies := make(chan error, 1)
 		go func() { replies <- wholeFrames(theirs) }()
-		theirs.SetWriteDeadline(time.Now().Add(guard))
+		theirs.SetWriteDeadline(time.Now().Add(guard.Hang))
 		if _, err := theirs.Write(b); err != nil {
 			t.Errorf("the connection stopped reading: %v", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // TestStalledReader has a client with many reads outstanding that takes no replies: what it is
@@ -105,7 +106,7 @@ func TestStalledReaderOfReplies(t *testing.T) {
 	}()
 	last := int64(-1)
 	waitFor(t, "the connection to be left unread", func() bool {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // clock: looked at too early, there are fewer replies
 		n := served.Load()
 		defer func() { last = n }()
 		return n == last && n > 0
@@ -233,7 +234,7 @@ func TestDrain(t *testing.T) {
 	c.call(3, "Waits", &protocols.ReadStreamRequest{})
 	<-entered
 
-	short, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	short, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := conn.Drain(short); err != context.DeadlineExceeded {
 		t.Errorf("drained with a call in flight: %v", err)
@@ -314,13 +315,8 @@ func TestDrainOfOverdue(t *testing.T) {
 	go func() { drained <- conn.Drain(context.Background()) }()
 	close(release)
 	c.expect(1, codes.OK, "")
-	select {
-	case err := <-drained:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(guard):
-		t.Fatal("Drain waits for calls that will never run")
+	if err := guard.Receive(t, "Drain, which waits for no calls that will never run", drained); err != nil {
+		t.Error(err)
 	}
 	conn.Close()
 	<-served

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // TestLinger keeps a drained connection until the peer has read its answers, and then as long as
@@ -32,13 +33,13 @@ func TestLinger(t *testing.T) {
 	if err := conn.Drain(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if conn.Linger(short, 0); short.Err() == nil {
 		t.Error("has not waited for the peer to read")
 	}
 	c.expectData(1, 10)
-	long, cancel := context.WithTimeout(context.Background(), guard)
+	long, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	conn.Linger(long, time.Millisecond) // comes back
 	ended := make(chan struct{})

@@ -11,12 +11,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // source stands for the readers of many streams: calls wait in it until it is told to answer.
@@ -237,11 +237,7 @@ func TestGone(t *testing.T) {
 	ctx := <-running
 	waitFor(t, "calls", func() bool { return s.waiting() == 101 })
 	c.nc.Close()
-	select {
-	case <-ctx.Done():
-	case <-time.After(guard):
-		t.Fatal("the handler's context did not end")
-	}
+	guard.Receive(t, "the end of the handler's context", ctx.Done())
 	if ctx.Err() != context.Canceled {
 		t.Errorf("context ended by %v", ctx.Err())
 	}

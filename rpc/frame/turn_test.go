@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // stuck is a route whose calls do not come back from the kernel until they are released.
@@ -25,7 +26,7 @@ func stuck(release <-chan struct{}) Route {
 // answers takes replies to these calls, in any order, and checks each.
 func (c *client) answers(calls ...uint32) {
 	c.t.Helper()
-	_ = c.nc.SetReadDeadline(time.Now().Add(guard))
+	_ = c.nc.SetReadDeadline(time.Now().Add(guard.Hang))
 	wanted := map[uint32]bool{}
 	for _, id := range calls {
 		wanted[id] = true
@@ -115,7 +116,7 @@ func TestStuckHandlerAmongSuspended(t *testing.T) {
 		}
 		return s.withdrawn.Load() > 0 && s.waiting() == 0
 	})
-	_ = c.nc.SetReadDeadline(time.Now().Add(guard))
+	_ = c.nc.SetReadDeadline(time.Now().Add(guard.Hang))
 	for range reads - 1 {
 		if _, resp := c.receive(); len(resp.Payload) < size {
 			t.Fatal(resp)

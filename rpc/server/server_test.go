@@ -24,10 +24,8 @@ import (
 
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/frame"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
-
-// guard is how long a test waits for what must come.
-const guard = 20 * time.Second
 
 func check(*protocols.CheckRequest) (*protocols.HealthCheckResponse, error) {
 	return &protocols.HealthCheckResponse{Status: protocols.HealthCheckResponse_SERVING}, nil
@@ -74,11 +72,9 @@ func start(t testing.TB, o Options) (*Server, string) {
 
 func waitFor(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(guard); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			buf := make([]byte, 1<<20)
-			t.Fatalf("waited too long for %s\n%s", what, buf[:runtime.Stack(buf, true)])
-		}
+	if !guard.Holds(cond) {
+		buf := make([]byte, 1<<20)
+		t.Fatalf("waited too long for %s\n%s", what, buf[:runtime.Stack(buf, true)])
 	}
 }
 
@@ -111,7 +107,7 @@ func wantStatus(t *testing.T, err error, code codes.Code, text string) {
 
 func ping(t testing.TB, c *ttrpc.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	var reply protocols.HealthCheckResponse
 	if err := call(ctx, c, protocols.HealthService, "Check", &protocols.CheckRequest{}, &reply); err != nil {

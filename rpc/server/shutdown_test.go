@@ -16,6 +16,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/frame"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 type served struct {
@@ -62,7 +63,7 @@ func TestShutdown(t *testing.T) {
 	<-entered
 	<-parked
 
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	down := make(chan error, 1)
 	go func() { down <- s.Shutdown(ctx) }()
@@ -112,7 +113,7 @@ func TestShutdownIsBounded(t *testing.T) {
 	c := dial(t, s.path)
 	go callAgent(c, "RemoveContainer", &protocols.RemoveContainerRequest{})
 	hung := <-entered
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Shutdown: %v", err)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -151,14 +150,12 @@ func TestHookHangs(t *testing.T) {
 				p.Delete("c1")
 			}
 
-			limited := request
-			limited.Timeout = 300 * time.Millisecond
-			r = p.Raw(t)
-			r.Request(limited)
-			hangs()
-			if a := r.Answer(); codes.Code(a.Code) != codes.DeadlineExceeded || a.Text != "timeout" {
+			a := p.TimeOut(request, func() bool { return exists(mark) })
+			p.Must(os.Remove(mark))
+			if codes.Code(a.Code) != codes.DeadlineExceeded || a.Text != "timeout" {
 				t.Errorf("at the deadline: %+v", a)
 			}
+			r = p.Raw(t)
 			works()
 
 			r = p.Raw(t)

@@ -4,14 +4,15 @@ package fault
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -31,7 +32,7 @@ func TestWriterWithoutItsPage(t *testing.T) {
 		_, err := pipe.Write(page.bytes)
 		wrote <- err
 	}()
-	time.Sleep(200 * time.Millisecond) // it is in the kernel then
+	page.awaited(t)
 
 	type answer struct {
 		data []byte
@@ -42,7 +43,7 @@ func TestWriterWithoutItsPage(t *testing.T) {
 		data, err := p.ReadStdout(p.Ctx, "c1", "held", 100)
 		read <- answer{data, err}
 	}()
-	time.Sleep(50 * time.Millisecond)
+	p.Until("the read waits for the pipe's lock", func() bool { return len(read) > 0 || blocked(p.Pid) })
 	for range 3 {
 		p.Must(p.Check(p.Ctx))
 		if out := p.Output("c1", "beside", "echo", "hi"); out != "hi\n" {
@@ -120,6 +121,32 @@ func newLatePage(t *testing.T) *latePage {
 }
 
 func (p *latePage) start() uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p.bytes)))) }
+
+// awaited waits until somebody waits for the page.
+func (p *latePage) awaited(t *testing.T) {
+	t.Helper()
+	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
+	for {
+		switch n, err := unix.Poll(fds, int(guard.Hang.Milliseconds())); {
+		case err == unix.EINTR:
+		case err != nil || n == 0:
+			t.Fatalf("nobody waits for the page: %v", err)
+		default:
+			return
+		}
+	}
+}
+
+// blocked is whether a thread of a process is in a sleep of the kernel that nothing interrupts.
+func blocked(pid int) bool {
+	all, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, name := range all {
+		if stat, err := os.ReadFile(name); err == nil && bytes.Contains(stat, []byte(") D ")) {
+			return true
+		}
+	}
+	return false
+}
 
 // come makes the page be there, full of zeros.
 func (p *latePage) come(t *testing.T) {

@@ -15,10 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// startTimeout is a guard against a hang, far above what a start takes.
-const startTimeout = 30 * time.Second
+	"github.com/kata-containers/kata-agent/test/guard"
+)
 
 // Options of a test's agent.
 type Options struct {
@@ -152,34 +151,33 @@ func layer(tb testing.TB, dir, name, file, content string) string {
 
 func (a *Agent) connect() {
 	a.tb.Helper()
-	deadline := time.Now().Add(startTimeout)
-	for time.Now().Before(deadline) {
+	guard.Until(a.tb, "the agent listens", func() bool {
 		c, err := Dial(a.Address)
 		if err == nil {
 			a.Client = c
 			a.findHelper()
-			return
+			return true
 		}
 		select {
 		case <-a.done:
 			a.tb.Fatalf("the agent has ended: %v\n%s", a.cmd.ProcessState, a.log)
-		case <-time.After(5 * time.Millisecond):
+		default:
 		}
-	}
-	a.tb.Fatalf("the agent does not listen\n%s", a.log)
+		return false
+	})
 }
 
 // stop ends the agent: orderly by DestroySandbox, else by force.
 func (a *Agent) stop(keepLog bool) {
 	if a.Client != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 		_ = a.Client.DestroySandbox(ctx)
 		cancel()
 		a.Client.Close()
 	}
 	select {
 	case <-a.done:
-	case <-time.After(startTimeout):
+	case <-time.After(guard.Hang):
 		a.tb.Errorf("the agent does not end after DestroySandbox")
 		a.Dump()
 	}
@@ -197,7 +195,7 @@ func (a *Agent) Dump() {
 	_ = a.cmd.Process.Signal(syscall.SIGABRT)
 	select {
 	case <-a.done:
-	case <-time.After(startTimeout):
+	case <-time.After(guard.Hang):
 		_ = a.cmd.Process.Kill()
 		<-a.done
 	}
@@ -220,7 +218,7 @@ func (a *Agent) WaitExit() int {
 	select {
 	case <-a.done:
 		return a.cmd.ProcessState.ExitCode()
-	case <-time.After(startTimeout):
+	case <-time.After(guard.Hang):
 		a.Kill()
 		a.tb.Fatalf("the agent does not end\n%s", a.log)
 		return -1

@@ -6,10 +6,31 @@ import (
 	"context"
 	"net"
 	"strings"
+	"testing"
 
 	"github.com/containerd/ttrpc"
+
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
+
+// eachCall marks a context in which each call has its own guard against a hang.
+type eachCall struct{}
+
+// Context ends with the test. Each call that a Client makes with it may take guard.Hang, so a test
+// may make any number of them.
+func Context(tb testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), eachCall{}, true))
+	tb.Cleanup(cancel)
+	return ctx
+}
+
+func callContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, limited := ctx.Deadline(); limited || ctx.Value(eachCall{}) == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, guard.Hang)
+}
 
 // Client is a ttRPC client with the methods tests use by name; Call makes any call.
 type Client struct{ rpc *ttrpc.Client }
@@ -32,6 +53,8 @@ func (c *Client) Close() { c.rpc.Close() }
 
 // Call calls a method of grpc.AgentService.
 func (c *Client) Call(ctx context.Context, method string, request, reply protocols.Message) error {
+	ctx, cancel := callContext(ctx)
+	defer cancel()
 	return c.rpc.Call(ctx, "grpc.AgentService", method, protocols.Wire(request), protocols.Wire(reply))
 }
 
@@ -42,6 +65,8 @@ func (c *Client) Do(ctx context.Context, method string, request protocols.Messag
 
 // Check asks for health.
 func (c *Client) Check(ctx context.Context) error {
+	ctx, cancel := callContext(ctx)
+	defer cancel()
 	return c.rpc.Call(ctx, "grpc.Health", "Check", protocols.Wire(&protocols.CheckRequest{}), protocols.Wire(&protocols.HealthCheckResponse{}))
 }
 

@@ -12,17 +12,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
-
-// podTimeout ends a test that hangs.
-const podTimeout = time.Minute
 
 // Pod is an agent with a root file system for containers; each method ends the test when
 // it fails.
 type Pod struct {
 	*Agent
 	T      testing.TB
-	Ctx    context.Context // ends a test that hangs
+	Ctx    context.Context // that of Context
 	Rootfs string
 }
 
@@ -37,9 +35,7 @@ func NewPod(tb testing.TB, o Options) *Pod {
 // OnAgent is a pod without a sandbox.
 func OnAgent(tb testing.TB, a *Agent) *Pod {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), podTimeout)
-	tb.Cleanup(cancel)
-	return &Pod{Agent: a, T: tb, Ctx: ctx, Rootfs: Rootfs(tb)}
+	return &Pod{Agent: a, T: tb, Ctx: Context(tb), Rootfs: Rootfs(tb)}
 }
 
 // In is the same pod for a subtest.
@@ -128,14 +124,27 @@ func (p *Pod) Settled() {
 	p.Until("the agent has no children", func() bool { return len(p.Children()) == 0 })
 }
 
+// TimeOut makes a call that does not end by itself, and returns its answer at the deadline. Where
+// the deadline has passed before the call had come as far as reached says, a longer one is tried.
+func (p *Pod) TimeOut(c Call, reached func() bool) Answer {
+	p.T.Helper()
+	for c.Timeout = 300 * time.Millisecond; c.Timeout < guard.Hang; c.Timeout *= 2 { // clock: only where the search for the deadline begins
+		r := p.Raw(p.T)
+		r.Request(c)
+		a := r.Answer()
+		_ = r.Close()
+		if reached() {
+			return a
+		}
+	}
+	p.T.Fatalf("%s had not come far enough after %v", c.Method, c.Timeout/2)
+	return Answer{}
+}
+
 // Until waits for a condition.
 func (p *Pod) Until(what string, ok func() bool) {
 	p.T.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			p.T.Fatalf("not within 20 s: %s", what)
-		}
-	}
+	guard.Until(p.T, what, ok)
 }
 
 // Refused checks the answer to a request that is wrong: its code, and that its text says

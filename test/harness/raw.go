@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // Types of ttRPC messages.
@@ -22,9 +23,6 @@ const (
 	FrameRequest  = 1
 	FrameResponse = 2
 )
-
-// frameTimeout guards against an answer that never comes.
-const frameTimeout = 30 * time.Second
 
 // Raw is a connection on which a test writes the frames itself.
 type Raw struct {
@@ -65,7 +63,7 @@ func (r *Raw) Send(f Frame) {
 // Receive reads a frame.
 func (r *Raw) Receive() Frame {
 	r.tb.Helper()
-	_ = r.SetReadDeadline(time.Now().Add(frameTimeout))
+	_ = r.SetReadDeadline(time.Now().Add(guard.Hang))
 	var h [10]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
 		r.tb.Fatalf("no frame: %v", err)

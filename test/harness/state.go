@@ -12,11 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-)
 
-// settleTimeout guards the wait for what an agent gives back a moment after its answer.
-const settleTimeout = 15 * time.Second
+	"github.com/kata-containers/kata-agent/test/guard"
+)
 
 // State is what an agent holds of the machine.
 type State struct {
@@ -166,10 +164,8 @@ const reported = 8
 func (a *Agent) NothingLeft(tb testing.TB, before State) {
 	tb.Helper()
 	var more []string
-	for deadline := time.Now().Add(settleTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if more = beyond(before, a.State()); len(more) == 0 {
-			return
-		}
+	if guard.Holds(func() bool { more = beyond(before, a.State()); return len(more) == 0 }) {
+		return
 	}
 	if os.Getenv("KATA_TEST_DUMP") != "" {
 		a.Dump()
@@ -263,21 +259,18 @@ func removeCgroups(tb testing.TB, path string) {
 	}
 }
 
-// killIn kills and thaws the processes of a cgroup and waits a moment for them to be gone.
+// killIn kills and thaws the processes of a cgroup and waits for them to be gone.
 func killIn(dir string) {
-	for range 100 {
+	guard.Holds(func() bool {
 		procs := strings.Fields(readFile(dir + "/cgroup.procs"))
-		if len(procs) == 0 {
-			return
-		}
 		for _, p := range procs {
 			if pid, err := strconv.Atoi(p); err == nil && pid > 1 {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
 		_ = os.WriteFile(dir+"/freezer.state", []byte("THAWED"), 0)
-		time.Sleep(10 * time.Millisecond)
-	}
+		return len(procs) == 0
+	})
 }
 
 func readFile(name string) string {

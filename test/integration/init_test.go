@@ -6,8 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -92,11 +92,11 @@ func TestInitThatCannotMakeNodes(t *testing.T) {
 // dial connects to an agent that is just starting.
 func dial(t *testing.T, address string) *harness.Client {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if c, err := harness.Dial(address); err == nil {
-			return c
-		}
-	}
-	t.Fatal("the agent does not listen")
-	return nil
+	var client *harness.Client
+	guard.Until(t, "the agent listens", func() (ok bool) {
+		c, err := harness.Dial(address)
+		client = c
+		return err == nil
+	})
+	return client
 }

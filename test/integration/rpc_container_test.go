@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -141,20 +141,11 @@ func TestRPC10GetOOMEventBlocks(t *testing.T) {
 	eat("pod-id", "e")
 	for _, exec := range []string{"first", "second"} {
 		eat("c1", exec)
-		select {
-		case cid := <-events:
-			if cid != "c1" {
-				t.Errorf("event of %q", cid)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("no event for the %s kill", exec)
+		if cid := guard.Receive(t, "an event for the "+exec+" kill", events); cid != "c1" {
+			t.Errorf("event of %q", cid)
 		}
 	}
-	select {
-	case cid := <-events:
-		t.Errorf("one more event, of %q", cid)
-	case <-time.After(100 * time.Millisecond):
-	}
+	guard.Silent(t, "one more event", events)
 }
 
 func TestRPC12CheckAlwaysAnswers(t *testing.T) {

@@ -109,7 +109,7 @@ func TestRPC01ServicesOnOneSocket(t *testing.T) {
 	})
 	t.Run("deadline", func(t *testing.T) {
 		r := a.Raw(t)
-		r.Request(harness.Call{Stream: 1, Method: "GetOOMEvent", Timeout: 20 * time.Millisecond})
+		r.Request(harness.Call{Stream: 1, Method: "GetOOMEvent", Timeout: 20 * time.Millisecond}) // clock: no event ends it before
 		answered(t, r.Answer(), 1, codes.DeadlineExceeded, "timeout")
 		check(t, r, 3)
 	})

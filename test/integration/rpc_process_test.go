@@ -69,7 +69,7 @@ func TestRPC03Wait(t *testing.T) {
 	}
 	gone := p.Raw(t) // a waiter whose client goes away uses nothing up
 	gone.Request(harness.Call{Stream: 1, Method: "WaitProcess", Request: &protocols.WaitProcessRequest{ContainerId: "c1", ExecId: "e"}})
-	impatient, cancel := context.WithTimeout(p.Ctx, 50*time.Millisecond)
+	impatient, cancel := context.WithTimeout(p.Ctx, 50*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	_, err := p.Wait(impatient, "c1", "e")
 	if err == nil {

@@ -16,10 +16,12 @@ needed="
 	$*
 "
 # File system and network tools that agent and tests call, and the virtual
-# machines: tests without them skip themselves.
+# machines, and protoc, which the generated code is compared by: tests without
+# them skip themselves.
 wanted="
 	git iproute2 iptables e2fsprogs xfsprogs erofs-utils cryptsetup-bin procps
 	qemu-system-x86 cpio kmod xz-utils
+	protobuf-compiler libprotobuf-dev
 "
 
 say() { echo "packages.sh: $*"; }

@@ -52,7 +52,7 @@ func lateReader(ctx context.Context, a *harness.Agent, id, script string, waitFi
 	if err := a.Exec(ctx, "c1", id, harness.Process("sh", "-c", script)); err != nil {
 		return err
 	}
-	time.Sleep(late)
+	time.Sleep(late) // clock: a process that has not exited by then is another case of the same
 	status := make(chan error, 1)
 	wait := func() {
 		code, err := a.Wait(ctx, "c1", id)
@@ -75,7 +75,7 @@ func lateReader(ctx context.Context, a *harness.Agent, id, script string, waitFi
 		}
 		got = append(got, data...)
 		if reads < 5 {
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // clock: makes the reader slow, which is the case
 		}
 	}
 	if !waitFirst {

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	_ "github.com/opencontainers/cgroups/devices"
 	"github.com/opencontainers/runc/libcontainer"
@@ -23,9 +22,10 @@ import (
 
 	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer starts containers by running this binary again
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
-const hang = 30 * time.Second
+const hang = guard.Hang
 
 func TestMain(m *testing.M) {
 	switch os.Getenv("SPAWN_TEST") {
@@ -238,11 +238,7 @@ func countDescriptors(t testing.TB) int {
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(hang); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not so after %v: %s", hang, what)
-		}
-	}
+	guard.Until(t, what, holds)
 }
 
 // wait reaps a process and returns how it ended.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // heldUp checks that a request that cannot go on holds up no other one, that its
@@ -48,13 +49,8 @@ func heldUp(t *testing.T, h *nsexec.Helper, stuck, other *nsexec.Request, releas
 	}
 	gone := errors.New("the caller has gone away")
 	cancel(gone)
-	select {
-	case err := <-result:
-		if !errors.Is(err, gone) {
-			t.Errorf("got %v", err)
-		}
-	case <-time.After(hang):
-		t.Fatal("the deadline was not kept")
+	if err := guard.Receive(t, "the caller's end ends the call", result); !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
 	}
 	release()
 	// That it is reaped then, newHelper checks.
@@ -229,7 +225,7 @@ func TestHelperDiesUnderLoad(t *testing.T) {
 		})
 	}
 	for range 20 {
-		time.Sleep(5 * time.Millisecond) // some requests come between
+		time.Sleep(5 * time.Millisecond) // clock: some requests come between, that any do is checked
 		if pid := h.Pid(); pid != 0 {
 			unix.Kill(pid, unix.SIGKILL)
 		}
@@ -253,7 +249,7 @@ func TestStoppedHelper(t *testing.T) {
 	h := newHelper(t)
 	run(t, h, c.request("true"))
 	unix.Kill(h.Pid(), unix.SIGSTOP)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // clock: nothing answers before
 	defer cancel()
 	var wg sync.WaitGroup
 	for range 300 { // more than the socket holds

@@ -22,13 +22,13 @@ func (m *slowCgroup) GetAllPids() ([]int, error) {
 	m.busy.Add(1)
 	defer m.busy.Add(-1)
 	m.calls.Add(1)
-	time.Sleep(2 * time.Millisecond)
+	time.Sleep(2 * time.Millisecond) // clock: being slow is what it is for
 	return nil, os.ErrNotExist
 }
 
 // entered waits until somebody lists the processes.
 func (m *slowCgroup) entered() {
 	for m.calls.Load() == 0 {
-		time.Sleep(time.Microsecond)
+		time.Sleep(time.Microsecond) // clock: how often it looks, without a limit
 	}
 }

@@ -62,7 +62,7 @@ func TestWaitGoneOfReaped(t *testing.T) {
 
 func TestWaitGoneIsGivenUp(t *testing.T) {
 	p := process(t, "sleep", "1000")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // clock: nothing else ends the wait
 	defer cancel()
 	p.waitGone(ctx)
 	if err := p.Signal(0); err != nil {

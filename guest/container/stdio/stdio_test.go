@@ -12,10 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// hang is how long a test waits for what must come soon.
-const hang = 20 * time.Second
+	"github.com/kata-containers/kata-agent/test/guard"
+)
 
 // newPoller also checks that the test leaves no descriptor and no goroutine behind.
 func newPoller(t testing.TB) *Poller {
@@ -44,11 +43,7 @@ func openDescriptors(t testing.TB) int {
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(hang); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not so after %v: %s", hang, what)
-		}
-	}
+	guard.Until(t, what, holds)
 }
 
 type result struct {
@@ -68,7 +63,7 @@ func await[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(hang):
+	case <-time.After(guard.Hang):
 		buf := make([]byte, 1<<16)
 		t.Fatalf("no answer; goroutines:\n%s", buf[:runtime.Stack(buf, true)])
 		panic("unreachable")

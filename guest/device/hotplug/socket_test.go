@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-const hangGuard = 30 * time.Second
+	"github.com/kata-containers/kata-agent/test/guard"
+)
 
 // pair returns a socket and the descriptor of whoever sends to it.
 func pair(t *testing.T) (*Socket, int) {
@@ -88,13 +88,8 @@ func TestCloseEndsRead(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-ended:
-		if !errors.Is(err, os.ErrClosed) {
-			t.Errorf("got %v", err)
-		}
-	case <-time.After(hangGuard):
-		t.Fatal("Read goes on")
+	if err := guard.Receive(t, "the end of Read", ended); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("got %v", err)
 	}
 	if _, err := s.Read(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after Close: got %v", err)
@@ -126,7 +121,7 @@ func kernelSocket(t *testing.T) (s *Socket, trigger func()) {
 // own.
 func next(t *testing.T, s *Socket) error {
 	t.Helper()
-	timer := time.AfterFunc(hangGuard, func() { s.Close() })
+	timer := time.AfterFunc(guard.Hang, func() { s.Close() })
 	defer timer.Stop()
 	for {
 		e, err := s.Read()

@@ -49,7 +49,7 @@ func kernel(t *testing.T, root string, later ...string) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(2 * time.Millisecond):
+			case <-time.After(2 * time.Millisecond): // clock: how often it looks
 			}
 			online := "0"
 			files, _ := filepath.Glob(filepath.Join(root, cpuDir, "cpu*/online"))
@@ -118,7 +118,7 @@ func TestCPUsComeLater(t *testing.T) {
 func TestCPUsMissing(t *testing.T) {
 	root := t.TempDir()
 	write(t, root, map[string]string{cpuDir + "online": "0-1\n"})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // clock: the CPUs never come
 	defer cancel()
 	err := CPUs(ctx, root, 4)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "online cpus: failed to online 4 CPU(s)") {

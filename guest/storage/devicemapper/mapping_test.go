@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -143,14 +143,10 @@ func TestMapping(t *testing.T) {
 // gone waits until a mapping is gone: one that was in use goes a moment after its last user.
 func gone(t *testing.T, node string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if _, err := os.Stat(filepath.Join("/sys/block", filepath.Base(node))); os.IsNotExist(err) {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s is still there", node)
-		}
-	}
+	guard.Until(t, node+" is gone", func() bool {
+		_, err := os.Stat(filepath.Join("/sys/block", filepath.Base(node)))
+		return os.IsNotExist(err)
+	})
 }
 
 func TestWrongContentIsNotRead(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -170,11 +170,10 @@ func TestEncryptionIsGivenUp(t *testing.T) {
 		_, err := d.MountDevice(ctx, dev, s)
 		failed <- err
 	}()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if names, _ := os.ReadDir(d.MapperDir); len(names) == 1 || time.Now().After(end) {
-			break
-		}
-	}
+	guard.Until(t, "the mapping is there", func() bool {
+		names, _ := os.ReadDir(d.MapperDir)
+		return len(names) == 1
+	})
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Error(err)
@@ -242,15 +241,10 @@ func TestRealEncryption(t *testing.T) {
 	must(t, err)
 	released(t, a)
 	must(t, busy.Close())
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	guard.Until(t, "no mapping is left", func() bool {
 		left, _ := filepath.Glob("/sys/block/dm-*")
-		if len(left) == 0 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("mappings left: %v", left)
-		}
-	}
+		return len(left) == 0
+	})
 }
 
 // contains looks for a word in a disk, piece by piece.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,11 +45,7 @@ func noLeak(t *testing.T) {
 // eventually waits for a condition; the time is only a guard against hanging.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-	}
+	guard.Until(t, what, ok)
 }
 
 func reads(p, want string) func() bool {
@@ -327,7 +324,7 @@ func TestSetCloseEndsAll(t *testing.T) {
 // Close has its limit even if the goroutine hangs in the source.
 func TestCloseDoesNotWaitForAHungSource(t *testing.T) {
 	w := &Watch{source: "x", stop: func() {}, done: make(chan struct{})}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := w.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)

@@ -5,12 +5,14 @@ package command_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/kata-containers/kata-agent/guest/sys/command"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 func TestRun(t *testing.T) {
@@ -50,30 +52,28 @@ func TestRunInput(t *testing.T) {
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
+	ctx, expire := guard.Expiring(t.Context())
 	done := make(chan error, 1)
+	mark := filepath.Join(t.TempDir(), "runs")
 	// The grandchild is in the same group and holds the output.
-	go func() { done <- command.Run(ctx, "sh", "-c", "sleep 1000 & wait") }()
-	select {
-	case err := <-done:
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("hangs")
+	go func() { done <- command.Run(ctx, "sh", "-c", "sleep 1000 & touch "+mark+"; wait") }()
+	guard.Until(t, "the command runs", func() bool { _, err := os.Stat(mark); return err == nil })
+	expire()
+	if err := guard.Receive(t, "the end of the command", done); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }
 
 func TestRunDoesNotWaitForDescendants(t *testing.T) {
+	child := filepath.Join(t.TempDir(), "child")
 	done := make(chan error, 1)
-	go func() { done <- command.Run(t.Context(), "sh", "-c", "sleep 20 & exit 0") }()
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(15 * time.Second):
-		t.Fatal("waited for a descendant")
+	go func() { done <- command.Run(t.Context(), "sh", "-c", "sleep 10007 & echo $! > "+child+"; exit 0") }()
+	if err := guard.Receive(t, "the command's end, not a descendant's", done); err != nil {
+		t.Error(err)
+	}
+	if pid, err := os.ReadFile(child); err != nil {
+		t.Error(err)
+	} else if err := command.Run(t.Context(), "kill", "-9", strings.TrimSpace(string(pid))); err != nil {
+		t.Error(err)
 	}
 }

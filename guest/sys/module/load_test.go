@@ -52,7 +52,7 @@ func TestLoadErrors(t *testing.T) {
 			t.Errorf("%q was taken", args)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := module.Load(ctx, script(t, "sleep 1000"), "slow", nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)

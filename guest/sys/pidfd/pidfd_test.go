@@ -8,9 +8,10 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // start runs a shell command that nobody but the test waits for.
@@ -31,9 +32,9 @@ func start(t *testing.T, script string) *os.File {
 func awaitExit(t *testing.T, f *os.File) {
 	t.Helper()
 	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, int((20 * time.Second).Milliseconds()))
+	n, err := unix.Poll(fds, int(guard.Hang.Milliseconds()))
 	for errors.Is(err, unix.EINTR) { // Go's own signals
-		n, err = unix.Poll(fds, int((20 * time.Second).Milliseconds()))
+		n, err = unix.Poll(fds, int(guard.Hang.Milliseconds()))
 	}
 	if n != 1 {
 		t.Fatal("process does not exit", err)

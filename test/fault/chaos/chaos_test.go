@@ -16,6 +16,7 @@ import (
 
 	"github.com/containerd/ttrpc"
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/harness"
 	"google.golang.org/grpc/status"
 )
@@ -24,7 +25,7 @@ const (
 	// span is how long requests are made, unless KATA_TEST_CHAOS says otherwise.
 	span = 10 * time.Second
 	// answerTimeout guards against a request that is never answered.
-	answerTimeout = 20 * time.Second
+	answerTimeout = guard.Hang
 	clients       = 8
 )
 
@@ -77,8 +78,7 @@ func (c *chaos) must(err error) {
 // life leads one container from its creation to its removal.
 func (c *chaos) life() {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), answerTimeout)
-	defer cancel()
+	ctx := harness.Context(c.t)
 	c.must(c.Create(ctx, "orderly", c.Spec("orderly", c.rootfs, "sleep", "1000")))
 	c.must(c.StartContainer(ctx, "orderly"))
 	if out, code, err := c.Run(ctx, "orderly", "e", "echo", "hi"); out != "hi\n" || code != 0 || err != nil {
@@ -136,8 +136,7 @@ func (c *chaos) fail(format string, args ...any) {
 
 // clear removes every container, whatever state it is in.
 func (c *chaos) clear() {
-	ctx, cancel := context.WithTimeout(c.t.Context(), 2*answerTimeout)
-	defer cancel()
+	ctx := harness.Context(c.t)
 	for i := range containers {
 		err := c.Remove(ctx, container(i))
 		for err == nil { // the create of a client that has gone may be under way still

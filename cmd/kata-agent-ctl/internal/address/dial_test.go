@@ -84,7 +84,7 @@ func TestDialWaitsForAListener(t *testing.T) {
 		t.Fatal("connected to nobody")
 	}
 	listening := make(chan net.Listener, 1)
-	time.AfterFunc(50*time.Millisecond, func() {
+	time.AfterFunc(50*time.Millisecond, func() { // clock: if the dial begins later it need not wait
 		l, err := net.Listen("unix", path)
 		if err != nil {
 			t.Error(err)
@@ -101,7 +101,7 @@ func TestDialWaitsForAListener(t *testing.T) {
 
 func TestDialEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(30*time.Millisecond, cancel)
+	time.AfterFunc(30*time.Millisecond, cancel) // clock: if the dial begins later it ends at once
 	_, err := Address{Kind: Unix, Path: filepath.Join(t.TempDir(), "never")}.Dial(ctx, time.Hour)
 	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
 		t.Error(err)

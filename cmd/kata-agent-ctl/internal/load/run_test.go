@@ -17,6 +17,7 @@ import (
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/agenttest"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // answer makes each session of the server write text once, exit with status, and keeps nothing.
@@ -60,9 +61,7 @@ func watching(t *testing.T, s *agenttest.Server, text string, pid int) (*Result,
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	return Run(ctx, scenario, Options{
+	return Run(guard.Context(t), scenario, Options{
 		Dial: func(ctx context.Context, observe func(string, time.Duration, error)) (*client.Client, error) {
 			return client.Dial(ctx, address.Address{Path: s.Path}, client.Options{Observe: observe})
 		},
@@ -98,11 +97,7 @@ func TestRunCounts(t *testing.T) {
 			t.Errorf("%s is measured, but is preparation", c.Name)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+10; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-		}
-	}
+	guard.Until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+10 })
 }
 
 // TestRunFindsFaults: whatever an agent does wrong is a failure.

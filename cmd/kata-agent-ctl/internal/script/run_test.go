@@ -10,9 +10,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // recorder is an agent that fails where it is told to.
@@ -89,13 +89,8 @@ func TestRepeatForEverEndsWithTheContext(t *testing.T) {
 	r := &Runner{Caller: callerFunc(func() { cancel() }), Out: io.Discard, Log: slog.New(slog.DiscardHandler), IgnoreErrors: true}
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx, Lines([]string{"repeat -1", "Check"})) }()
-	select {
-	case err := <-done:
-		if !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("it does not end")
+	if err := guard.Receive(t, "the end", done); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 
