@@ -46,7 +46,6 @@ var timed = []string{
 	"test/guard", // has the limits
 	"test/bench", // measures
 	"test/demo",  // shows how long things take
-	"test/vm",    // not yet
 }
 
 // ofTests is whether a file is a test or serves tests only.

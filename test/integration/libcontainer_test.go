@@ -18,7 +18,7 @@ func TestSessionsByLibcontainer(t *testing.T) {
 	if harness.Seccomp() {
 		t.Skip("this is the second run")
 	}
-	cmd := exec.Command(os.Args[0], "-test.count=1",
+	cmd := exec.Command(os.Args[0], "-test.count=1", "-test.timeout=30m",
 		"-test.run=^Test(RPC0[2-6]|BadSessions|ProcessExec|Terminal|CloseStdin|HalfClose|Write|Exit|Standard|ZeroLength|Output|ExecID|Host|Inherited)")
 	cmd.Env = append(os.Environ(), "KATA_TEST_SECCOMP=1", "KATA_TEST_AGENT="+harness.Build(t))
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -30,7 +30,7 @@ func TestClock(t *testing.T) {
 
 	// A VM that was paused finds its timers and connections alive.
 	vm.Pause(t)
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // clock: how long the pause lasts
 	vm.Resume(t)
 	agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{})
 }

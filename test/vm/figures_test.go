@@ -182,7 +182,7 @@ func waitForDisk(t *testing.T, agent *host.Agent, req *protocols.CreateContainer
 	select {
 	case err := <-done:
 		t.Fatalf("the creation that is to wait has ended: %v", err)
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(100 * time.Millisecond): // clock: what is wrong needs that long to end
 	}
 	return func() {
 		cancel()

@@ -36,7 +36,7 @@ func TestHotplug(t *testing.T) {
 	t.Run("disk 10 ms before the request", func(t *testing.T) {
 		image := volumeImage(t, "early")
 		disk := vm.PlugDisk(t, image, lab.RootPort)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // clock: the guest finds the disk about now
 		useVolume(t, agent, "early", &protocols.Storage{Driver: "blk", Source: disk.PCIPath})
 		vm.Unplug(t, disk)
 	})
@@ -57,7 +57,7 @@ func TestHotplug(t *testing.T) {
 		err := agent.Fails(t, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: "never", OCI: spec,
 			Storages: []*protocols.Storage{{Driver: "blk", Source: "0c/00", Fstype: "ext4", MountPoint: "/run/kata-containers/sandbox/storage/never"}}})
 		wantContains(t, "error", err.Error(), "Timeout after 6s", "0c.0/00.0")
-		if waited := time.Since(start); waited < 5*time.Second {
+		if waited := time.Since(start); waited < 5*time.Second { // clock: a slow machine takes longer only
 			t.Errorf("gave up after %v, agent.hotplug_timeout is 6", waited)
 		}
 		// Nothing is left of the attempt: the same id works at once.
@@ -124,7 +124,7 @@ func lateDisk(t *testing.T, vm *lab.VM, agent *host.Agent, word string, after ti
 	created := createBeside(t, agent, req)
 	// Other calls do not wait for the one that waits.
 	agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{})
-	time.Sleep(after)
+	time.Sleep(after) // clock: how late the disk is, which is the case
 	disk := vm.PlugDisk(t, image, lab.RootPort)
 	if disk.PCIPath != port {
 		t.Fatalf("plugged at %s, the agent waits for %s", disk.PCIPath, port)

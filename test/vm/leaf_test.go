@@ -30,7 +30,7 @@ func TestLeafPackages(t *testing.T) {
 		Root:      lab.TmpfsRoot(),
 		Modules:   lab.FullModules(),
 		Files:     lab.GoTests(t, append([]string{spawnPackage}, leafPackages...)...),
-		Lifetime:  8 * time.Minute,
+		Lifetime:  30 * time.Minute,
 	})
 	waitForStandIn(t, vm)
 	vm.Shell(t, "mkdir -p /sys/fs/cgroup /dev/pts /dev/shm && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t devpts devpts /dev/pts && mount -t tmpfs tmpfs /tmp && ip link set lo up")

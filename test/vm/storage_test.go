@@ -28,7 +28,7 @@ func TestStoragePackages(t *testing.T) {
 		MemoryMiB: 1024,
 		Modules:   storageModules(),
 		Files:     files,
-		Lifetime:  8 * time.Minute,
+		Lifetime:  30 * time.Minute,
 	})
 	waitForStandIn(t, vm)
 	vm.Shell(t, "mount -t tmpfs tmpfs /tmp")

@@ -67,7 +67,7 @@ func TestSideChannels(t *testing.T) {
 // dialSide connects to a port that is up when the agent answers, or soon.
 func dialSide(t *testing.T, vm *lab.VM, port uint32) net.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), guard)
 	defer cancel()
 	conn, err := vm.DialWhenUp(ctx, port)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	// agentPort is the vsock port every host dials.
 	agentPort = 1024
 	// callLimit is the hang guard of one call, generous for emulation.
-	callLimit = time.Minute
+	callLimit = 2 * time.Minute
 )
 
 // Agent is a host's connection to the agent.

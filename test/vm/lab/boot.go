@@ -23,7 +23,7 @@ const (
 	qemu = "qemu-system-x86_64"
 	// bootLimit is the hang guard of a boot; some 3 s are usual, a loaded
 	// machine and a full root file system take longer.
-	bootLimit = 2 * time.Minute
+	bootLimit = 5 * time.Minute
 )
 
 // Boot starts a VM and returns when its helper answers; the program under
@@ -128,7 +128,7 @@ func (vm *VM) waitForHelper(ctx context.Context) error {
 			return fmt.Errorf("QEMU ended: %v", vm.qemu.err)
 		case <-ctx.Done():
 			return fmt.Errorf("no answer from the guest: %w", err)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond): // clock: how often it looks
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/vm/lab/mux"
 	"github.com/kata-containers/kata-agent/test/vm/lab/wire"
 )
@@ -84,7 +85,7 @@ func (b *bridge) accept() {
 // connect answers one "CONNECT <port>" in either case of letters. A refusal
 // is the end of the connection without a word, as VMMs have it.
 func (b *bridge) connect(conn net.Conn) {
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(guard.Hang))
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	if err != nil {
@@ -96,7 +97,7 @@ func (b *bridge) connect(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	stream, err := b.session.Open(ctx, port)
 	if err != nil {

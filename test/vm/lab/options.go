@@ -48,7 +48,7 @@ type Options struct {
 	// Protected takes the lab's helper, not what it runs, out of the OOM killer's
 	// choice: for tests that use up the guest's memory.
 	Protected bool
-	// Lifetime bounds the VM's whole life, 5 minutes when zero. When it ends
+	// Lifetime bounds the VM's whole life, 20 minutes when zero. When it ends
 	// the VM is killed and the test fails.
 	Lifetime time.Duration
 }
@@ -98,7 +98,7 @@ func (o *Options) setDefaults() {
 		o.Vsock = DefaultVsock()
 	}
 	if o.Lifetime == 0 {
-		o.Lifetime = 5 * time.Minute
+		o.Lifetime = 20 * time.Minute
 	}
 }
 

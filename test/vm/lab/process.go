@@ -62,7 +62,7 @@ func waitForFile(path string, gone <-chan struct{}, limit time.Duration) error {
 			return fmt.Errorf("ended before %s appeared", path)
 		case <-end:
 			return fmt.Errorf("%s did not appear in %v", path, limit)
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond): // clock: how often it looks
 		}
 	}
 }

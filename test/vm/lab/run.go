@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/vm/lab/wire"
 )
 
@@ -41,7 +42,7 @@ func (vm *VM) Run(ctx context.Context, cmd wire.Command) (wire.Result, error) {
 // without the last newline. A status other than 0 fails the test.
 func (vm *VM) Shell(t testing.TB, script string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	res, err := vm.Run(ctx, wire.Command{Argv: []string{"sh", "-c", script}})
 	if err != nil {
@@ -53,10 +54,10 @@ func (vm *VM) Shell(t testing.TB, script string) string {
 	return strings.TrimSuffix(string(res.Stdout), "\n")
 }
 
-// WaitUntil waits until a shell condition holds in the guest, 30 s at most.
+// WaitUntil waits until a shell condition holds in the guest.
 func (vm *VM) WaitUntil(t testing.TB, condition string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	script := "until " + condition + "; do usleep 50000; done"
 	if _, err := vm.Run(ctx, wire.Command{Argv: []string{"sh", "-c", script}}); err != nil {

@@ -9,7 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // virtiofsd finds the daemon: distributions keep it out of PATH.
@@ -53,7 +54,7 @@ func (vm *VM) startShares(m *machine) error {
 			return fmt.Errorf("virtiofsd: %w", err)
 		}
 		vm.shares = append(vm.shares, p)
-		if err := waitForFile(socket, p.ended, 10*time.Second); err != nil {
+		if err := waitForFile(socket, p.ended, guard.Hang); err != nil {
 			return fmt.Errorf("virtiofsd: %w", err)
 		}
 		m.arg("-chardev", fmt.Sprintf("socket,id=fs%d,path=%s", n, socket),

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // guestCID is the VM's address under vhost-device-vsock; the device's socket
@@ -44,7 +45,7 @@ func (v *vhostDevice) start(vm *VM, m *machine) error {
 	if err != nil {
 		return err
 	}
-	if err := waitForFile(device, v.process.ended, 10*time.Second); err != nil {
+	if err := waitForFile(device, v.process.ended, guard.Hang); err != nil {
 		return fmt.Errorf("%s: %w", v.tool, err)
 	}
 	m.arg("-chardev", "socket,id=vsock,path="+device)

@@ -17,11 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/vm/lab/qmp"
 )
 
 // qmpLimit is the hang guard of one exchange with QEMU or of one unplug.
-const qmpLimit = 30 * time.Second
+const qmpLimit = guard.Hang
 
 // VM is a running virtual machine. Its methods may be used from several
 // goroutines.
@@ -113,7 +114,7 @@ func (vm *VM) DialWhenUp(ctx context.Context, port uint32) (net.Conn, error) {
 			return nil, errors.New("the VM ended")
 		case <-ctx.Done():
 			return nil, err
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond): // clock: how often it looks
 		}
 	}
 }

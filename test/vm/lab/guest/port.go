@@ -14,7 +14,7 @@ import (
 
 // portWait bounds the wait for a virtio-serial port: its name comes from the
 // host by a message some milliseconds after the driver is loaded.
-const portWait = 10 * time.Second
+const portWait = 2 * time.Minute
 
 // openPort opens the virtio-serial port of this name. It mounts sysfs and
 // devtmpfs for that and takes them away again: the program under test shall
@@ -26,7 +26,7 @@ func openPort(name string) (*os.File, error) {
 		}
 		defer unix.Unmount(dir, unix.MNT_DETACH)
 	}
-	for end := time.Now().Add(portWait); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(portWait); time.Now().Before(end); time.Sleep(time.Millisecond) { // clock: how often it looks
 		device := findPort(name)
 		if device == "" {
 			continue

@@ -50,7 +50,7 @@ func echo(conn net.Conn) {
 func reap() {
 	for {
 		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // clock: how often it looks
 		}
 	}
 }

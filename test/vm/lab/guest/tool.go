@@ -43,7 +43,7 @@ func probe(cid, port string) error {
 		return nil
 	}
 	defer conn.Close()
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(5 * time.Second)) // clock: a refusal comes within milliseconds
 	switch _, err := conn.Read(make([]byte, 1)); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		fmt.Println("open")

@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"net"
 	"testing"
-	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/vm/lab/qmp"
 )
 
@@ -48,8 +48,7 @@ func fakeQEMU(t *testing.T, script func(command string) string) net.Conn {
 
 func client(t *testing.T, script func(string) string) (*qmp.Client, context.Context) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
+	ctx := guard.Context(t)
 	c, err := qmp.New(ctx, fakeQEMU(t, script))
 	if err != nil {
 		t.Fatal(err)
