@@ -52,6 +52,7 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
 	}
+	boundPids(o, config.Cgroups.Resources)
 	if config.OomScoreAdj == nil {
 		config.OomScoreAdj = oom.Inherited(o.Proc)
 	}

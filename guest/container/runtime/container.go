@@ -90,7 +90,9 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 			left, err = c, errors.Join(err, undone)
 		}
 	}()
+	pod := c.podGroup()
 	c.init, err = c.startInit(ctx, p)
+	c.limitPod(pod)
 	if err == nil && o.Spawn != nil {
 		err = o.Spawn.Open(c)
 	}

@@ -26,6 +26,7 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 	if err != nil {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
+	boundPids(c.options, converted.Resources)
 	if err := c.setResources(converted.Resources); err != nil {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
