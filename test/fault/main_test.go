@@ -8,10 +8,14 @@ import (
 	"testing"
 
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/test/fault/inject"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) {
+	inject.Main()
+	harness.Main(m)
+}
 
 // script makes a hook of a shell script; args[0] is its own name.
 func script(t *testing.T, name, body string) *protocols.Hook {

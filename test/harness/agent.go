@@ -25,6 +25,7 @@ type Options struct {
 	Env    []string // more environment
 	Args   []string // more arguments
 	Binary string   // "" is the one that Build makes
+	Wrap   []string // command that becomes the agent
 	// Cmdline is what the agent sees as the kernel's command line; "" is that of the machine.
 	Cmdline string
 	// Policy is the policy of the image; "" is none.
@@ -105,7 +106,8 @@ func launch(tb testing.TB, o Options) *Agent {
 	if o.Address != "" {
 		a.Address = o.Address
 	}
-	args := append([]string{"-m", "sh", "-c", isolate, "sh", o.Binary}, o.Args...)
+	args := append([]string{"-m", "sh", "-c", isolate, "sh"}, o.Wrap...)
+	args = append(append(args, o.Binary), o.Args...)
 	if o.Network {
 		args = append([]string{"-n"}, args...)
 	}

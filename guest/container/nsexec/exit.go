@@ -38,8 +38,19 @@ func (e *exit) kill() { _ = pidfd.Send(e.file, unix.SIGKILL) }
 // reap waits for the exit, reaps and closes. Somebody else's having reaped it is as good.
 func (e *exit) reap() {
 	defer e.file.Close()
-	_ = e.conn.Read(func(uintptr) bool {
+	gone := false
+	look := func(uintptr) bool {
 		_, exited, err := pidfd.Wait(e.file)
-		return exited || err != nil && err != unix.EAGAIN
-	})
+		gone = exited || err != nil && err != unix.EAGAIN
+		return gone
+	}
+	_ = e.conn.Read(look)
+	for !gone { // Go's poller had no room for it: the thread has to wait
+		if e.conn.Control(func(fd uintptr) {
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+			look(fd)
+		}) != nil {
+			return
+		}
+	}
 }

@@ -57,6 +57,12 @@ func newResult(r *Request, w *worker) (*result, int, error) {
 		unix.Close(pair[1])
 		return nil, -1, err
 	}
+	// A file that Go's poller had no room for cannot be waited for: better nothing is begun.
+	if err := res.file.SetReadDeadline(time.Time{}); err != nil {
+		res.file.Close()
+		unix.Close(pair[1])
+		return nil, -1, fmt.Errorf("wait for an answer: %w", err)
+	}
 	return res, pair[1], nil
 }
 

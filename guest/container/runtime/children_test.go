@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+	"github.com/opencontainers/runc/libcontainer"
 	"golang.org/x/sys/unix"
 )
 
@@ -87,6 +88,13 @@ func TestEndOrphans(t *testing.T) {
 		if !isChild(cmd) {
 			t.Errorf("%s: reaped by somebody who does not own it", name)
 		}
+	}
+}
+
+// TestStartManager: the libcontainer that this is built with has the field that it needs.
+func TestStartManager(t *testing.T) {
+	if !useStartManager(&libcontainer.Container{}, "/proc") {
+		t.Error("libcontainer.Container has no field cgroupManager of type cgroups.Manager")
 	}
 }
 

@@ -125,6 +125,7 @@ func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error)
 	if err != nil {
 		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
 	}
+	useStartManager(lc, o.Proc)
 	return &Container{
 		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, state: filepath.Join(o.StateRoot, p.ID),
