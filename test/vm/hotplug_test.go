@@ -18,7 +18,7 @@ import (
 func TestHotplug(t *testing.T) {
 	cold := volumeImage(t, "cold")
 	vm, agent := bootPod(t, lab.Options{
-		CgroupV2: true, Modules: lab.FullModules(), Disks: []string{cold}, KernelArgs: []string{"agent.hotplug_timeout=6"},
+		CgroupV2: true, Modules: lab.FullModules(), Disks: []string{cold}, KernelArgs: []string{"agent.hotplug_timeout=15"},
 	})
 	t.Run("disk present at boot", func(t *testing.T) {
 		useVolume(t, agent, "cold", &protocols.Storage{Driver: "blk", Source: vm.Disks[0].PCIPath})
@@ -56,9 +56,9 @@ func TestHotplug(t *testing.T) {
 		spec := agent.Sleeper(t, "never")
 		err := agent.Fails(t, "CreateContainer", &protocols.CreateContainerRequest{ContainerId: "never", OCI: spec,
 			Storages: []*protocols.Storage{{Driver: "blk", Source: "0c/00", Fstype: "ext4", MountPoint: "/run/kata-containers/sandbox/storage/never"}}})
-		wantContains(t, "error", err.Error(), "Timeout after 6s", "0c.0/00.0")
-		if waited := time.Since(start); waited < 5*time.Second { // clock: a slow machine takes longer only
-			t.Errorf("gave up after %v, agent.hotplug_timeout is 6", waited)
+		wantContains(t, "error", err.Error(), "Timeout after 15s", "0c.0/00.0")
+		if waited := time.Since(start); waited < 14*time.Second { // clock: a slow machine takes longer only
+			t.Errorf("gave up after %v, agent.hotplug_timeout is 15", waited)
 		}
 		// Nothing is left of the attempt: the same id works at once.
 		c := agent.Create(t, &protocols.CreateContainerRequest{ContainerId: "never", OCI: spec})

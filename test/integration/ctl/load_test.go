@@ -17,7 +17,7 @@ import (
 // every kind of load once, small.
 const every = `name = "every kind"
 containers = 2
-timeout = "60s"
+timeout = "600s"
 
 [[load]]
 kind = "exec"

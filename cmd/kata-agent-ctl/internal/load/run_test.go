@@ -102,7 +102,7 @@ func TestRunCounts(t *testing.T) {
 
 // TestRunFindsFaults: whatever an agent does wrong is a failure.
 func TestRunFindsFaults(t *testing.T) {
-	exec := "timeout = \"300ms\"\n[[load]]\nkind = \"exec\"\ncount = 2\n"
+	exec := "[[load]]\nkind = \"exec\"\ncount = 2\n"
 	refuse := func(context.Context, protocols.Message, protocols.Message) error { return errors.New("refused") }
 	cases := map[string]struct {
 		scenario, mention string
@@ -121,7 +121,7 @@ func TestRunFindsFaults(t *testing.T) {
 				return nil
 			})
 		}},
-		"a call that hangs": {exec, "deadline exceeded", func(s *agenttest.Server) {
+		"a call that hangs": {"timeout = \"300ms\"\n" + exec, "deadline exceeded", func(s *agenttest.Server) {
 			s.Handle("ExecProcess", func(ctx context.Context, _, _ protocols.Message) error { <-ctx.Done(); return ctx.Err() })
 		}},
 		"stream too short": {"[[load]]\nkind = \"stream\"\nbytes = 8\ncount = 1\n", "5 bytes came of 8", func(s *agenttest.Server) {
@@ -162,7 +162,7 @@ func TestRunFindsFaults(t *testing.T) {
 func TestRunGivesUp(t *testing.T) {
 	s := agenttest.Start(t)
 	answer(s, "", 0)
-	r, err := against(t, s, "duration = \"30s\"\n[[load]]\nkind = \"exec\"\nworkers = 8\n")
+	r, err := against(t, s, "duration = \"600s\"\n[[load]]\nkind = \"exec\"\nworkers = 8\n")
 	if err == nil || !strings.Contains(err.Error(), "1000 failures") || len(r.Failures) != keptFailures {
 		t.Errorf("%v, %d failures kept", err, len(r.Failures))
 	}
