@@ -4,6 +4,7 @@ package rpc
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/guest/metrics"
@@ -50,6 +51,7 @@ type Service struct {
 	files   *share.Tree
 	metrics *metrics.Collector
 	shares  *share.StaleVisitor
+	dropped atomic.Uint64 // bytes of output that the policy keeps from the host
 }
 
 // New makes the service.

@@ -13,14 +13,15 @@ import (
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 	"github.com/kata-containers/kata-agent/rpc/server"
+	"go.uber.org/zap"
 )
 
 // Streams are answered at the frame: bytes go from the pipe straight into the reply, and
 // a call that waits costs no goroutine.
 func (s *Service) streamRoutes() []server.Route {
 	return []server.Route{
-		parked("ReadStdout", s.readStdout, server.Bulk),
-		parked("ReadStderr", s.readStderr, server.Bulk),
+		parked("ReadStdout", s.readStdout, server.Bulk, server.Denied(s.dropStdout)),
+		parked("ReadStderr", s.readStderr, server.Bulk, server.Denied(s.dropStderr)),
 		parked("WriteStdin", s.writeStdin, server.Recycled(emptied)),
 		empty("CloseStdin", s.closeStdin, server.Quiet),
 	}
@@ -32,6 +33,35 @@ func (s *Service) readStdout(c *frame.Call, q *protocols.ReadStreamRequest) {
 
 func (s *Service) readStderr(c *frame.Call, q *protocols.ReadStreamRequest) {
 	s.read(c, q, (*process.IO).ReadStderr)
+}
+
+func (s *Service) dropStdout(c *frame.Call, q *protocols.ReadStreamRequest) {
+	s.drop(c, q, (*process.IO).DropStdout)
+}
+
+func (s *Service) dropStderr(c *frame.Call, q *protocols.ReadStreamRequest) {
+	s.drop(c, q, (*process.IO).DropStderr)
+}
+
+type dropStream func(o *process.IO, n int, dropped func(int), done func([]byte, error)) (cancel func() bool)
+
+// drop answers a read that the policy denies: when there is something to read, as if that were the
+// end of the stream. The process must not notice, so its output is read and dropped from then on.
+func (s *Service) drop(c *frame.Call, q *protocols.ReadStreamRequest, from dropStream) {
+	h, err := s.process(q.ContainerId, q.ExecId)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	if !h.IO.Drops() {
+		s.options.Log.Warn("output is dropped: the policy denies reading it",
+			zap.String("container", q.ContainerId), zap.String("exec", q.ExecId))
+	}
+	count := func(n int) { s.dropped.Add(uint64(n)) }
+	c.OnCancel(from(h.IO, fitted(q.Len), count, func(data []byte, _ error) {
+		count(len(data))
+		c.ReplyBytes(nil)
+	}))
 }
 
 // keptWrite is the largest buffer that is kept for the next write, in bytes; hosts write

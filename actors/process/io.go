@@ -31,6 +31,7 @@ type IO struct {
 type flow struct {
 	begun atomic.Bool // somebody has asked for it
 	ended atomic.Bool // and has been told its end
+	drops atomic.Bool // what comes is dropped
 }
 
 // Streams are what an IO is made of. Terminal excludes the others.
@@ -87,6 +88,37 @@ func (o *IO) ReadStderr(n int, done func([]byte, error)) (cancel func() bool) {
 }
 
 func (o *IO) read(r *stdio.Reader, f *flow, n int, done func([]byte, error)) func() bool {
+	if f.drops.Load() && f.drops.Swap(false) {
+		r.Keep()
+	}
+	return o.start(r, f, n, done)
+}
+
+// DropStdout reads as ReadStdout does. Whatever comes after that is dropped until somebody reads
+// again, so that the process does not wait for a reader; dropped is told how many bytes at a time.
+func (o *IO) DropStdout(n int, dropped func(int), done func([]byte, error)) (cancel func() bool) {
+	return o.drop(o.stdout, &o.out, n, dropped, done)
+}
+
+// DropStderr is as DropStdout.
+func (o *IO) DropStderr(n int, dropped func(int), done func([]byte, error)) (cancel func() bool) {
+	return o.drop(o.stderr, &o.err, n, dropped, done)
+}
+
+func (o *IO) drop(r *stdio.Reader, f *flow, n int, dropped func(int), done func([]byte, error)) func() bool {
+	cancel := o.start(r, f, n, done)
+	if r != nil {
+		f.drops.Store(true)
+		r.Discard(dropped)
+	}
+	return cancel
+}
+
+// Drops tells whether output of the process is being dropped.
+func (o *IO) Drops() bool { return o.out.drops.Load() || o.err.drops.Load() }
+
+// start reads once.
+func (o *IO) start(r *stdio.Reader, f *flow, n int, done func([]byte, error)) func() bool {
 	if r == nil {
 		done(nil, io.EOF)
 		return func() bool { return false }

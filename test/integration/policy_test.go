@@ -128,3 +128,53 @@ DestroySandboxRequest := true
 	harness.Refused(t, p.Exec(p.Ctx, "good", "e4", harness.Process("echo", "hi")), codes.PermissionDenied,
 		"ExecProcessRequest is blocked by policy: ")
 }
+
+// TestPolicyDeniesReading: to the host a read that is denied is the end of the stream, and the process
+// never waits for a reader.
+func TestPolicyDeniesReading(t *testing.T) {
+	p := newPod(t, harness.Options{Policy: `package agent_policy
+CreateSandboxRequest := true
+DestroySandboxRequest := true
+CreateContainerRequest := true
+StartContainerRequest := true
+WaitProcessRequest := true
+RemoveContainerRequest := true
+ExecProcessRequest := true
+SetPolicyRequest := true
+default ReadStreamRequest := false
+`})
+	p.Launch("c1", "sleep", "1000")
+	// Much more than a pipe holds: the process would wait for a reader.
+	p.Session("c1", "e1", "sh", "-c", "dd if=/dev/zero bs=64k count=64 2>/dev/null; echo end; exec sleep 0")
+	for range 2 {
+		data, err := p.ReadStdout(p.Ctx, "c1", "e1", 32<<10)
+		p.Must(err)
+		if len(data) != 0 {
+			t.Errorf("%d bytes of a read that is denied, want none", len(data))
+		}
+	}
+	p.WantExit("c1", "e1", 0)
+	if n := strings.Count(p.Log(), "output is dropped"); n != 1 {
+		t.Errorf("%d lines about dropped output, want 1", n)
+	}
+	// Allowed from now on: what comes arrives.
+	p.Session("c1", "e2", "sh", "-c", "echo one; read x; echo two")
+	if data, err := p.ReadStdout(p.Ctx, "c1", "e2", 100); err != nil || len(data) != 0 {
+		t.Errorf("%q, %v; want nothing", data, err)
+	}
+	p.Must(p.Do(p.Ctx, "SetPolicy", &protocols.SetPolicyRequest{Policy: `package agent_policy
+DestroySandboxRequest := true
+WaitProcessRequest := true
+RemoveContainerRequest := true
+WriteStreamRequest := true
+ReadStreamRequest := true
+`}))
+	if _, err := p.WriteStdin(p.Ctx, "c1", "e2", []byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	data, err := p.ReadAll(p.Ctx, "c1", "e2")
+	p.Must(err)
+	if string(data) != "two\n" {
+		t.Errorf("after the policy allows it: %q, want two", data)
+	}
+}

@@ -35,6 +35,7 @@ type Reader struct {
 	quiet  time.Time // the exit or the last byte after it
 	silent bool      // ended by the grace time
 	timed  bool      // in the poller's grace queue; protected by its lock
+	drops  uint32    // odd: what comes is dropped; see Discard
 }
 
 type readOp struct {
@@ -42,6 +43,7 @@ type readOp struct {
 	max    int
 	done   func([]byte, error)
 	state  opState
+	drops  bool // a read of Discard's
 }
 
 // NewReader takes f over: it is closed when NewReader returns, and the reader has a
@@ -74,7 +76,11 @@ func (r *Reader) Read(max int, done func(data []byte, err error)) (cancel func()
 		done(nil, nil)
 		return never
 	}
-	op := &readOp{reader: r, max: max, done: done}
+	return r.enqueue(&readOp{reader: r, max: max, done: done})
+}
+
+// enqueue answers a read when it is its turn, at once if it can.
+func (r *Reader) enqueue(op *readOp) (cancel func() bool) {
 	r.mu.Lock()
 	first := !r.busy && len(r.queue) == 0
 	r.queue = append(r.queue, op)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stdio
+
+import (
+	"io"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestDiscard: a writer that nobody reads does not wait, and what comes after Keep arrives.
+func TestDiscard(t *testing.T) {
+	r, w := newReader(t, newPoller(t))
+	var dropped atomic.Int64
+	first, _ := read(r, 3)
+	r.Discard(func(n int) { dropped.Add(int64(n)) })
+	r.Discard(func(int) { t.Error("a second Discard has its own reads") })
+	w.WriteString("abc")
+	if got := await(t, first); string(got.data) != "abc" {
+		t.Errorf("the read before Discard: %q, want abc", got.data)
+	}
+	const size = 1 << 20 // many times what the pipe holds
+	chunk := make([]byte, 4096)
+	for range size / len(chunk) {
+		if _, err := w.Write(chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, func() bool { return dropped.Load() == size })
+	r.Keep()
+	r.Keep()
+	w.WriteString("kept")
+	c, _ := read(r, 100)
+	if got := await(t, c); string(got.data) != "kept" {
+		t.Errorf("after Keep: %q, want kept", got.data)
+	}
+	r.Discard(func(n int) { dropped.Add(int64(n)) })
+	w.WriteString("gone")
+	until(t, func() bool { return dropped.Load() == size+4 })
+	w.Close()
+	c, _ = read(r, 100)
+	if got := await(t, c); got.err != io.EOF {
+		t.Errorf("the end after Discard: %+v, want EOF", got)
+	}
+}
+
+// until waits for a condition; the limit is a guard against a hang.
+func until(t *testing.T, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited a minute for the condition")
+		}
+	}
+}
