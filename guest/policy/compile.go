@@ -62,7 +62,10 @@ func acceptable(name string, module *ast.Module) error {
 	if got := module.Package.Path.String(); got != "data."+Package {
 		return fmt.Errorf("%s: package %s, want %s", module.Package.Loc(), strings.TrimPrefix(got, "data."), Package)
 	}
-	return uncertain(module)
+	if err := uncertain(module); err != nil {
+		return err
+	}
+	return surplus(module)
 }
 
 // compile runs the compiler's stages up to one, or all. Types are not checked: the rules that Kata's

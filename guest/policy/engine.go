@@ -80,13 +80,13 @@ func (e *Engine) Decide(ctx context.Context, rule string, in Input) (Decision, e
 }
 
 // Known returns the answer about a request that needs no evaluation.
-func (e *Engine) Known(rule string, in Input) (Decision, error, bool) {
+func (e *Engine) Known(rule string, in Input) (d Decision, ok bool, err error) {
 	f := e.current.Load()
 	if f == nil {
-		return Decision{Allowed: true}, nil, true
+		return Decision{Allowed: true}, true, nil
 	}
 	a, ok := f.known.get(f.rule(rule), in)
-	return a.decision, a.err, ok
+	return a.decision, ok, a.err
 }
 
 // decide evaluates a rule. What it reads of the state and what it changes are one step: if another

@@ -49,6 +49,7 @@ func (p *Policy) evaluate(ctx context.Context, r *rule, s *state, input ast.Valu
 		WithTransaction(s).
 		WithInput(ast.NewTerm(input)).
 		WithPrintHook(&prints).
+		WithBuiltins(ownBuiltins).
 		WithCancel(cancel).
 		Iter(ctx, func(found topdown.QueryResult) error {
 			value = found[resultVar.Value.(ast.Var)]

@@ -41,6 +41,7 @@ func nested(text string) error {
 			line, start = line+1, i+1
 		case '#':
 			i += restOfLine(text[i:]) - 1
+			start = i // a comment may be as long as it likes
 		case '"':
 			i = endOfString(text, i)
 		case '`':

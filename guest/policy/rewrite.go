@@ -81,3 +81,28 @@ func uncertain(module *ast.Module) (err error) {
 	})
 	return err
 }
+
+// surplus refuses calls with one argument too many, by which OPA compares the function's value.
+func surplus(module *ast.Module) (err error) {
+	arity := map[string]int{}
+	for _, b := range capabilities().Builtins {
+		arity[b.Name] = b.Decl.Arity()
+	}
+	delete(arity, ast.WalkBuiltin.Name) // the one that is written so
+	delete(arity, ast.Print.Name)
+	for _, r := range module.Rules {
+		if len(r.Head.Args) > 0 {
+			arity[r.Head.Ref().String()] = len(r.Head.Args)
+		}
+	}
+	ast.WalkExprs(module, func(e *ast.Expr) bool {
+		if e.IsCall() && err == nil {
+			name := e.Operator().String()
+			if n, ok := arity[name]; ok && len(e.Operands()) > n {
+				err = fmt.Errorf("%s: %s has %d arguments, want %d", e.Location, name, len(e.Operands()), n)
+			}
+		}
+		return false
+	})
+	return err
+}

@@ -44,16 +44,16 @@ func (g *Gate) Load(name, text string) error {
 }
 
 // Known implements server.Gate.
-func (g *Gate) Known(info *server.Info, request protocols.Message) (error, bool) {
+func (g *Gate) Known(info *server.Info, request protocols.Message) (ok bool, err error) {
 	if info.Request == setPolicy || !g.engine.Active() {
-		return nil, true
+		return true, nil
 	}
 	in := input{request}
-	d, err, ok := g.engine.Known(info.Request, in)
+	d, ok, err := g.engine.Known(info.Request, in)
 	if !ok || d.Allowed && err == nil {
-		return nil, ok
+		return ok, nil
 	}
-	return g.answer(info.Request, in, d, err), true
+	return true, g.answer(info.Request, in, d, err)
 }
 
 // Decide implements server.Gate.

@@ -16,9 +16,9 @@ import (
 // Gate decides whether calls may be served, but for those of the health service. Its errors are the
 // answers of calls that may not.
 type Gate interface {
-	// Known returns the decision about a call that is found without delay; ok is false if there is
+	// Known returns the decision about a call if it is found without delay; ok is false if there is
 	// none.
-	Known(info *Info, request protocols.Message) (err error, ok bool)
+	Known(info *Info, request protocols.Message) (ok bool, err error)
 	// Decide makes the decision about a call. It may take its time.
 	Decide(ctx context.Context, info *Info, request protocols.Message) error
 }
@@ -39,7 +39,7 @@ func behind(g Gate, r *Route) {
 	info := r.info()
 	if serve := r.frame.Cold; serve != nil {
 		r.frame.Cold = func(ctx context.Context, request protocols.Message) (protocols.Message, error) {
-			err, ok := g.Known(info, request)
+			ok, err := g.Known(info, request)
 			if !ok {
 				err = g.Decide(ctx, info, request)
 			}
@@ -75,7 +75,7 @@ type held struct {
 
 func (w *waiting) serve(call *frame.Call, request protocols.Message) {
 	if !w.busy(request) {
-		if err, ok := w.gate.Known(w.info, request); ok {
+		if ok, err := w.gate.Known(w.info, request); ok {
 			w.pass(call, request, err)
 			return
 		}

@@ -6,7 +6,8 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // TestDiscard: a writer that nobody reads does not wait, and what comes after Keep arrives.
@@ -27,7 +28,7 @@ func TestDiscard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, func() bool { return dropped.Load() == size })
+	guard.Until(t, "the bytes to be dropped", func() bool { return dropped.Load() == size })
 	r.Keep()
 	r.Keep()
 	w.WriteString("kept")
@@ -37,20 +38,10 @@ func TestDiscard(t *testing.T) {
 	}
 	r.Discard(func(n int) { dropped.Add(int64(n)) })
 	w.WriteString("gone")
-	until(t, func() bool { return dropped.Load() == size+4 })
+	guard.Until(t, "the bytes to be dropped", func() bool { return dropped.Load() == size+4 })
 	w.Close()
 	c, _ = read(r, 100)
 	if got := await(t, c); got.err != io.EOF {
 		t.Errorf("the end after Discard: %+v, want EOF", got)
-	}
-}
-
-// until waits for a condition; the limit is a guard against a hang.
-func until(t *testing.T, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("waited a minute for the condition")
-		}
 	}
 }
