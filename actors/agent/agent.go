@@ -122,12 +122,14 @@ func (a *Agent) watchDevices(system *core.System, p Params) error {
 
 func (a *Agent) containerDeps(p Params) *container.Deps {
 	trim := &trimmer{}
+	warn := func(err error) { p.Log.Warn("container", zap.Error(err)) }
 	return &container.Deps{
 		Ended:   trim.processEnded,
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
 			NoPivotRoot: rootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
+			Warn: warn,
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,
@@ -138,7 +140,7 @@ func (a *Agent) containerDeps(p Params) *container.Deps {
 			return cgroup.SystemdReachable("/run")
 		}},
 		WatchOOM: a.watchOOM,
-		Warn:     func(err error) { p.Log.Warn("container", zap.Error(err)) },
+		Warn:     warn,
 	}
 }
 

@@ -184,7 +184,6 @@ func TestBadSpecs(t *testing.T) {
 		"root that is not there": {func(s *protocols.Spec) { s.Root.Path = "/nowhere/rootfs" }, []string{"/nowhere/rootfs"}},
 		"root is a file":         {func(s *protocols.Spec) { s.Root.Path = p.Rootfs + "/etc/passwd" }, []string{"/etc/passwd"}},
 		"env":                    {func(s *protocols.Spec) { s.Process.Env = append(s.Process.Env, "NOVALUE") }, []string{"NOVALUE"}},
-		"capability":             {func(s *protocols.Spec) { s.Process.Capabilities.Bounding = []string{"CAP_FLY"} }, []string{"CAP_FLY"}},
 		"namespace": {func(s *protocols.Spec) {
 			s.Linux.Namespaces = append(s.Linux.Namespaces, &protocols.LinuxNamespace{Type: "dream"})
 		}, []string{"dream"}},
@@ -247,14 +246,12 @@ func TestBadSessions(t *testing.T) {
 		spoil func(*protocols.Process)
 		words []string
 	}{
-		"program": {func(s *protocols.Process) { s.Args = []string{"/nothing"} }, []string{"/nothing"}},
-		"in PATH": {func(s *protocols.Process) { s.Args = []string{"nothing"} }, []string{"nothing"}},
-		"no args": {func(s *protocols.Process) { s.Args = nil }, []string{"args"}},
-		"env":     {func(s *protocols.Process) { s.Env = []string{"NOVALUE"} }, []string{"NOVALUE"}},
-		"cwd":     {func(s *protocols.Process) { s.Cwd = "/nowhere" }, []string{"/nowhere"}},
-		"capability": {func(s *protocols.Process) {
-			s.Capabilities = &protocols.LinuxCapabilities{Effective: []string{"CAP_FLY"}}
-		}, []string{"CAP_FLY"}},
+		"program":   {func(s *protocols.Process) { s.Args = []string{"/nothing"} }, []string{"/nothing"}},
+		"in PATH":   {func(s *protocols.Process) { s.Args = []string{"nothing"} }, []string{"nothing"}},
+		"no args":   {func(s *protocols.Process) { s.Args = nil }, []string{"args"}},
+		"env":       {func(s *protocols.Process) { s.Env = []string{"NOVALUE"} }, []string{"NOVALUE"}},
+		"cwd":       {func(s *protocols.Process) { s.Cwd = "/nowhere" }, []string{"/nowhere"}},
+		"user":      {func(s *protocols.Process) { s.User = &protocols.User{UID: 4294967295} }, []string{"4294967295"}},
 		"rlimit":    {func(s *protocols.Process) { s.Rlimits = []*protocols.POSIXRlimit{{Type: "RLIMIT_DREAMS"}} }, []string{"RLIMIT_DREAMS"}},
 		"OOM score": {func(s *protocols.Process) { s.OOMScoreAdj = -2000 }, []string{"-2000"}},
 		"terminal":  {func(s *protocols.Process) { s.Terminal, s.Args = true, []string{"/nothing"} }, []string{"/nothing"}},

@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,8 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 		return nil, fmt.Errorf("spec of container %q has no absolute root path", p.ID)
 	}
 	if spec.Linux != nil {
-		if err := fitCPUs(o.Sys, spec.Linux.Resources); err != nil {
+		err := errors.Join(checkMemory(spec.Linux.Resources), fitCPUs(o.Sys, spec.Linux.Resources))
+		if err != nil {
 			return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
 		}
 	}

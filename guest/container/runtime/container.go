@@ -31,6 +31,8 @@ type Options struct {
 	Sys, Proc string
 	// Spawn starts exec sessions in place of libcontainer; nil: libcontainer starts them.
 	Spawn Spawner
+	// Warn is told what of a spec is passed over because this guest does not have it.
+	Warn func(error)
 }
 
 // CreateParams describe one container.
@@ -58,6 +60,7 @@ type Container struct {
 	target  target
 	systemd bool
 	limits  *cgroups.Resources // as last written
+	told    *told
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
 	wantedCPUs string
 }
@@ -74,8 +77,8 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if err := hostNetSysctls(o.Proc, p.Spec); err != nil {
-		return nil, nil, err
+	if err := fitSysctls(o.Proc, p.Spec); err != nil {
+		return nil, nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
 	}
 	c, err := prepare(ctx, o, p)
 	if err != nil {
@@ -109,18 +112,23 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 // prepare makes the container's state directory; nothing runs yet.
 func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error) {
 	wanted := wantedCPUs(p.Spec.Linux)
+	unknownCapabilities := dropCapabilities(p.Spec.Process)
 	config, err := libcontainerConfig(o, p)
 	if err != nil {
 		return nil, err
 	}
 	installHooks(ctx, config, p.Spec.Hooks)
 	own := *config.Cgroups
-	resources := *own.Resources
-	own.Resources = &resources
+	own.Resources = &cgroups.Resources{}
 	cgroup, err := manager.New(&own)
 	if err != nil {
 		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
 	}
+	told := &told{warn: o.Warn}
+	told.once(p.ID, notEnforced, dropUnsupported(config.Cgroups.Resources, kernelOf(cgroup, o.Sys)))
+	told.once(p.ID, noCapability, unknownCapabilities)
+	resources := *config.Cgroups.Resources
+	own.Resources = &resources
 	lc, err := libcontainer.Create(o.StateRoot, p.ID, config)
 	if err != nil {
 		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
@@ -130,7 +138,7 @@ func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error)
 		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, state: filepath.Join(o.StateRoot, p.ID),
 		systemd: p.SystemdCgroup, wantedCPUs: wanted,
-		limits: own.Resources,
+		limits: own.Resources, told: told,
 	}, nil
 }
 

@@ -38,6 +38,7 @@ func (t *target) close() {
 // one that cannot be found or run is an error here, not an exit status. What the request
 // leaves out is as init has it: capabilities (nil), rlimits (none), OOM score.
 func (c *Container) Exec(ctx context.Context, spec *specs.Process, stdio Stdio) (*Process, error) {
+	c.told.once(c.id, noCapability, dropCapabilities(spec))
 	if s := c.options.Spawn; s != nil {
 		p, err := s.Spawn(ctx, c, spec, stdio)
 		if !errors.Is(err, ErrDeclined) {

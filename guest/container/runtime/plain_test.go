@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestMergeResources(t *testing.T) {
 	})
 	want := &specs.LinuxResources{
 		CPU:            &specs.LinuxCPU{Shares: pointer(uint64(3)), Quota: pointer(int64(5)), Cpus: "0"},
-		Memory:         &specs.LinuxMemory{Limit: pointer(int64(-1)), Swap: pointer(int64(200))},
+		Memory:         &specs.LinuxMemory{Limit: pointer(int64(-1)), Swap: pointer(int64(-1))},
 		Pids:           &specs.LinuxPids{Limit: pointer(int64(7))},
 		HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 1}},
 	}
@@ -106,47 +107,76 @@ func TestHandlesSignal(t *testing.T) {
 	}
 }
 
-func TestHostNetSysctls(t *testing.T) {
+// TestSysctlSpellings: names with dots, with slashes and with both, with interfaces whose names hold
+// dots, are the same files.
+func TestSysctlSpellings(t *testing.T) {
+	files := map[string][]string{
+		"net/ipv4/ip_forward": {"net.ipv4.ip_forward", "net/ipv4/ip_forward", "net.ipv4/ip_forward", "net/ipv4.ip_forward"},
+		"net/ipv4/conf/eth0.100/rp_filter": {
+			"net.ipv4.conf.eth0/100.rp_filter", "net/ipv4/conf/eth0.100/rp_filter", "net.ipv4.conf.eth0.100.rp_filter",
+			"net/ipv4/conf/eth0/100/rp_filter",
+		},
+		"net/ipv4/conf/eth0/rp_filter":    {"net.ipv4.conf.eth0.rp_filter", "net/ipv4/conf/eth0/rp_filter"},
+		"net/ipv6/neigh/a.b.c/gc_stale":   {"net.ipv6.neigh.a/b/c.gc_stale", "net/ipv6/neigh/a.b.c/gc_stale", "net.ipv6.neigh.a.b.c.gc_stale"},
+		"net/netfilter/nf_conntrack_max":  {"net.netfilter.nf_conntrack_max", "net/netfilter/nf_conntrack_max"},
+		"net/ipv4/conf/all/disable.there": {"net.ipv4.conf.all.disable/there", "net/ipv4/conf/all/disable.there"},
+	}
 	proc := t.TempDir()
-	forward := filepath.Join(proc, "sys/net/ipv4/ip_forward")
-	dotted := filepath.Join(proc, "sys/net/ipv4/conf/eth0.100/rp_filter")
-	for _, f := range []string{forward, dotted} {
-		if err := os.MkdirAll(filepath.Dir(f), 0o755); err != nil {
+	for file := range files {
+		path := filepath.Join(proc, "sys", file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(f, []byte("0"), 0o600); err != nil {
-			t.Fatal(err)
+		writeFile(t, path, "0")
+	}
+	for file, keys := range files {
+		for i, key := range keys {
+			value := strconv.Itoa(i + 1)
+			spec := &specs.Spec{Linux: &specs.Linux{Sysctl: map[string]string{key: value, "net.nothing.here": "3", "kernel/sem": "4"}}}
+			if err := fitSysctls(proc, spec); err != nil {
+				t.Fatal(err)
+			}
+			for other := range files {
+				got := readFile(t, filepath.Join(proc, "sys", other))
+				if other == file && got != value || other != file && got != "0" {
+					t.Errorf("%s: %s is %s", key, other, got)
+				}
+			}
+			if want := map[string]string{"kernel.sem": "4"}; !reflect.DeepEqual(spec.Linux.Sysctl, want) {
+				t.Errorf("left for the container: %v, want %v", spec.Linux.Sysctl, want)
+			}
 		}
+		writeFile(t, filepath.Join(proc, "sys", file), "0")
 	}
-	spec := &specs.Spec{Linux: &specs.Linux{Sysctl: map[string]string{
-		"net.ipv4.ip_forward": "1", "net.ipv4.conf.eth0/100.rp_filter": "2", "net.nothing.here": "3", "kernel.sem": "4",
-	}}}
-	if err := hostNetSysctls(proc, spec); err != nil {
-		t.Fatal(err)
-	}
-	for f, want := range map[string]string{forward: "1", dotted: "2"} {
-		if b, err := os.ReadFile(f); err != nil || string(b) != want {
-			t.Errorf("%s: %q, %v", f, b, err)
-		}
-	}
-	if !reflect.DeepEqual(spec.Linux.Sysctl, map[string]string{"kernel.sem": "4"}) {
-		t.Errorf("left for the container: %v", spec.Linux.Sysctl)
-	}
+}
 
-	target := filepath.Join(proc, "target")
-	if err := os.WriteFile(target, []byte("0"), 0o600); err != nil {
+func TestSysctlsStayBelowProcSys(t *testing.T) {
+	proc := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(proc, "sys/net"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	outside := &specs.Spec{Linux: &specs.Linux{Sysctl: map[string]string{"net.//..//..//target": "1", "net./..//..//target": "1"}}}
-	_ = hostNetSysctls(proc, outside) // an error or nothing
-	if b, _ := os.ReadFile(target); string(b) != "0" {
+	target := filepath.Join(proc, "target")
+	writeFile(t, target, "0")
+	for _, key := range []string{"net.//..//..//target", "net./..//..//target", "net/../../target", "net..target", "/net/x", ""} {
+		outside := &specs.Spec{Linux: &specs.Linux{Sysctl: map[string]string{key: "1"}}}
+		if err := fitSysctls(proc, outside); err == nil || !strings.Contains(err.Error(), "names no file below /proc/sys") {
+			t.Errorf("%q: %v, want it refused", key, err)
+		}
+	}
+	if readFile(t, target) != "0" {
 		t.Error("a key has led out of /proc/sys")
 	}
+}
+
+// TestSysctlsOfOwnNetwork: a network of the container's own has sysctls of its own, in the spelling
+// that libcontainer takes.
+func TestSysctlsOfOwnNetwork(t *testing.T) {
 	own := &specs.Spec{Linux: &specs.Linux{
-		Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}, Sysctl: map[string]string{"net.ipv4.ip_forward": "5"},
+		Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}, Sysctl: map[string]string{"net/ipv4/ip_forward": "5"},
 	}}
-	if err := hostNetSysctls(proc, own); err != nil || len(own.Linux.Sysctl) != 1 {
-		t.Errorf("a network of its own has sysctls of its own: %v, %v", own.Linux.Sysctl, err)
+	err := fitSysctls(t.TempDir(), own)
+	if want := map[string]string{"net.ipv4.ip_forward": "5"}; err != nil || !reflect.DeepEqual(own.Linux.Sysctl, want) {
+		t.Errorf("%v, %v, want %v", own.Linux.Sysctl, err, want)
 	}
 }
 

@@ -3,48 +3,72 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// hostNetSysctls takes the net.* sysctls out of a spec whose containers share the
-// guest's network namespace and writes them there: libcontainer refuses them, and a
-// pod's network is the guest's. Keys the kernel does not have are passed over, as hosts
-// send those of their own kernel. Values are written once and stay for the pod's life.
-func hostNetSysctls(proc string, spec *specs.Spec) error {
-	if spec.Linux == nil || hasNamespace(spec, specs.NetworkNamespace) {
+// fitSysctls brings the sysctls of a spec into the form that libcontainer takes, names with dots,
+// and takes those of the network out when the container shares the guest's: libcontainer refuses
+// them, and a pod's network is the guest's, so they are written there. Of these, keys the kernel does
+// not have are passed over, as hosts send those of their own kernel. Values are written once and stay
+// for the pod's life.
+func fitSysctls(proc string, spec *specs.Spec) error {
+	if spec.Linux == nil || len(spec.Linux.Sysctl) == 0 {
 		return nil
 	}
+	shared := !hasNamespace(spec, specs.NetworkNamespace)
+	left := map[string]string{}
 	for key, value := range spec.Linux.Sysctl {
-		if !strings.HasPrefix(key, "net.") {
-			continue
-		}
-		delete(spec.Linux.Sysctl, key)
-		path := sysctlPath(key)
-		if !filepath.IsLocal(path) {
+		parts := sysctlParts(key)
+		if slices.Contains(parts, "") {
 			return fmt.Errorf("sysctl %q names no file below /proc/sys", key)
 		}
-		err := os.WriteFile(filepath.Join(proc, "sys", path), []byte(value), 0)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if parts[0] != "net" || !shared {
+			left[strings.Join(parts, ".")] = value
+			continue
+		}
+		path := sysctlFile(filepath.Join(proc, "sys"), parts)
+		if path == "" {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(value), 0); err != nil {
 			return fmt.Errorf("sysctl %s=%q: %w", key, value, err)
 		}
 	}
+	spec.Linux.Sysctl = left
 	return nil
 }
 
-// sysctlPath turns a key into a path below /proc/sys: as sysctl(8), whichever of '.'
-// and '/' comes first is the separator and the other stands for a dot in a name.
-func sysctlPath(key string) string {
-	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '/' {
-		return key
+// sysctlParts splits a key, which has the names of directories joined by dots or by slashes
+// (sysctl(8)). A name that holds a dot itself, as of an interface eth0.100, is split too: written
+// eth0/100 between dots, or eth0.100 between slashes, or like the others.
+func sysctlParts(key string) []string {
+	return strings.Split(strings.ReplaceAll(key, "/", "."), ".")
+}
+
+// sysctlFile finds the file below dir that parts lead to, joining those of which only the whole is
+// there. It returns "" if there is none.
+func sysctlFile(dir string, parts []string) string {
+	for n := 1; n <= len(parts); n++ {
+		path := filepath.Join(dir, strings.Join(parts[:n], "."))
+		info, err := os.Lstat(path)
+		switch {
+		case err != nil:
+			continue
+		case n == len(parts) && info.Mode().IsRegular():
+			return path
+		case n < len(parts) && info.IsDir():
+			if found := sysctlFile(path, parts[n:]); found != "" {
+				return found
+			}
+		}
 	}
-	return strings.NewReplacer(".", "/", "/", ".").Replace(key)
+	return ""
 }
 
 func hasNamespace(spec *specs.Spec, t specs.LinuxNamespaceType) bool {

@@ -19,6 +19,9 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
 	merged := mergeResources(c.spec.Linux.Resources, r)
+	if err := checkMemory(merged); err != nil {
+		return fmt.Errorf("update container %q: %w", c.id, err)
+	}
 	spec := &specs.Spec{Linux: &specs.Linux{CgroupsPath: c.spec.Linux.CgroupsPath, Resources: merged}}
 	converted, err := specconv.CreateCgroupConfig(&specconv.CreateOpts{
 		CgroupName: c.id, UseSystemdCgroup: c.systemd, Spec: spec,
@@ -27,6 +30,7 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
 	boundPids(c.options, converted.Resources)
+	c.told.once(c.id, notEnforced, dropUnsupported(converted.Resources, kernelOf(c.cgroup, c.options.Sys)))
 	if err := c.setResources(converted.Resources); err != nil {
 		return fmt.Errorf("update container %q: %w", c.id, err)
 	}
@@ -44,10 +48,29 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 func (c *Container) setResources(r *cgroups.Resources) error {
 	r.SkipDevices = true
 	if err := c.cgroup.Set(r); err != nil {
-		return errors.Join(err, c.cgroup.Set(c.limits))
+		return errors.Join(err, c.cgroup.Set(formerly(c.limits, r)))
 	}
 	c.limits = r
 	return nil
+}
+
+// formerly is what was in force before r was written: limits that there were none of are lifted.
+func formerly(limits, r *cgroups.Resources) *cgroups.Resources {
+	out := *limits
+	lift := func(to *int64, changed int64) {
+		if *to == 0 && changed != 0 {
+			*to = noLimit
+		}
+	}
+	lift(&out.Memory, r.Memory)
+	lift(&out.MemorySwap, r.MemorySwap)
+	lift(&out.CpuQuota, r.CpuQuota)
+	if out.PidsLimit == nil && r.PidsLimit != nil {
+		none := int64(noLimit)
+		out.PidsLimit = &none
+	}
+	out.SkipDevices = true
+	return &out
 }
 
 // mergeResources returns old with what update sets. Hosts send only what changes: zero
@@ -109,7 +132,35 @@ func mergeMemory(old, update *specs.LinuxMemory) *specs.LinuxMemory {
 	set(&out.Swap, update.Swap)
 	set(&out.Swappiness, update.Swappiness)
 	set(&out.DisableOOMKiller, update.DisableOOMKiller)
+	if update.Limit != nil && update.Swap == nil && out.Swap != nil && over(*out.Limit, *out.Swap) {
+		out.Swap = out.Limit
+	}
 	return &out
+}
+
+// noLimit is the limit that lifts another.
+const noLimit = -1
+
+// over tells whether a limit of memory is above one of memory and swap together, which the kernel
+// of cgroup v1 refuses and which is no amount of swap on v2. An update of memory alone raises the
+// other to it, or lifts both: the container then has no swap, or no limit at all.
+func over(memory, withSwap int64) bool {
+	return withSwap != noLimit && (memory == noLimit || memory > withSwap)
+}
+
+// checkMemory refuses a limit of memory and swap together that is below the one of memory.
+func checkMemory(r *specs.LinuxResources) error {
+	if r == nil || r.Memory == nil || r.Memory.Swap == nil || *r.Memory.Swap == noLimit {
+		return nil
+	}
+	m := r.Memory
+	if m.Limit == nil || *m.Limit == noLimit {
+		return fmt.Errorf("memory and swap together cannot be limited to %d bytes without a limit of memory", *m.Swap)
+	}
+	if over(*m.Limit, *m.Swap) {
+		return fmt.Errorf("memory and swap together cannot be limited to %d bytes, below the %d of memory", *m.Swap, *m.Limit)
+	}
+	return nil
 }
 
 func set[T any](to **T, from *T) {
