@@ -56,8 +56,19 @@ all() {
 	fi
 }
 
+# prepare builds what a suite needs and what must not take its time.
+prepare() {
+	local cargo
+	cargo=$(PATH="$PATH:$HOME/.cargo/bin" command -v cargo || true)
+	if [ "$1" = foreign ] && [ -n "$cargo" ]; then
+		# The test builds again and says what is wrong.
+		(cd test/foreign/rustclient && "$cargo" build --release --locked --target-dir target) || true
+	fi
+}
+
 failed=0
 run() {
+	prepare "$1"
 	local name=$1 list start=$SECONDS
 	if [ "$name" != unit ] && [ ! -d "test/$name" ]; then
 		echo "== suite $name: not there"

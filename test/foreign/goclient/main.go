@@ -19,6 +19,7 @@ type options struct {
 	socket   string
 	calls    int
 	atOnce   int
+	spec     string
 	rootfs   string
 	cgroup   string
 	sessions int
@@ -50,6 +51,7 @@ func run(args []string) (*outcome, error) {
 	flags.StringVar(&o.socket, "socket", "", "path of the agent's unix socket")
 	flags.IntVar(&o.calls, "calls", 10000, "storm: how many calls")
 	flags.IntVar(&o.atOnce, "at-once", 50, "how many calls or sessions at a time")
+	flags.StringVar(&o.spec, "spec", "", "pod: config.json of its containers")
 	flags.StringVar(&o.rootfs, "rootfs", "", "pod: root file system of the container")
 	flags.StringVar(&o.cgroup, "cgroup", "/foreign-goclient", "pod: parent of the container's cgroup")
 	flags.IntVar(&o.sessions, "sessions", 20, "pod: how many exec sessions")

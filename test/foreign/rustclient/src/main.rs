@@ -5,7 +5,10 @@
 //! `ok=<n> failed=<n>`. It exits with 0 if none has failed.
 
 mod client;
+mod convert;
+mod host;
 mod pod;
+mod session;
 mod storm;
 
 #[allow(clippy::all, unused)]
@@ -16,7 +19,7 @@ mod protocols {
 use std::{collections::HashMap, env, fmt, process::ExitCode};
 
 const USAGE: &str = "usage: foreign-rustclient storm --socket PATH [--calls N] [--at-once N]
-       foreign-rustclient pod --socket PATH --rootfs DIR [--cgroup PATH] [--sessions N] [--at-once N] [--destroy yes]";
+       foreign-rustclient pod --socket PATH --spec FILE --rootfs DIR --cgroup PATH [--sessions N] [--at-once N] [--destroy yes]";
 
 /// What went well and what did not.
 #[derive(Default)]

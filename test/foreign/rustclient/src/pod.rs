@@ -1,36 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The life of a pod with one container and many exec sessions, call by call as runtime-rs makes
-//! them: init addressed by an empty exec id, sessions with all of their process, reads of 8 KiB, a
-//! write of nothing to close stdin.
+//! The life of a pod, call by call as runtime-rs makes them: its specifications are a bundle's
+//! config.json read by the oci-spec crate, amended and converted; init is addressed by an empty exec
+//! id.
 
-use ttrpc::{Code, Error};
+use oci_spec::runtime as spec;
 
 use crate::{
     client::{connect, limited, unlimited, Agent},
-    protocols::{agent::*, health::CheckRequest, oci},
+    convert, host,
+    protocols::{agent::*, health::CheckRequest},
+    session::{self, said, Of},
     Options, Outcome,
 };
 
-const CONTAINER: &str = "c1";
+const SANDBOX: &str = "sb";
+const APP: &str = "app";
+const GUARDED: &str = "guarded";
 const SIGKILL: u32 = 9;
-const READ_SIZE: u32 = 8 << 10;
+const READS: &[&str] = &["sh", "-c", "read line; echo got $line; exec sleep 1000"];
+const SHM_SIZE: u64 = 64 << 20;
+
+/// A container to be: its id, whether it is the sandbox, and whether its seccomp profile is sent.
+struct Plan {
+    id: &'static str,
+    kind: &'static str,
+    args: &'static [&'static str],
+    seccomp: bool,
+}
 
 pub async fn run(options: &Options) -> Result<Outcome, String> {
     let agent = connect(options.text("socket")?)?;
-    let rootfs = options.text("rootfs")?;
-    let cgroup = options.text("cgroup").unwrap_or("/foreign-rustclient");
     let mut outcome = Outcome::default();
 
     outcome.count("Check", agent.health.check(limited(), &CheckRequest::new()).await);
-    start(&agent, rootfs, cgroup, &mut outcome).await;
+    outcome.count("Version", agent.health.version(limited(), &CheckRequest::new()).await);
+    sandbox(&agent, &mut outcome).await;
+    let pause = Plan { id: SANDBOX, kind: "pod_sandbox", args: &["sleep", "1000"], seccomp: false };
+    create(&agent, options, &pause, &mut outcome).await?;
     let oom = tokio::spawn({
         let agent = agent.clone();
         async move { agent.agent.get_oom_event(unlimited(), &GetOOMEventRequest::new()).await }
     });
-    let at_once = options.number("at-once", 8)?.max(1);
-    sessions(&agent, options.number("sessions", 20)?, at_once, &mut outcome).await?;
-    stop(&agent, &mut outcome).await;
+    let app = Plan { id: APP, kind: "pod_container", args: READS, seccomp: false };
+    let process = create(&agent, options, &app, &mut outcome).await?;
+    let of = Of { container: APP, process };
+    outcome.count("init's streams", init_streams(&agent).await);
+    session::many(&agent, &of, options.number("sessions", 20)?, options.number("at-once", 8)?.max(1), &mut outcome).await?;
+    outcome.count("terminal", session::terminal(&agent, &of).await);
+    control(&agent, &of, &mut outcome).await;
+
+    let guarded = Plan { id: GUARDED, kind: "pod_container", args: &["sleep", "1000"], seccomp: true };
+    let process = create(&agent, options, &guarded, &mut outcome).await?;
+    outcome.count("seccomp", guard(&agent, &Of { container: GUARDED, process }).await);
+
+    for id in [GUARDED, APP, SANDBOX] {
+        stop(&agent, id, &mut outcome).await;
+    }
     if oom.is_finished() {
         outcome.count("GetOOMEvent", Err::<(), _>("ended by itself"));
     }
@@ -40,90 +66,115 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-async fn start(agent: &Agent, rootfs: &str, cgroup: &str, outcome: &mut Outcome) {
-    let sandbox = CreateSandboxRequest { hostname: "pod".into(), sandbox_id: "sb".into(), ..Default::default() };
+async fn sandbox(agent: &Agent, outcome: &mut Outcome) {
+    outcome.count("ListInterfaces", agent.agent.list_interfaces(limited(), &ListInterfacesRequest::new()).await);
+    outcome.count("ListRoutes", agent.agent.list_routes(limited(), &ListRoutesRequest::new()).await);
+    let shm = Storage {
+        driver: "ephemeral".into(),
+        source: "shm".into(),
+        fstype: "tmpfs".into(),
+        mount_point: host::SHM.into(),
+        options: vec!["noexec".into(), "nosuid".into(), "nodev".into(), "mode=1777".into(), format!("size={SHM_SIZE}")],
+        ..Default::default()
+    };
+    let sandbox = CreateSandboxRequest {
+        hostname: "pod".into(),
+        sandbox_id: SANDBOX.into(),
+        dns: vec!["nameserver 10.96.0.10".into(), "".into()],
+        storages: vec![shm],
+        ..Default::default()
+    };
     outcome.count("CreateSandbox", agent.agent.create_sandbox(limited(), &sandbox).await);
     let details = GuestDetailsRequest { mem_block_size: true, mem_hotplug_probe: true, ..Default::default() };
     outcome.count("GetGuestDetails", agent.agent.get_guest_details(limited(), &details).await);
+}
+
+/// Creates and starts a container and gives the process of its specification.
+async fn create(agent: &Agent, options: &Options, plan: &Plan, outcome: &mut Outcome) -> Result<spec::Process, String> {
+    let mut spec = spec::Spec::load(options.text("spec")?).map_err(|e| e.to_string())?;
+    let guest = host::Guest {
+        rootfs: options.text("rootfs")?,
+        cgroup: options.text("cgroup")?,
+        kind: plan.kind,
+        seccomp: plan.seccomp,
+    };
+    host::amend(&mut spec, plan.id, &guest)?;
+    let mut process = spec.process().clone().ok_or("no process")?;
+    process.set_args(Some(plan.args.iter().map(|a| a.to_string()).collect()));
+    spec.set_process(Some(process.clone()));
     let create = CreateContainerRequest {
-        container_id: CONTAINER.into(),
-        OCI: Some(spec(rootfs, cgroup)).into(),
+        container_id: plan.id.into(),
+        OCI: Some(convert::container(&spec)).into(),
         ..Default::default()
     };
     outcome.count("CreateContainer", agent.agent.create_container(limited(), &create).await);
-    let start = StartContainerRequest { container_id: CONTAINER.into(), ..Default::default() };
+    let online = OnlineCPUMemRequest { nb_cpus: 1, cpu_only: false, ..Default::default() };
+    outcome.count("OnlineCPUMem", agent.agent.online_cpu_mem(limited(), &online).await);
+    let start = StartContainerRequest { container_id: plan.id.into(), ..Default::default() };
     outcome.count("StartContainer", agent.agent.start_container(limited(), &start).await);
+    Ok(process)
 }
 
-async fn stop(agent: &Agent, outcome: &mut Outcome) {
-    outcome.count("SignalProcess", signal(agent, "").await);
-    let wait = WaitProcessRequest { container_id: CONTAINER.into(), ..Default::default() };
-    let status = agent.agent.wait_process(unlimited(), &wait).await.map_err(|e| e.to_string());
+/// Init is the process of the empty exec id.
+async fn init_streams(agent: &Agent) -> Result<(), String> {
+    session::write(agent, APP, "", b"this\n").await?;
+    let out = session::read_once(agent, APP, "", false).await.map_err(said("ReadStdout"))?;
+    expect("what init wrote", String::from_utf8_lossy(&out).into_owned(), "got this\n".to_string())
+}
+
+/// What is done to a container that runs: limits, statistics, pause.
+async fn control(agent: &Agent, of: &Of, outcome: &mut Outcome) {
+    let update = UpdateContainerRequest {
+        container_id: APP.into(),
+        resources: Some(convert::resources(&more_memory())).into(),
+        ..Default::default()
+    };
+    outcome.count("UpdateContainer", agent.agent.update_container(limited(), &update).await);
+    let stats = StatsContainerRequest { container_id: APP.into(), ..Default::default() };
+    let stats = agent.agent.stats_container(limited(), &stats).await.map_err(said("StatsContainer"));
+    let limit = stats.map(|s| s.cgroup_stats.memory_stats.usage.limit);
+    outcome.count("memory limit", limit.and_then(|l| expect("limit", l, 256 << 20)));
+    let pause = PauseContainerRequest { container_id: APP.into(), ..Default::default() };
+    outcome.count("PauseContainer", agent.agent.pause_container(limited(), &pause).await);
+    let resume = ResumeContainerRequest { container_id: APP.into(), ..Default::default() };
+    outcome.count("ResumeContainer", agent.agent.resume_container(limited(), &resume).await);
+    let shm = session::output(agent, of, "shm", &["sh", "-c", "echo shared >/dev/shm/f; cat /dev/shm/f"]).await;
+    outcome.count("shared memory", shm.and_then(|s| expect("file", s, "shared\n".to_string())));
+    let volume = VolumeStatsRequest { volume_guest_path: host::SHM.into(), ..Default::default() };
+    outcome.count("GetVolumeStats", agent.agent.get_volume_stats(limited(), &volume).await);
+    outcome.count("GetMetrics", agent.agent.get_metrics(limited(), &GetMetricsRequest::new()).await);
+}
+
+fn more_memory() -> spec::LinuxResources {
+    let memory = spec::LinuxMemoryBuilder::default().limit(256 << 20).swap(256 << 20);
+    let cpu = spec::LinuxCpuBuilder::default().shares(512u64).quota(150_000i64).period(100_000u64).cpus("0-63");
+    let mut resources = spec::LinuxResources::default();
+    resources.set_memory(memory.build().ok());
+    resources.set_cpu(cpu.build().ok());
+    host::for_the_guest(&mut resources);
+    resources
+}
+
+/// The profile denies one call, without an errno of its own, which is EPERM.
+async fn guard(agent: &Agent, of: &Of) -> Result<(), String> {
+    let denied = "touch /tmp/f; chmod 600 /tmp/f 2>&1 || true; grep ^Seccomp: /proc/self/status";
+    let out = session::output(agent, of, "s", &["sh", "-c", denied]).await?;
+    expect("denied and filtered", out.contains("not permitted") && out.contains("Seccomp:\t2"), true)
+        .map_err(|e| format!("{e}: {out:?}"))
+}
+
+async fn stop(agent: &Agent, id: &str, outcome: &mut Outcome) {
+    outcome.count("SignalProcess", signal(agent, id, "").await);
+    let wait = WaitProcessRequest { container_id: id.into(), ..Default::default() };
+    let status = agent.agent.wait_process(unlimited(), &wait).await.map_err(said("WaitProcess"));
     outcome.count("WaitProcess", status.and_then(|r| expect("status", r.status, 128 + SIGKILL as i32)));
-    let remove = RemoveContainerRequest { container_id: CONTAINER.into(), timeout: 10, ..Default::default() };
+    let remove = RemoveContainerRequest { container_id: id.into(), timeout: 10, ..Default::default() };
     outcome.count("RemoveContainer", agent.agent.remove_container(limited(), &remove).await);
 }
 
-async fn sessions(agent: &Agent, n: u64, at_once: u64, outcome: &mut Outcome) -> Result<(), String> {
-    for first in (0..n).step_by(at_once as usize) {
-        let batch: Vec<_> = (first..(first + at_once).min(n))
-            .map(|i| {
-                let agent = agent.clone();
-                tokio::spawn(async move { session(&agent, &format!("e{i}")).await })
-            })
-            .collect();
-        for s in batch {
-            let result = s.await.map_err(|e| e.to_string())?;
-            outcome.count("session", result);
-        }
-    }
-    Ok(())
-}
-
-/// Sends a line through `cat` and checks what comes back.
-async fn session(agent: &Agent, id: &str) -> Result<(), String> {
-    let text = |what: &'static str| move |e: Error| format!("{what}: {e}");
-    let exec = ExecProcessRequest {
-        container_id: CONTAINER.into(),
-        exec_id: id.into(),
-        process: Some(process(&["sh", "-c", "cat; echo err >&2; exit 7"])).into(),
-        ..Default::default()
-    };
-    agent.agent.exec_process(limited(), &exec).await.map_err(text("ExecProcess"))?;
-
-    let line = format!("hello {id}\n");
-    let reads = tokio::spawn({
-        let (agent, id) = (agent.clone(), id.to_string());
-        async move { tokio::join!(read(&agent, &id, false), read(&agent, &id, true)) }
-    });
-    for data in [line.as_bytes(), b""] {
-        let write = WriteStreamRequest {
-            container_id: CONTAINER.into(),
-            exec_id: id.into(),
-            data: data.to_vec(),
-            ..Default::default()
-        };
-        let reply = agent.agent.write_stdin(unlimited(), &write).await.map_err(text("WriteStdin"))?;
-        expect("bytes written", reply.len as usize, data.len())?;
-    }
-    let (stdout, stderr) = reads.await.map_err(|e| e.to_string())?;
-    expect("stdout", stdout?, line)?;
-    expect("stderr", stderr?, "err\n".to_string())?;
-
-    let wait = WaitProcessRequest { container_id: CONTAINER.into(), exec_id: id.into(), ..Default::default() };
-    let reply = agent.agent.wait_process(unlimited(), &wait).await.map_err(text("WaitProcess"))?;
-    expect("status", reply.status, 7)?;
-    // Sent after every session; that the process has gone is no failure.
-    match signal(agent, id).await {
-        Err(Error::RpcStatus(s)) if s.code() == Code::NOT_FOUND => Ok(()),
-        Err(e) => Err(format!("SignalProcess: {e}")),
-        Ok(_) => Ok(()),
-    }
-}
-
-async fn signal(agent: &Agent, exec_id: &str) -> ttrpc::Result<()> {
+pub async fn signal(agent: &Agent, container: &str, exec_id: &str) -> ttrpc::Result<()> {
     let request = SignalProcessRequest {
-        container_id: CONTAINER.into(),
+        container_id: container.into(),
         exec_id: exec_id.into(),
         signal: SIGKILL,
         ..Default::default()
@@ -131,85 +182,9 @@ async fn signal(agent: &Agent, exec_id: &str) -> ttrpc::Result<()> {
     agent.agent.signal_process(limited(), &request).await.map(|_| ())
 }
 
-/// Reads a stream to its end: a reply without data.
-async fn read(agent: &Agent, exec_id: &str, stderr: bool) -> Result<String, String> {
-    let request = ReadStreamRequest {
-        container_id: CONTAINER.into(),
-        exec_id: exec_id.into(),
-        len: READ_SIZE,
-        ..Default::default()
-    };
-    let mut all = Vec::new();
-    loop {
-        let reply = if stderr {
-            agent.agent.read_stderr(unlimited(), &request).await
-        } else {
-            agent.agent.read_stdout(unlimited(), &request).await
-        };
-        let data = reply.map_err(|e| format!("read: {e}"))?.data;
-        if data.is_empty() {
-            return String::from_utf8(all).map_err(|e| e.to_string());
-        }
-        all.extend(data);
-    }
-}
-
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, want: T) -> Result<(), String> {
+pub fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, want: T) -> Result<(), String> {
     if got == want {
         return Ok(());
     }
     Err(format!("{what}: {got:?}, want {want:?}"))
-}
-
-fn process(args: &[&str]) -> oci::Process {
-    let capabilities: Vec<String> = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL"]
-        .iter()
-        .map(|c| c.to_string())
-        .collect();
-    oci::Process {
-        Args: args.iter().map(|a| a.to_string()).collect(),
-        Env: vec!["PATH=/usr/bin:/bin:/sbin".into()],
-        Cwd: "/".into(),
-        User: Some(oci::User::new()).into(),
-        NoNewPrivileges: true,
-        Capabilities: Some(oci::LinuxCapabilities {
-            Bounding: capabilities.clone(),
-            Effective: capabilities.clone(),
-            Permitted: capabilities,
-            ..Default::default()
-        })
-        .into(),
-        ..Default::default()
-    }
-}
-
-fn spec(rootfs: &str, cgroup: &str) -> oci::Spec {
-    let mount = |destination: &str, kind: &str, options: &[&str]| oci::Mount {
-        destination: destination.into(),
-        source: kind.into(),
-        type_: kind.into(),
-        options: options.iter().map(|o| o.to_string()).collect(),
-        ..Default::default()
-    };
-    oci::Spec {
-        Version: "1.1.0".into(),
-        Process: Some(process(&["sleep", "1000"])).into(),
-        Root: Some(oci::Root { Path: rootfs.into(), ..Default::default() }).into(),
-        Hostname: "pod".into(),
-        Mounts: vec![
-            mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
-            mount("/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        ],
-        Linux: Some(oci::Linux {
-            CgroupsPath: format!("{cgroup}/{CONTAINER}"),
-            Namespaces: ["ipc", "uts", "mount"]
-                .iter()
-                .map(|t| oci::LinuxNamespace { Type: t.to_string(), ..Default::default() })
-                .collect(),
-            Resources: Some(oci::LinuxResources::new()).into(),
-            ..Default::default()
-        })
-        .into(),
-        ..Default::default()
-    }
 }
