@@ -22,7 +22,7 @@ func (s *Service) containerRoutes() []server.Route {
 	return []server.Route{
 		empty("CreateContainer", s.createContainer),
 		empty("StartContainer", s.startContainer),
-		empty("RemoveContainer", s.removeContainer),
+		empty("RemoveContainer", s.removeContainer, server.Urgent),
 		empty("UpdateContainer", s.updateContainer),
 		unary("StatsContainer", s.statsContainer),
 		empty("PauseContainer", s.pauseContainer),

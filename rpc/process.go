@@ -21,7 +21,7 @@ import (
 func (s *Service) processRoutes() []server.Route {
 	return []server.Route{
 		empty("ExecProcess", s.execProcess),
-		empty("SignalProcess", s.signalProcess),
+		empty("SignalProcess", s.signalProcess, server.Urgent),
 		parked("WaitProcess", s.waitProcess),
 		empty("TtyWinResize", s.ttyWinResize),
 	}

@@ -16,7 +16,7 @@ import (
 func (s *Service) sandboxRoutes() []server.Route {
 	return []server.Route{
 		empty("CreateSandbox", s.createSandbox),
-		empty("DestroySandbox", s.destroySandbox),
+		empty("DestroySandbox", s.destroySandbox, server.Urgent),
 		parked("GetOOMEvent", s.getOOMEvent),
 	}
 }

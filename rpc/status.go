@@ -45,6 +45,7 @@ var statusTable = []struct {
 	{runtime.ErrNotCreated, codes.FailedPrecondition},
 	{errUnsupported, codes.Unimplemented},
 	{volume.ErrGuestPull, codes.Unimplemented},
+	{frame.ErrFull, codes.ResourceExhausted},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 	{context.Canceled, codes.Canceled},
 }

@@ -131,7 +131,7 @@ func (s *Service) writeStdin(c *frame.Call, q *protocols.WriteStreamRequest) {
 		c.Reply(&protocols.WriteStreamResponse{})
 		return
 	}
-	c.OnCancel(h.IO.WriteStdin(q.Data, func(err error) {
+	c.OnCancel(h.IO.WriteStdin(q.Data, c, func(err error) {
 		if err != nil {
 			c.Fail(fmt.Errorf("write to stdin of container %q: %w", cid, err))
 			return

@@ -57,11 +57,16 @@ type Agent struct {
 	devices device.Preparer
 	volumes *storage.Drivers
 	oom     *cgroup.OOMWatcher
+	trim    *trimmer
 }
+
+// Freed counts bytes of the agent's memory that have become garbage outside the actors: when they are
+// many, and it is quiet, they are given back to the guest. It does not block.
+func (a *Agent) Freed(bytes int) { a.trim.freed(bytes) }
 
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
 func Start(system *core.System, p Params) (_ *Agent, err error) {
-	a := &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}}
+	a := &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -121,10 +126,9 @@ func (a *Agent) watchDevices(system *core.System, p Params) error {
 }
 
 func (a *Agent) containerDeps(p Params) *container.Deps {
-	trim := &trimmer{}
 	warn := func(err error) { p.Log.Warn("container", zap.Error(err)) }
 	return &container.Deps{
-		Ended:   trim.processEnded,
+		Ended:   a.trim.processEnded,
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,

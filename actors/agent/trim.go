@@ -9,37 +9,51 @@ import (
 )
 
 const (
-	// trimQuiet is how long nothing must have ended before memory is given back: giving it
+	// trimQuiet is how long nothing must have been freed before memory is given back: giving it
 	// back under load would only mean asking for it again.
 	trimQuiet = 2 * time.Second
-	// trimWorth is how many ended processes are worth the collection it takes.
-	trimWorth = 50
+	// processMemory is about what a process takes in the agent, in bytes.
+	processMemory = 16 << 10
+	// trimWorth is how many freed bytes are worth the collection it takes: those of 50 processes.
+	trimWorth = 50 * processMemory
 )
 
-// trimmer gives memory back to the guest after many processes have ended: Go's own
-// scavenger keeps a share of the largest heap and returns the rest over minutes. It has no
-// goroutine and makes no wake-ups unless something has ended.
+// trimmer gives memory back to the guest after much of it has become garbage: processes and
+// connections that have ended, writes that were answered after a wait. Go's own scavenger keeps a
+// share of the largest heap and returns the rest over minutes. It has no goroutine and makes no
+// wake-ups unless something has been freed.
 type trimmer struct {
-	ended atomic.Int64
-	last  atomic.Int64 // when, in nanoseconds
+	quiet time.Duration
+	trim  func()
+
+	bytes atomic.Int64
+	last  atomic.Int64 // when, in nanoseconds since started: no setting of the clock matters
 	armed atomic.Bool
 }
 
+// started is what trimmers count from.
+var started = time.Now()
+
+func newTrimmer() *trimmer { return &trimmer{quiet: trimQuiet, trim: debug.FreeOSMemory} }
+
 // processEnded counts a process whose actor has ended. It does not block.
-func (m *trimmer) processEnded() {
-	m.last.Store(time.Now().UnixNano())
-	if m.ended.Add(1) >= trimWorth && m.armed.CompareAndSwap(false, true) {
-		time.AfterFunc(trimQuiet, m.look)
+func (m *trimmer) processEnded() { m.freed(processMemory) }
+
+// freed counts bytes that have become garbage. It does not block.
+func (m *trimmer) freed(bytes int) {
+	m.last.Store(int64(time.Since(started)))
+	if m.bytes.Add(int64(bytes)) >= trimWorth && m.armed.CompareAndSwap(false, true) {
+		time.AfterFunc(m.quiet, m.look)
 	}
 }
 
 // look trims when it has been quiet, else it looks again later.
 func (m *trimmer) look() {
-	if quiet := time.Since(time.Unix(0, m.last.Load())); quiet < trimQuiet {
-		time.AfterFunc(trimQuiet-quiet, m.look)
+	if quiet := time.Since(started) - time.Duration(m.last.Load()); quiet < m.quiet {
+		time.AfterFunc(m.quiet-quiet, m.look)
 		return
 	}
-	m.ended.Store(0)
+	m.bytes.Store(0)
 	m.armed.Store(false)
-	debug.FreeOSMemory()
+	m.trim()
 }

@@ -133,13 +133,13 @@ func (o *IO) start(r *stdio.Reader, f *flow, n int, done func([]byte, error)) fu
 	})
 }
 
-// WriteStdin writes all of data.
-func (o *IO) WriteStdin(data []byte, done func(error)) (cancel func() bool) {
+// WriteStdin writes all of data. h, unless nil, is asked before bytes that have to wait are kept.
+func (o *IO) WriteStdin(data []byte, h stdio.Holder, done func(error)) (cancel func() bool) {
 	if o.stdin == nil || o.closed.Load() {
 		done(ErrNoStdin)
 		return func() bool { return false }
 	}
-	return o.stdin.Write(data, done)
+	return o.stdin.Write(data, h, done)
 }
 
 // CloseStdin ends stdin after what has been written. On a terminal it does nothing: the

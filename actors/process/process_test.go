@@ -304,7 +304,7 @@ func TestSignalWaitsForTheProgram(t *testing.T) {
 	if r.Done() {
 		t.Fatal("sent before the program runs")
 	}
-	s.p.handle.IO.WriteStdin([]byte("\n"), func(error) {})
+	s.p.handle.IO.WriteStdin([]byte("\n"), nil, func(error) {})
 	for !r.Done() {
 		time.Sleep(programLook) // clock: the pace of the timer that is fired
 		s.Timers()[0].Fire()

@@ -64,7 +64,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})
 	s, err := server.New(server.Options{
-		Routes: service.Routes(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Gate: gate,
+		Routes: service.Routes(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
 	})
 	if err != nil {
 		return err

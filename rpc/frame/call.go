@@ -31,7 +31,7 @@ type Call struct {
 	deadline time.Duration // since epoch; 0: none
 	stream   uint32
 	heapAt   int32 // place in Conn.deadlines; -1: none
-	size     int32 // what a cold call counts for in Conn.requests
+	size     int32 // what a cold call counts for in Conn.requests, a hot one in Conn.held
 	state    atomic.Uint32
 	served   bool  // Route.Hot has been called
 	again    bool  // and then a second time

@@ -13,7 +13,11 @@ import (
 func (c *Conn) dispatch(call *Call) {
 	call.size = int32(len(call.body) + callOverhead)
 	c.requests += int(call.size)
-	if c.running >= c.mux.config.Limits.Running {
+	limit := c.mux.config.Limits.Running
+	if call.route.Urgent {
+		limit *= 2
+	}
+	if c.running >= limit {
 		c.backlog.push(call)
 		return
 	}
@@ -35,7 +39,7 @@ func (c *Conn) nextCold(done *Call) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.release(done)
-	for c.backlog.len() > 0 {
+	for c.running <= c.mux.config.Limits.Running && c.backlog.len() > 0 {
 		call := c.backlog.pop()
 		if call.state.Load() == waiting {
 			return call

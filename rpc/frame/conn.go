@@ -31,6 +31,7 @@ type Conn struct {
 	mu      sync.Mutex
 	calls   *Call // those without an answer, newest first
 	parked  int   // hot calls among them
+	held    int   // bytes that hot calls have kept of their requests (Call.Hold)
 	closed  bool
 	drained chan struct{} // closed when draining has nothing left to wait for
 	gated   bool          // the reader waits for room
@@ -113,6 +114,7 @@ func (c *Conn) remove(call *Call) {
 	c.deadlines.remove(call)
 	if call.flags&flagParked != 0 {
 		c.parked--
+		c.letGo(call)
 	}
 }
 

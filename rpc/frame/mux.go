@@ -6,17 +6,22 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 )
 
 // Mux serves connections by a table of routes.
 type Mux struct {
 	config  Config
 	methods map[string]map[string]*Route // by service, then method
+	held    atomic.Int64                 // bytes, of all connections: Call.Hold
 }
 
 // NewMux makes a Mux. It fails if two routes have the same name or one has no or two handlers.
 func NewMux(config Config) (*Mux, error) {
 	config.Limits = config.Limits.orDefault()
+	if config.HeldByAll <= 0 {
+		config.HeldByAll = 64 << 20
+	}
 	if config.Status == nil {
 		config.Status = Status
 	}
@@ -60,4 +65,5 @@ func (m *Mux) ServeConn(ctx context.Context, nc net.Conn, started func(*Conn)) {
 	defer stop()
 	go c.read()
 	<-c.finished
+	m.freed(connMemory)
 }

@@ -32,6 +32,9 @@ type Route struct {
 	// Cold serves the call on a goroutine of its own. The context ends at the call's deadline,
 	// with the connection, and when Cold returns. A nil message with a nil error is an empty one.
 	Cold func(context.Context, protocols.Message) (protocols.Message, error)
+	// Urgent marks a cold method that may be what ends the calls that run: a signal, a removal.
+	// It runs also when as many as may (Limits.Running) do.
+	Urgent bool
 
 	// spare holds requests to use again.
 	spare *sync.Pool
@@ -48,19 +51,29 @@ type Config struct {
 	// Rejected is told of a frame that reached no handler, with the answer it got. May be nil.
 	Rejected func(service, method string, code codes.Code, text string)
 	Limits   Limits
+	// HeldByAll is how many bytes of requests hot calls that wait may keep on all connections
+	// together (Call.Hold). Zero: 64 MiB.
+	HeldByAll int
+	// Freed is told how many bytes have become garbage with a call that kept some, or with a
+	// connection. It must not block, and may be called under locks. May be nil.
+	Freed func(bytes int)
 }
 
 // Limits bounds what one connection may occupy. Zero means the default. Beyond a limit, except for
-// Running, the connection is not read until there is room again.
+// Running and Held, the connection is not read until there is room again.
 type Limits struct {
 	// Running is how many cold calls run at a time; further ones wait unread by any handler while
-	// hot calls are still served. Default 512, some 10 KiB each.
+	// hot calls are still served. As many Urgent ones may run on top. Default 512, some 10 KiB each.
 	Running int
 	// Requests is how many bytes of cold requests may wait or run, each counted with 256 bytes on
 	// top. One request is always let in. Default 8 MiB.
 	Requests int
 	// Parked is how many hot calls may wait for their answer. Default 65536, some 400 bytes each.
 	Parked int
+	// Held is how many bytes of their requests hot calls that wait may keep (Call.Hold). What goes
+	// beyond it is refused, for the connection must be read: a signal may be what ends the wait.
+	// Default 32 MiB.
+	Held int
 	// Queued is how many bytes of replies may wait for the peer to read. Bulk calls are withdrawn
 	// at half of it. Default 1 MiB.
 	Queued int
@@ -75,6 +88,7 @@ func (l Limits) orDefault() Limits {
 	set(&l.Running, 512)
 	set(&l.Requests, 8<<20)
 	set(&l.Parked, 1<<16)
+	set(&l.Held, 32<<20)
 	set(&l.Queued, 1<<20)
 	return l
 }

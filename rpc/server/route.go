@@ -40,6 +40,9 @@ func Recycled[Q any, PQ message[Q]](clear func(PQ)) Option {
 	}
 }
 
+// Urgent marks a route whose calls may be what ends the calls that hang; see frame.Route.
+func Urgent(r *Route) { r.frame.Urgent = true }
+
 // message is a pointer to a T that is a message.
 type message[T any] interface {
 	*T

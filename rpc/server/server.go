@@ -33,6 +33,8 @@ type Options struct {
 	Allowed []string
 	// Limits bounds what one connection may occupy.
 	Limits frame.Limits
+	// Freed is told what has become garbage with a connection or a call; see frame.Config. May be nil.
+	Freed func(bytes int)
 }
 
 // Server serves the routes on any number of listeners.
@@ -70,6 +72,7 @@ func New(o Options) (*Server, error) {
 		Panicked: s.panicked,
 		Rejected: s.rejected,
 		Limits:   o.Limits,
+		Freed:    o.Freed,
 	})
 	s.mux = mux
 	return s, err

@@ -5,7 +5,6 @@ package stdio
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,15 +69,18 @@ func (w *Writer) end(op *writeOp, n int, err error, borrowed bool) error {
 		case w.closed:
 			err = os.ErrClosed
 		default:
+			if borrowed {
+				if refused := op.own(); refused != nil {
+					err = refused
+					break
+				}
+			}
 			if armed := w.poller.arm(w.fd, &w.key, unix.EPOLLOUT, w); armed != nil {
 				err = armed
 			}
 		}
 	}
 	if err == errFull {
-		if borrowed {
-			op.data = slices.Clone(op.data)
-		}
 		op.state, w.busy = waiting, false
 		return err
 	}

@@ -310,7 +310,7 @@ func TestTerminalHangsUpWithEOF(t *testing.T) {
 		t.Error(err)
 	}
 	wrote := make(chan error, 1)
-	w.Write([]byte("in"), func(err error) { wrote <- err })
+	w.Write([]byte("in"), nil, func(err error) { wrote <- err })
 	if err := await(t, wrote); err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,13 @@ type Writer struct {
 	closed bool
 }
 
+// Holder bounds the memory of writes that wait. Hold is asked before n bytes are copied, which
+// then are kept until the write has been answered; it must not block. An error refuses the write.
+type Holder interface{ Hold(n int) error }
+
 type writeOp struct {
 	writer *Writer
+	holder Holder // nil: unbounded
 	data   []byte // what is still to be written
 	done   func(error)
 	state  opState
@@ -43,7 +48,8 @@ func (p *Poller) NewWriter(f *os.File) (*Writer, error) {
 }
 
 // Write writes all of data, in the order of the calls. What the pipe does not take at
-// once is copied and written as it drains. done is called once, when the last byte has
+// once is copied and written as it drains, if h allows; an error of h is the write's, of which a
+// part may have been taken. h may be nil. done is called once, when the last byte has
 // been taken or with an error (EPIPE: reader gone; os.ErrClosed: closed); it must not
 // block. It runs on the caller's goroutine if data was taken at once, else on the
 // poller's; a write made while another is being answered is answered after it.
@@ -51,18 +57,23 @@ func (p *Poller) NewWriter(f *os.File) (*Writer, error) {
 // cancel drops what has not been taken yet and is true when done will not be called; a
 // part may have been taken before. When false, done has been called or is called
 // promptly, with ErrCanceled if not all could be written. cancel never blocks.
-func (w *Writer) Write(data []byte, done func(error)) (cancel func() bool) {
-	op := &writeOp{writer: w, data: data, done: done}
+func (w *Writer) Write(data []byte, h Holder, done func(error)) (cancel func() bool) {
+	op := &writeOp{writer: w, holder: h, data: data, done: done}
 	w.mu.Lock()
+	first := !w.busy && len(w.queue) == 0
+	var err error
 	if w.last || w.closed {
+		err = os.ErrClosed
+	} else if !first {
+		err = op.own()
+	}
+	if err != nil {
 		w.mu.Unlock()
-		done(fmt.Errorf("write stream: %w", os.ErrClosed))
+		done(fmt.Errorf("write stream: %w", err))
 		return never
 	}
-	first := !w.busy && len(w.queue) == 0
 	w.queue = append(w.queue, op)
 	if !first {
-		op.data = slices.Clone(data)
 		w.mu.Unlock()
 		return op.cancel
 	}
@@ -72,6 +83,17 @@ func (w *Writer) Write(data []byte, done func(error)) (cancel func() bool) {
 		return never
 	}
 	return op.cancel
+}
+
+// own replaces the caller's bytes by a copy.
+func (op *writeOp) own() error {
+	if op.holder != nil {
+		if err := op.holder.Hold(len(op.data)); err != nil {
+			return err
+		}
+	}
+	op.data = slices.Clone(op.data)
+	return nil
 }
 
 func (op *writeOp) cancel() bool {

@@ -15,13 +15,13 @@ import (
 
 func write(w *Writer, data []byte) (<-chan error, func() bool) {
 	c := make(chan error, 2)
-	return c, w.Write(data, func(err error) { c <- err })
+	return c, w.Write(data, nil, func(err error) { c <- err })
 }
 
 func TestWriteAtOnce(t *testing.T) {
 	w, r := newWriter(t, newPoller(t))
 	answered := false
-	cancel := w.Write([]byte("hello"), func(err error) { answered = err == nil })
+	cancel := w.Write([]byte("hello"), nil, func(err error) { answered = err == nil })
 	if !answered || cancel() {
 		t.Fatal("not answered before Write returned")
 	}
@@ -39,7 +39,7 @@ func TestWritesKeepTheirOrder(t *testing.T) {
 	const piece = 1 << 14
 	for i := 0; i < len(want); i += piece {
 		data := bytes.Clone(want[i : i+piece])
-		w.Write(data, func(err error) {
+		w.Write(data, nil, func(err error) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -138,12 +138,60 @@ func TestWriteFromAnswer(t *testing.T) {
 			close(end)
 			return
 		}
-		w.Write(make([]byte, 1000), next)
+		w.Write(make([]byte, 1000), nil, next)
 	}
-	go w.Write(make([]byte, 1000), next)
+	go w.Write(make([]byte, 1000), nil, next)
 	got, _ := io.ReadAll(r)
 	await(t, end)
 	if len(got) != 1000*1000 {
 		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// room is a Holder with so many bytes left.
+type room int
+
+var errNoRoom = errors.New("no room")
+
+func (r *room) Hold(n int) error {
+	if n > int(*r) {
+		return errNoRoom
+	}
+	*r -= room(n)
+	return nil
+}
+
+// TestWriteWithoutRoom asks for the room of what has to wait, no more, and refuses what has none; the
+// writes around it go on.
+func TestWriteWithoutRoom(t *testing.T) {
+	w, r := newWriter(t, newPoller(t))
+	hold := room(100)
+	size := 1 << 20
+	answers := make(chan error, 4)
+	done := func(err error) { answers <- err }
+	w.Write(pattern(size), &hold, done) // more than a pipe takes
+	if err := await(t, answers); !errors.Is(err, errNoRoom) {
+		t.Fatalf("a write that must wait without room: %v, want %v", err, errNoRoom)
+	}
+	hold = room(size)
+	w.Write(pattern(size), &hold, done)
+	if int(hold) == size {
+		t.Error("no room was asked for bytes that wait")
+	}
+	hold = 10
+	w.Write(make([]byte, 11), &hold, done) // behind another
+	if err := await(t, answers); !errors.Is(err, errNoRoom) {
+		t.Errorf("a write behind another: %v, want %v", err, errNoRoom)
+	}
+	w.Write(make([]byte, 10), &hold, done)
+	w.CloseAfterWrites()
+	got, err := io.ReadAll(r)
+	if err != nil || len(got) < size+10 || !bytes.Equal(got[len(got)-size-10:len(got)-10], pattern(size)) {
+		t.Errorf("read %d bytes, %v; want those of the writes that had room", len(got), err)
+	}
+	for range 2 {
+		if err := await(t, answers); err != nil {
+			t.Errorf("a write with room: %v", err)
+		}
 	}
 }

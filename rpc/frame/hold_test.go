@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/protocols"
+)
+
+// holding is a route that keeps so many bytes as the request says until it is withdrawn or answered.
+func holding(s *source) Route {
+	return hot("Holds", func(c *Call, r *protocols.ReadStreamRequest) {
+		if err := c.Hold(int(r.Len)); err != nil {
+			c.Fail(err)
+			return
+		}
+		s.hot(c, r)
+	})
+}
+
+func statusOfFull(err error) (codes.Code, string) {
+	if errors.Is(err, ErrFull) {
+		return codes.ResourceExhausted, err.Error()
+	}
+	return Status(err)
+}
+
+// TestHeldRequests bounds what calls that wait keep, for each connection and for all; other calls go
+// on, and what was kept is free again when its call or its connection ends.
+func TestHeldRequests(t *testing.T) {
+	var s source
+	var freed atomic.Int64
+	m, path := serveMux(t, Config{
+		Limits: Limits{Held: 100}, HeldByAll: 150, Status: statusOfFull,
+		Routes: []Route{holding(&s), hot("Hot", hotEcho)},
+		Freed:  func(n int) { freed.Add(int64(n)) },
+	})
+	hold := func(c *client, id uint32, n int, full string) {
+		t.Helper()
+		c.call(id, "Holds", &protocols.ReadStreamRequest{Len: uint32(n)})
+		if full != "" {
+			_, resp := c.receive()
+			text := resp.GetStatus().GetMessage()
+			if codes.Code(resp.GetStatus().GetCode()) != codes.ResourceExhausted || !strings.Contains(text, full) {
+				t.Errorf("%d bytes more: %v, want RESOURCE_EXHAUSTED with %q", n, resp, full)
+			}
+		}
+		c.call(id+2, "Hot", &protocols.ReadStreamRequest{Len: 1})
+		c.expectData(id+2, 1)
+	}
+	a, b := dial(t, path), dial(t, path)
+	hold(a, 1, 60, "")
+	hold(a, 11, 41, "this connection for input that no process has read is full: 60 of 100 bytes are taken, 41 more wanted")
+	hold(a, 21, 40, "")
+	hold(b, 1, 51, "the agent for input that no process has read is full: 100 of 150")
+	hold(b, 11, 50, "")
+	s.next().call.ReplyBytes([]byte("x")) // the first call of a
+	a.expectData(1, 1)
+	waitFor(t, "the room of an answered call", func() bool { return m.held.Load() == 90 && freed.Load() == 60 })
+	hold(a, 31, 60, "")
+	a.nc.Close()
+	waitFor(t, "the room of a connection", func() bool { return m.held.Load() == 50 && freed.Load() == 160+connMemory })
+	hold(b, 21, 50, "")
+}
+
+// TestUrgent has calls that end others run when as many calls run as may.
+func TestUrgent(t *testing.T) {
+	release := make(chan struct{})
+	var running atomic.Int32
+	kill := cold("Kill", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+		close(release)
+		return nil, nil
+	})
+	kill.Urgent = true
+	_, path := serveMux(t, Config{Limits: Limits{Running: 2}, Routes: []Route{kill,
+		cold("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+			if n := running.Add(1); n > 2 {
+				t.Errorf("%d calls run, want at most 2", n)
+			}
+			<-release
+			running.Add(-1)
+			return nil, nil
+		})}})
+	c := dial(t, path)
+	for i := range uint32(5) {
+		c.call(2*i+1, "Hangs", &protocols.ReadStreamRequest{})
+	}
+	waitFor(t, "calls to run", func() bool { return running.Load() == 2 })
+	c.call(101, "Kill", &protocols.ReadStreamRequest{})
+	for range 6 {
+		if _, resp := c.receive(); codes.Code(resp.GetStatus().GetCode()) != codes.OK {
+			t.Errorf("%v, want OK", resp)
+		}
+	}
+}
