@@ -107,7 +107,7 @@ func (c *container) enter(t *core.Turn, m *Exec, s *started) error {
 	}
 	if old := c.procs[m.ExecID]; old != nil { // waited for, its output lingers
 		c.gone(old.handle)
-		old.handle.Ref.Tell(process.Discard{})
+		old.handle.Ref.Tell(process.Supersede{})
 	}
 	return c.adopt(t, m.ExecID, s.process, s.streams)
 }

@@ -24,14 +24,20 @@ type IO struct {
 	master   *os.File      // of the terminal; nil for pipes
 	closed   atomic.Bool   // stdin
 	out, err flow
-	lastRead atomic.Int64 // unix nanoseconds
+	lastRead atomic.Int64 // nanoseconds since epoch; 0 if nothing was read yet
 }
+
+// epoch is what times are counted from: the clock of the guest can be set meanwhile, and
+// only differences of times of one process do not see it.
+var epoch = time.Now()
 
 // flow is how far a stream has been read.
 type flow struct {
 	begun atomic.Bool // somebody has asked for it
 	ended atomic.Bool // and has been told its end
 	drops atomic.Bool // what comes is dropped
+
+	dropped bool // it is drained; only the actor knows
 }
 
 // Streams are what an IO is made of. Terminal excludes the others.
@@ -125,10 +131,10 @@ func (o *IO) start(r *stdio.Reader, f *flow, n int, done func([]byte, error)) fu
 	}
 	f.begun.Store(true)
 	return r.Read(n, func(b []byte, err error) {
-		if err != nil {
+		if err != nil && !errors.Is(err, stdio.ErrCanceled) {
 			f.ended.Store(true)
 		}
-		o.lastRead.Store(time.Now().UnixNano())
+		o.lastRead.Store(int64(time.Since(epoch)))
 		done(b, err)
 	})
 }
@@ -163,30 +169,85 @@ func (o *IO) resize(rows, columns uint16) error {
 
 // exited lets the streams end once they have been read empty.
 func (o *IO) exited() {
-	for _, r := range []*stdio.Reader{o.stdout, o.stderr} {
-		if r != nil {
-			r.Exited()
+	o.each(func(r *stdio.Reader, _ *flow) { r.Exited() })
+}
+
+// each calls f for both streams there are.
+func (o *IO) each(f func(*stdio.Reader, *flow)) {
+	if o.stdout != nil {
+		f(o.stdout, &o.out)
+	}
+	if o.stderr != nil {
+		f(o.stderr, &o.err)
+	}
+}
+
+// remains is what is left of a stream.
+type remains uint8
+
+const (
+	nothing remains = iota // it has ended, or its bytes are dropped
+	theEnd                 // a reader has not been told the end yet
+	output                 // bytes, or somebody who may write some
+	tooMuch                // the same, and soon a writer would have to wait though the reader was told the end
+)
+
+func remainsOf(left stdio.Left, f *flow) remains {
+	switch told := f.ended.Load(); {
+	case told && left.Held && left.Half:
+		return tooMuch
+	case left.Held || left.Unread > 0:
+		return output
+	case f.begun.Load() && !told:
+		return theEnd
+	}
+	return nothing
+}
+
+// left tells what the streams of an exited process may still be good for, and drains those
+// that hold up a writer for a reader who will hardly come. over is called for each of the n
+// streams that are drained, when it has ended.
+func (o *IO) left(over func()) (l remains, n int) {
+	o.each(func(r *stdio.Reader, f *flow) {
+		if f.dropped {
+			return
 		}
+		switch of := remainsOf(r.Left(), f); of {
+		case tooMuch:
+			n += f.drop(r, over)
+		default:
+			l = max(l, of)
+		}
+	})
+	return l, n
+}
+
+// drain closes stdin and drains all streams that are not drained yet.
+func (o *IO) drain(over func()) (n int) {
+	o.closed.Store(true)
+	if o.stdin != nil {
+		o.stdin.Close()
 	}
+	o.each(func(r *stdio.Reader, f *flow) { n += f.drop(r, over) })
+	return n
 }
 
-// unread tells whether bytes that somebody may still want are in the streams.
-func (o *IO) unread() bool {
-	holds := func(r *stdio.Reader, f *flow) bool { return r != nil && !f.ended.Load() && r.Unread() > 0 }
-	return holds(o.stdout, &o.out) || holds(o.stderr, &o.err)
-}
-
-// untold tells whether somebody who reads has not been told the end yet.
-func (o *IO) untold() bool {
-	return o.out.begun.Load() && !o.out.ended.Load() || o.err.begun.Load() && !o.err.ended.Load()
-}
-
-// lastReadAt is when something was read last; zero if never.
-func (o *IO) lastReadAt() time.Time {
-	if n := o.lastRead.Load(); n != 0 {
-		return time.Unix(0, n)
+func (f *flow) drop(r *stdio.Reader, over func()) int {
+	if f.dropped {
+		return 0
 	}
-	return time.Time{}
+	f.dropped = true
+	r.Drain(over)
+	return 1
+}
+
+// quiet is for how long nothing was read, or how long ago since is if that is less.
+func (o *IO) quiet(since time.Time) time.Duration {
+	at := epoch.Add(time.Duration(o.lastRead.Load()))
+	if at.Before(since) {
+		at = since
+	}
+	return time.Since(at)
 }
 
 // Close closes every stream; pending reads end.
@@ -195,11 +256,7 @@ func (o *IO) Close() {
 	if o.stdin != nil {
 		o.stdin.Close()
 	}
-	for _, r := range []*stdio.Reader{o.stdout, o.stderr} {
-		if r != nil {
-			r.Close()
-		}
-	}
+	o.each(func(r *stdio.Reader, _ *flow) { r.Close() })
 	if o.master != nil {
 		o.master.Close()
 	}

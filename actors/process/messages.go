@@ -38,8 +38,13 @@ type Resize struct {
 }
 
 // Discard ends the actor: its streams are closed, who still waits gets ErrUnknown.
-// Sent by the container when the id is needed again or the container goes.
+// Sent by the container when it goes.
 type Discard struct{}
+
+// Supersede is told to a process that has been waited for when its id is needed again:
+// what is left in its streams is dropped, and the actor lives on for as long as somebody
+// writes to them.
+type Supersede struct{}
 
 // Exited is told to the container when the process has exited.
 type Exited struct {
@@ -48,11 +53,14 @@ type Exited struct {
 }
 
 // Gone is told to the container when nothing of the process is of use to anybody: it has
-// been waited for and its output was read. The actor ends itself.
+// been waited for and its output was read or has lingered. The actor ends itself.
 type Gone struct{ Handle *Handle }
 
 // exitSeen says that the pidfd has become readable.
 type exitSeen struct{}
+
+// streamOver says that one of the streams that are drained has ended.
+type streamOver struct{}
 
 // lingerOver says that it is time to look whether output is still unread.
 type lingerOver struct{}

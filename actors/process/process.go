@@ -13,23 +13,24 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 )
 
-// Output that has not been read when the exit status is handed out is kept for a while:
-// long for a reader that has begun and is slow, short for one that may be on its way. A
-// host without interest in the output never comes.
+// The streams of a process are kept for a while when the exit status has been handed out:
+// for a slow reader, for one who comes late, and for one who comes back for what a
+// descendant writes later.
 const (
-	lingerRead   = 30 * time.Second // from the last read
-	lingerUnread = time.Second      // from the status having been handed out
-	lingerLook   = time.Second      // how often it is looked at
+	lingerTime = 30 * time.Second // from the status having been handed out, or the last read
+	lingerEnd  = time.Second      // if only the end of a stream is left to be told
+	lingerLook = time.Second      // how often it is looked at
 )
 
-// process is the actor. States: running -> exited -> waited -> gone.
+// process is the actor. States: running -> exited -> waited -> drained -> gone. It is
+// drained while descendants still write and nobody will read that.
 //
 //	Wait    running: kept until the exit; exited: answered, then waited; waited: ErrUnknown
 //	Signal  running: sent; exited: nothing to do; waited: ErrUnknown
 //	Resize  running, exited: done; waited: ErrUnknown
 //
-// It ends by Discard, or by itself (telling Gone) when it has been waited for and its
-// output was read or has lingered.
+// It ends by Discard, or by itself when it has been waited for, its output was read or has
+// lingered, and nobody can write to its streams any more. Gone is told when it is drained.
 type process struct {
 	handle  *Handle
 	parent  core.Ref
@@ -40,6 +41,8 @@ type process struct {
 	exited  bool
 	status  int
 	since   time.Time // when the status was handed out
+	drains  int       // streams that are drained and have not ended yet
+	done    bool      // nothing but these keeps the actor alive
 	unwatch func() bool
 }
 
@@ -92,6 +95,11 @@ func (p *process) Receive(t *core.Turn, m core.Message) {
 		m.Reply(struct{}{}, p.resize(m))
 	case lingerOver:
 		p.settle(t)
+	case Supersede:
+		p.drain(t)
+	case streamOver:
+		p.drains--
+		p.mayEnd(t)
 	case Discard:
 		t.Stop(nil)
 	}
@@ -172,26 +180,54 @@ func (p *process) resize(r *Resize) error {
 	return p.handle.IO.resize(r.Rows, r.Columns)
 }
 
-// settle ends a process that has been waited for, unless unread output may still be
-// fetched.
+// settle ends a process that has been waited for, unless its output may still be fetched.
 func (p *process) settle(t *core.Turn) {
-	if p.lingers() {
+	if p.done {
+		return
+	}
+	left, drained := p.handle.IO.left(p.streamOver(t))
+	p.drains += drained
+	if p.lingers(left) {
 		t.After(lingerLook, lingerOver{})
 		return
 	}
 	p.parent.Tell(Gone{Handle: p.handle})
-	t.Stop(nil)
+	if left == nothing {
+		p.done = true
+		p.mayEnd(t)
+		return
+	}
+	p.drain(t)
 }
 
-func (p *process) lingers() bool {
-	switch last := p.handle.IO.lastReadAt(); {
-	case !p.handle.IO.unread():
-		return p.handle.IO.untold() && time.Since(p.since) < lingerUnread
-	case last.IsZero():
-		return time.Since(p.since) < lingerUnread
+func (p *process) lingers(left remains) bool {
+	switch left {
+	case output:
+		return p.handle.IO.quiet(p.since) < lingerTime
+	case theEnd:
+		return p.handle.IO.quiet(p.since) < lingerEnd
 	default:
-		return time.Since(last) < lingerRead
+		return false
 	}
+}
+
+// drain lets who still writes do so into the void. The container does not know the process
+// any more but owns it still: it ends with the container at the latest.
+func (p *process) drain(t *core.Turn) {
+	p.done = true
+	p.drains += p.handle.IO.drain(p.streamOver(t))
+	p.mayEnd(t)
+}
+
+func (p *process) mayEnd(t *core.Turn) {
+	if p.done && p.drains == 0 {
+		t.Stop(nil)
+	}
+}
+
+func (p *process) streamOver(t *core.Turn) func() {
+	self := t.Self()
+	return func() { self.Tell(streamOver{}) }
 }
 
 // Stopped closes the streams. A process that is not reaped yet is killed and reaped, so

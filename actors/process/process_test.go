@@ -25,6 +25,7 @@ type stage struct {
 	p      *process
 	cmd    *exec.Cmd
 	stdout *os.File // the process's end, which the test may write to
+	held   bool     // exits leaves it open, as a descendant would
 }
 
 // onStage runs args as the process. Its exit is told to the actor by exits.
@@ -76,6 +77,9 @@ func onStage(t *testing.T, args ...string) *stage {
 func (s *stage) exits() {
 	s.t.Helper()
 	s.p.os.WaitGone()
+	if !s.held {
+		s.stdout.Close()
+	}
 	s.Tell(exitSeen{})
 }
 
@@ -176,7 +180,8 @@ func TestWaitersWithDeadlines(t *testing.T) {
 
 func TestAfterTheWait(t *testing.T) {
 	s := onStage(t, "sh", "-c", "exit 0")
-	s.p.handle.IO.lastRead.Store(time.Now().UnixNano())
+	s.held = true
+	s.p.handle.IO.lastRead.Store(int64(time.Since(epoch)))
 	if _, err := s.stdout.WriteString("unread"); err != nil { // as a descendant would
 		t.Fatal(err)
 	}
@@ -199,8 +204,7 @@ func TestAfterTheWait(t *testing.T) {
 	if got := <-read; got != "unread" {
 		t.Errorf("read %q", got)
 	}
-	s.p.since = time.Now().Add(-lingerUnread)
-	s.Timers()[0].Fire()
+	s.lingered()
 	s.has(Gone{Handle: s.p.handle})
 }
 
@@ -213,11 +217,79 @@ func TestUnreadOutputIsKeptForAWhile(t *testing.T) {
 		t.Fatal("dropped at once")
 	}
 	s.Timers()[0].Fire()
-	s.p.since = time.Now().Add(-lingerUnread)
+	s.lingered()
+	s.has(Exited{Handle: s.p.handle}, Gone{Handle: s.p.handle})
+	s.ends()
+}
+
+// lingered lets the linger time be over.
+func (s *stage) lingered() {
+	s.p.since = time.Now().Add(-lingerTime)
+	s.p.handle.IO.lastRead.Store(int64(time.Since(epoch) - lingerTime))
 	s.Timers()[0].Fire()
-	if s.Alive() {
-		t.Error("kept for ever")
+}
+
+// ends waits for the end of the actor, which comes when the streams that are drained have
+// ended.
+func (s *stage) ends() {
+	s.t.Helper()
+	for limit := time.Now().Add(time.Minute); s.Alive(); time.Sleep(time.Millisecond) {
+		if s.Run(); time.Now().After(limit) {
+			s.t.Fatal("the actor lives on after its streams have ended")
+		}
 	}
+}
+
+// TestDescendantWritesOn after the exit, the wait and the linger time: into the void, until
+// it ends itself. One that writes much is not held up for a reader who was told the end.
+func TestDescendantWritesOn(t *testing.T) {
+	s := onStage(t, "sh", "-c", "exit 0")
+	s.held = true
+	s.exits()
+	end := make(chan error, 1)
+	s.p.handle.IO.ReadStdout(100, func(_ []byte, err error) { end <- err })
+	if err := <-end; err != io.EOF {
+		t.Fatalf("a silent stream: %v, want the end", err)
+	}
+	s.status(s.wait(), 0)
+	s.has(Exited{Handle: s.p.handle})
+	if _, err := s.stdout.WriteString("late"); err != nil {
+		t.Fatal(err)
+	}
+	s.Timers()[0].Fire()
+	late := make(chan string, 1)
+	s.p.handle.IO.ReadStdout(100, func(b []byte, _ error) { late <- string(b) })
+	if got := <-late; got != "late" {
+		t.Errorf("a late reader got %q", got)
+	}
+
+	wrote := make(chan error, 1)
+	go func() { _, err := s.stdout.Write(make([]byte, 1<<20)); wrote <- err }()
+	for s.p.drains == 0 && s.Alive() { // nobody reads: it is dropped from the moment it fills the pipe
+		s.Timers()[0].Fire()
+	}
+	if err := <-wrote; err != nil {
+		t.Errorf("the descendant's write: %v", err)
+	}
+	s.has(Gone{Handle: s.p.handle}) // no other stream is left
+	s.stdout.Close()
+	s.ends()
+}
+
+// TestSuperseded: the id is used again, and a descendant of the first process lives on.
+func TestSuperseded(t *testing.T) {
+	s := onStage(t, "sh", "-c", "echo unread")
+	s.held = true
+	s.exits()
+	s.status(s.wait(), 0)
+	s.Tell(Supersede{})
+	if _, err := s.stdout.Write(make([]byte, 1<<20)); err != nil {
+		t.Errorf("the descendant's write: %v", err)
+	}
+	s.Timers()[0].Fire() // the look that was due
+	s.stdout.Close()
+	s.has(Exited{Handle: s.p.handle})
+	s.ends()
 }
 
 func TestDiscard(t *testing.T) {

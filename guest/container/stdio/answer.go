@@ -64,11 +64,13 @@ func (r *Reader) begin(share int) (op *readOp, closed bool) {
 func (r *Reader) end(op *readOp, data []byte, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(data) > 0 && r.exited {
-		r.quiet = time.Now()
+	if r.exited && len(data) > 0 {
+		r.prolong()
 	}
 	if err == errEmpty {
 		err = r.whenEmpty(op)
+	} else if err == io.EOF {
+		r.over = true
 	}
 	if err == errEmpty {
 		op.state, r.busy = waiting, false
@@ -80,20 +82,21 @@ func (r *Reader) end(op *readOp, data []byte, err error) error {
 
 // whenEmpty decides what becomes of a read that found nothing.
 func (r *Reader) whenEmpty(op *readOp) error {
+	timed := r.exited && !op.drops
 	switch {
 	case op.state == withdrawn:
 		return ErrCanceled
-	case r.closed, r.silent:
+	case r.closed, r.drained && !op.drops:
 		return io.EOF
-	case r.exited && time.Since(r.quiet) >= graceTime:
-		r.silent = true
+	case timed && !time.Now().Before(r.until):
+		r.late = true
 		return io.EOF
 	}
 	if err := r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r); err != nil {
 		return err
 	}
-	if r.exited {
-		r.poller.expireAt(r.quiet.Add(graceTime), r)
+	if timed {
+		r.poller.expireAt(r.until, r)
 	}
 	return errEmpty
 }

@@ -51,3 +51,26 @@ func (r *Reader) Keep() {
 		}
 	}
 }
+
+// Drain ends pending reads, and all reads to come, with (nil, io.EOF); pending ones get the
+// bytes there are first. Whatever else is in the stream or is written from then on is
+// dropped. So a descendant that outlives its process neither waits for a reader that never
+// comes nor dies by SIGPIPE. over is called once, when no writer is left or the reader was
+// closed; it must not block. The reader still has to be closed.
+func (r *Reader) Drain(over func()) {
+	r.mu.Lock()
+	r.drained = true
+	r.mu.Unlock()
+	r.drainNext(over)
+	r.expire() // what waits in front of it
+}
+
+func (r *Reader) drainNext(over func()) {
+	r.enqueue(&readOp{reader: r, max: bufferSize, drops: true, done: func(_ []byte, err error) {
+		if err != nil {
+			over()
+			return
+		}
+		r.drainNext(over)
+	}})
+}

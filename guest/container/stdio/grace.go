@@ -14,6 +14,46 @@ import (
 // waiting read ends, when a descendant still holds the stream (as the Kata agent has it).
 const graceTime = 500 * time.Millisecond
 
+// lateTime is how long a read waits that is made when that is over: whoever reads again
+// after the end, or for the first time, wants what the descendant writes. The Kata agent
+// lets it wait without a limit.
+const lateTime = 5 * time.Second
+
+// Exited tells that the process has ended. What it wrote is still delivered; the stream
+// ends when nobody can write to it any more, or for reads that wait when it has been
+// silent for the grace time (500 ms). A read that is made after such an end, or the first
+// read of all if the stream has been silent for that long already, waits up to 5 s for
+// what a descendant writes.
+func (r *Reader) Exited() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.exited {
+		return
+	}
+	r.exited, r.until = true, time.Now().Add(graceTime)
+	if !r.busy && len(r.queue) > 0 {
+		r.poller.expireAt(r.until, r)
+	}
+}
+
+// comes notes that somebody reads, and gives a late read its time.
+func (r *Reader) comes() {
+	if r.exited && (r.late || !r.begun && !time.Now().Before(r.until)) {
+		r.late = true
+		r.prolong()
+	}
+	r.begun = true
+}
+
+// prolong lets reads wait again from now on.
+func (r *Reader) prolong() {
+	wait := graceTime
+	if r.late {
+		wait = lateTime
+	}
+	r.until = time.Now().Add(wait)
+}
+
 // graceQueue holds the streams whose reads wait in the grace time, and wakes the poller
 // by a timer descriptor when the first of them is due. The poller's lock protects it.
 type graceQueue struct {

@@ -4,6 +4,7 @@ package stdio
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -24,18 +25,21 @@ const fairShare = 16
 // Whoever sets busy owns the descriptor and answers the queue; the lock is not held
 // over read(2) or an answer, so no other call ever waits for either.
 type Reader struct {
-	poller *Poller
-	mu     sync.Mutex
-	fd     int
-	key    key
-	queue  []*readOp
-	busy   bool
-	closed bool
-	exited bool
-	quiet  time.Time // the exit or the last byte after it
-	silent bool      // ended by the grace time
-	timed  bool      // in the poller's grace queue; protected by its lock
-	drops  uint32    // odd: what comes is dropped; see Discard
+	poller  *Poller
+	mu      sync.Mutex
+	fd      int
+	key     key
+	queue   []*readOp
+	busy    bool
+	closed  bool
+	begun   bool // somebody has read
+	over    bool // no writer is left and everything was read
+	drained bool // see Drain
+	exited  bool
+	late    bool      // the grace time is over: reads wait for lateTime
+	until   time.Time // after the exit: when reads that wait end
+	timed   bool      // in the poller's grace queue; protected by its lock
+	drops   uint32    // odd: what comes is dropped; see Discard
 }
 
 type readOp struct {
@@ -43,7 +47,7 @@ type readOp struct {
 	max    int
 	done   func([]byte, error)
 	state  opState
-	drops  bool // a read of Discard's
+	drops  bool // a read of Discard's or Drain's
 }
 
 // NewReader takes f over: it is closed when NewReader returns, and the reader has a
@@ -65,8 +69,8 @@ func (p *Poller) NewReader(f *os.File) (*Reader, error) {
 // answered at once with (nil, nil).
 //
 // End of stream is (nil, io.EOF): all writers closed, the tty hung up (EIO), or the
-// process has exited (see Exited) and nothing came for the grace time though a
-// descendant still holds the stream. Close ends pending reads with (nil, io.EOF) too.
+// process has exited (see Exited) and nothing came for a while though a descendant still
+// holds the stream. Close and Drain end pending reads with (nil, io.EOF) too.
 //
 // cancel withdraws a read that has consumed nothing: true when done will not be called.
 // When false, done has been called or is called promptly, with ErrCanceled if there
@@ -82,6 +86,14 @@ func (r *Reader) Read(max int, done func(data []byte, err error)) (cancel func()
 // enqueue answers a read when it is its turn, at once if it can.
 func (r *Reader) enqueue(op *readOp) (cancel func() bool) {
 	r.mu.Lock()
+	if r.drained && !op.drops {
+		r.mu.Unlock()
+		op.done(nil, io.EOF)
+		return never
+	}
+	if !op.drops {
+		r.comes()
+	}
 	first := !r.busy && len(r.queue) == 0
 	r.queue = append(r.queue, op)
 	if !first {
@@ -103,22 +115,6 @@ func (op *readOp) cancel() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return cancelOp(&r.queue, op, &op.state)
-}
-
-// Exited tells that the process has ended: what it wrote is still delivered, then the
-// stream ends, at the latest when it has been silent for the grace time (500 ms). Reads
-// made after that still deliver what a descendant has written by then; if there is
-// nothing they end at once.
-func (r *Reader) Exited() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.exited {
-		return
-	}
-	r.exited, r.quiet = true, time.Now()
-	if !r.busy && len(r.queue) > 0 {
-		r.poller.expireAt(r.quiet.Add(graceTime), r)
-	}
 }
 
 // Close ends pending reads and closes the descriptor, after the read that is being
