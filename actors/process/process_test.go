@@ -14,6 +14,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -233,11 +234,7 @@ func (s *stage) lingered() {
 // ended.
 func (s *stage) ends() {
 	s.t.Helper()
-	for limit := time.Now().Add(time.Minute); s.Alive(); time.Sleep(time.Millisecond) {
-		if s.Run(); time.Now().After(limit) {
-			s.t.Fatal("the actor lives on after its streams have ended")
-		}
-	}
+	guard.Until(s.t, "the streams to end, and the actor with them", func() bool { s.Run(); return !s.Alive() })
 }
 
 // TestDescendantWritesOn after the exit, the wait and the linger time: into the void, until

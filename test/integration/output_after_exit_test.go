@@ -63,7 +63,8 @@ func TestLateReader(t *testing.T) {
 		if waited {
 			p.WantExit("c1", exec, 0)
 		}
-		time.Sleep(time.Second) // the point: nobody reads for longer than the grace time
+		// clock: the point is that nobody reads for longer than the grace time
+		time.Sleep(time.Second)
 		if out, err := p.ReadAll(p.Ctx, "c1", exec); err != nil || string(out) != "x\nlate\n" {
 			t.Errorf("session %s: read %q, %v; want x and late", exec, out, err)
 		}

@@ -59,6 +59,7 @@ func TestLateReaderIsToldTheEnd(t *testing.T) {
 	if got := await(t, c); got.err != io.EOF {
 		t.Errorf("got %+v, want the end", got)
 	}
+	// clock: a shorter wait is what would be wrong
 	if took := time.Since(start); took < lateTime*9/10 {
 		t.Errorf("ended after %v, want %v", took, lateTime)
 	}
