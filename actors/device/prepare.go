@@ -22,9 +22,16 @@ type Preparer struct {
 	CDITimeout time.Duration // agent.cdi_timeout: bounds the wait for CDI specifications
 }
 
+// maxDevices bounds the devices of one container: each is waited for, looked for and has its
+// bus scanned.
+const maxDevices = 1024
+
 // Prepare waits for all devices side by side, then puts the guest's numbers, names and
 // addresses in the place of the host's. The map is for the environment of later sessions.
 func (d *Preparer) Prepare(ctx context.Context, spec *specs.Spec, requests []guest.Request) (guest.PCIMap, error) {
+	if len(requests) > maxDevices {
+		return nil, fmt.Errorf("%d devices are asked for, at most %d are possible", len(requests), maxDevices)
+	}
 	prepared := make([]preparedDevice, len(requests))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, r := range requests {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +20,10 @@ const (
 	rescanAfter = 300 * time.Millisecond
 	// relistenAfter is the pause before the source is opened again after it has broken.
 	relistenAfter = time.Second
+	// looksAtOnce bounds how many threads look for devices and scan buses.
+	looksAtOnce = 16
+	// pruneFrom is from how many waiters on it is looked for those whose askers have gone.
+	pruneFrom = 64
 	// recentEvents is how many events are kept for the text of a timeout.
 	recentEvents = 8
 )
@@ -40,8 +43,10 @@ type Deps struct {
 type uevent struct {
 	deps    Deps
 	source  hotplug.Source
-	waiters []*waiter
-	recent  []string // the latest devices that came, for the text of a timeout
+	waiters map[*waiter]bool
+	pruneAt int           // how many waiters are looked through for those that have gone
+	looks   chan struct{} // holds one for each look under way
+	recent  []string      // the latest devices that came, for the text of a timeout
 }
 
 // waiter is one Await under way.
@@ -52,7 +57,9 @@ type waiter struct {
 }
 
 // New makes the behaviour. The actor listens from its first message on: Listen.
-func New(d Deps) core.Behavior { return &uevent{deps: d} }
+func New(d Deps) core.Behavior {
+	return &uevent{deps: d, waiters: map[*waiter]bool{}, looks: make(chan struct{}, looksAtOnce)}
+}
 
 // Listen is told once, at the start.
 func Listen() core.Message { return listen{} }
@@ -98,7 +105,7 @@ func (u *uevent) listen(t *core.Turn) {
 }
 
 func (u *uevent) probeAll(t *core.Turn) {
-	for _, w := range u.waiters {
+	for w := range u.waiters {
 		u.probe(t, w)
 	}
 }
@@ -134,7 +141,7 @@ func (u *uevent) event(t *core.Turn, e hotplug.Event) {
 			}
 		})
 	}
-	for _, w := range slices.Clone(u.waiters) {
+	for w := range u.waiters {
 		if w.m.Matcher.Match(e) {
 			u.finish(w, e, nil)
 		}
@@ -155,7 +162,7 @@ func (u *uevent) remember(e hotplug.Event) {
 func (u *uevent) await(t *core.Turn, m *Await) {
 	u.prune()
 	w := &waiter{m: m}
-	u.waiters = append(u.waiters, w)
+	u.waiters[w] = true
 	w.cancels = append(w.cancels, t.After(m.Timeout, expired{w}))
 	if _, ok := m.Matcher.(hotplug.Rescanner); ok && m.Timeout > rescanAfter {
 		w.cancels = append(w.cancels, t.After(rescanAfter, rescan{w}))
@@ -167,13 +174,18 @@ func (u *uevent) await(t *core.Turn, m *Await) {
 	u.probe(t, w)
 }
 
-// prune drops the waiters whose askers have gone.
+// prune drops the waiters whose askers have gone, when there are twice as many as the last
+// time: to look through all of them for each new one would stall the actor.
 func (u *uevent) prune() {
-	for _, w := range slices.Clone(u.waiters) {
+	if len(u.waiters) < max(u.pruneAt, pruneFrom) {
+		return
+	}
+	for w := range u.waiters {
 		if err := w.m.Context().Err(); err != nil {
 			u.finish(w, hotplug.Event{}, err)
 		}
 	}
+	u.pruneAt = 2 * len(u.waiters)
 }
 
 func (u *uevent) probe(t *core.Turn, w *waiter) { u.look(t, w, nil) }
@@ -195,7 +207,13 @@ type look struct {
 // scan is not nil.
 func (u *uevent) look(t *core.Turn, w *waiter, scan func(string) error) {
 	last := w.last
-	core.Go(t, func(context.Context) (look, error) {
+	core.Go(t, func(ctx context.Context) (look, error) {
+		select {
+		case u.looks <- struct{}{}:
+			defer func() { <-u.looks }()
+		case <-ctx.Done():
+			return look{}, ctx.Err()
+		}
 		var scanErr error
 		if scan != nil {
 			scanErr = scan(u.deps.Sys)
@@ -234,11 +252,10 @@ func (u *uevent) timeout(w *waiter, cause error) error {
 
 // finish answers a waiter, once.
 func (u *uevent) finish(w *waiter, e hotplug.Event, err error) {
-	i := slices.Index(u.waiters, w)
-	if i < 0 {
+	if !u.waiters[w] {
 		return
 	}
-	u.waiters = slices.Delete(u.waiters, i, i+1)
+	delete(u.waiters, w)
 	for _, cancel := range w.cancels {
 		cancel()
 	}

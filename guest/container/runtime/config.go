@@ -34,6 +34,9 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 			return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
 		}
 	}
+	if err := checkDeviceRules(spec.Linux); err != nil {
+		return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
+	}
 	addCgroupNamespace(spec)
 	dropAppArmor(o.Sys, spec)
 	hooks := spec.Hooks
@@ -110,4 +113,22 @@ func allowSpecDevices(config *configs.Config, spec *specs.Spec) {
 			config.Cgroups.Resources.Devices = append(config.Cgroups.Resources.Devices, &rule)
 		}
 	}
+}
+
+// maxDeviceRules bounds the rules for devices, with those for the nodes of the spec. Each one
+// is compared with all before it, by the kernel of cgroup v1 too, so 100,000 take minutes.
+const maxDeviceRules = 4096
+
+func checkDeviceRules(l *specs.Linux) error {
+	if l == nil {
+		return nil
+	}
+	n := len(l.Devices)
+	if l.Resources != nil {
+		n += len(l.Resources.Devices)
+	}
+	if n > maxDeviceRules {
+		return fmt.Errorf("%d devices and rules for devices, at most %d are possible", n, maxDeviceRules)
+	}
+	return nil
 }
