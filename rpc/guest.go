@@ -53,11 +53,16 @@ func (s *Service) reseedRandomDev(_ context.Context, q *protocols.ReseedRandomDe
 const (
 	// terminationLog is the only diagnostic that hosts ask for.
 	terminationLog = "termination_log"
+	// policyDecisions are the last answers of the policy, as lines of JSON.
+	policyDecisions = "policy_decisions"
 	// terminationPath is the annotation with the path of that file in the container.
 	terminationPath = "io.kubernetes.container.terminationMessagePath"
 )
 
 func (s *Service) getDiagnosticData(ctx context.Context, q *protocols.GetDiagnosticDataRequest) (*protocols.GetDiagnosticDataResponse, error) {
+	if q.LogType == policyDecisions && s.options.Policy != nil {
+		return &protocols.GetDiagnosticDataResponse{Data: s.options.Policy.Decisions()}, nil
+	}
 	if q.LogType != terminationLog {
 		return nil, fmt.Errorf("%w diagnostic log_type: %s", errArgument, q.LogType)
 	}

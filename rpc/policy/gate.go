@@ -11,6 +11,7 @@ import (
 	engine "github.com/kata-containers/kata-agent/guest/policy"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc"
+	"github.com/kata-containers/kata-agent/rpc/document"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
 )
@@ -48,7 +49,7 @@ func (g *Gate) Known(info *server.Info, request protocols.Message) (ok bool, err
 	if info.Request == setPolicy || !g.engine.Active() {
 		return true, nil
 	}
-	in := input{request}
+	in := document.Input{Request: request}
 	d, ok, err := g.engine.Known(info.Request, in)
 	if !ok || d.Allowed && err == nil {
 		return ok, nil
@@ -65,8 +66,8 @@ func (g *Gate) Decide(ctx context.Context, info *server.Info, request protocols.
 }
 
 func (g *Gate) decide(ctx context.Context, rule string, request protocols.Message) error {
-	in := input{request}
-	if err := in.check(); err != nil {
+	in := document.Input{Request: request}
+	if err := in.Check(); err != nil {
 		return err
 	}
 	d, err := g.engine.Decide(ctx, rule, in)
@@ -74,7 +75,7 @@ func (g *Gate) decide(ctx context.Context, rule string, request protocols.Messag
 }
 
 // answer notes a decision and makes the call's answer of it: nil if the call is let through.
-func (g *Gate) answer(rule string, in input, d engine.Decision, err error) error {
+func (g *Gate) answer(rule string, in document.Input, d engine.Decision, err error) error {
 	g.recent.add(rule, in, d, err)
 	switch {
 	case err != nil:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	engine "github.com/kata-containers/kata-agent/guest/policy"
+	"github.com/kata-containers/kata-agent/rpc/document"
 )
 
 // kept is how many decisions are remembered, and how many bytes of prints with each.
@@ -34,7 +35,7 @@ type ring struct {
 	next int
 }
 
-func (r *ring) add(rule string, in input, d engine.Decision, err error) {
+func (r *ring) add(rule string, in document.Input, d engine.Decision, err error) {
 	record := Record{Time: time.Now(), Request: rule, Allowed: d.Allowed && err == nil}
 	record.Container, record.Exec = in.IDs()
 	if err != nil {

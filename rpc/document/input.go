@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package policy
+package document
 
 import (
 	"errors"
@@ -12,23 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// input is a request as rules see it.
-type input struct{ request protocols.Message }
+// Input is a request as rules see it.
+type Input struct{ Request protocols.Message }
 
-// Value implements engine.Input.
-func (in input) Value(bytes bool) ast.Value {
-	if q, ok := in.request.(*protocols.CopyFileRequest); ok {
+// Value is the document. Without bytes the content that the request carries is left out.
+func (in Input) Value(bytes bool) ast.Value {
+	if q, ok := in.Request.(*protocols.CopyFileRequest); ok {
 		return copyFile(q)
 	}
-	return object(in.request, bytes)
+	return object(in.Request, bytes)
 }
 
-// IDs implements engine.Input.
-func (in input) IDs() (container, exec string) {
-	if r, ok := in.request.(interface{ GetContainerId() string }); ok {
+// IDs name the container and the process that the request is about, "" for none.
+func (in Input) IDs() (container, exec string) {
+	if r, ok := in.Request.(interface{ GetContainerId() string }); ok {
 		container = r.GetContainerId()
 	}
-	if r, ok := in.request.(interface{ GetExecId() string }); ok {
+	if r, ok := in.Request.(interface{ GetExecId() string }); ok {
 		exec = r.GetExecId()
 	}
 	return container, exec
@@ -36,9 +36,9 @@ func (in input) IDs() (container, exec string) {
 
 var errSymlink = errors.New("invalid symlink content")
 
-// check finds requests that have no document.
-func (in input) check() error {
-	q, ok := in.request.(*protocols.CopyFileRequest)
+// Check finds requests that have no document.
+func (in Input) Check() error {
+	q, ok := in.Request.(*protocols.CopyFileRequest)
 	if ok && q.FileMode&unix.S_IFMT == unix.S_IFLNK && !utf8.Valid(q.Data) {
 		return fmt.Errorf("parsing CopyFileRequest for policy: %w", errSymlink)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package policy
+package document
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	engine "github.com/kata-containers/kata-agent/guest/policy"
+	"github.com/kata-containers/kata-agent/guest/policy"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -27,7 +27,7 @@ func TestGoldenInputs(t *testing.T) {
 			fill(reflect.ValueOf(full).Elem(), 1)
 			var got bytes.Buffer
 			for _, m := range []protocols.Message{request(), full} {
-				if err := json.Indent(&got, []byte(engine.JSON(input{m}.Value(true))), "", " "); err != nil {
+				if err := json.Indent(&got, []byte(policy.JSON(Input{m}.Value(true))), "", " "); err != nil {
 					t.Fatal(err)
 				}
 				got.WriteByte('\n')
@@ -139,14 +139,14 @@ func TestInputs(t *testing.T) {
 		"a block device": {&protocols.CopyFileRequest{FileMode: 0o60644},
 			`{"dir_mode":0,"file_mode":24996,"file_size":0,"file_type":"Unknown","gid":0,"offset":0,"path":"","symlink_target":null,"uid":0}`},
 	} {
-		if got := engine.JSON(input{tc.request}.Value(true)); got != tc.want {
+		if got := policy.JSON(Input{tc.request}.Value(true)); got != tc.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, tc.want)
 		}
 	}
 }
 
 func TestInputDetails(t *testing.T) {
-	spec := input{&protocols.CreateContainerRequest{OCI: &protocols.Spec{
+	spec := Input{&protocols.CreateContainerRequest{OCI: &protocols.Spec{
 		Mounts: []*protocols.Mount{{Type: "bind"}},
 		Linux:  &protocols.Linux{Namespaces: []*protocols.LinuxNamespace{{Type: "pid"}}, Devices: []*protocols.LinuxDevice{{Type: "c"}}},
 	}, Storages: []*protocols.Storage{{FsGroup: &protocols.FSGroup{GroupChangePolicy: protocols.FSGroupChangePolicy_OnRootMismatch}}, {}}}}.Value(true)
@@ -164,17 +164,17 @@ func TestInputDetails(t *testing.T) {
 			ref = append(ref, ast.StringTerm(part))
 		}
 		got, err := spec.Find(ref)
-		if err != nil || engine.JSON(got) != want {
+		if err != nil || policy.JSON(got) != want {
 			t.Errorf("%s is %v, %v; want %s", path, got, err, want)
 		}
 	}
-	if got := engine.JSON(input{&protocols.WriteStreamRequest{Data: []byte{1}}}.Value(false)); got != `{"container_id":"","data":[],"exec_id":""}` {
+	if got := policy.JSON(Input{&protocols.WriteStreamRequest{Data: []byte{1}}}.Value(false)); got != `{"container_id":"","data":[],"exec_id":""}` {
 		t.Errorf("without its content: %s", got)
 	}
-	if err := (input{&protocols.CopyFileRequest{FileMode: 0o120777, Data: []byte{0xff}}}).check(); err == nil || err.Error() != "parsing CopyFileRequest for policy: invalid symlink content" {
+	if err := (Input{&protocols.CopyFileRequest{FileMode: 0o120777, Data: []byte{0xff}}}).Check(); err == nil || err.Error() != "parsing CopyFileRequest for policy: invalid symlink content" {
 		t.Errorf("a link that is no text: %v", err)
 	}
-	if err := (input{&protocols.CopyFileRequest{FileMode: 0o100777, Data: []byte{0xff}}}).check(); err != nil {
+	if err := (Input{&protocols.CopyFileRequest{FileMode: 0o100777, Data: []byte{0xff}}}).Check(); err != nil {
 		t.Errorf("a file that is no text: %v", err)
 	}
 }
