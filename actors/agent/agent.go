@@ -20,6 +20,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/online"
+	"github.com/kata-containers/kata-agent/guest/mount"
 	"go.uber.org/zap"
 )
 
@@ -42,7 +43,7 @@ const (
 	sys        = "/sys"
 	bundleRoot = "/run/kata-containers"
 	stateRoot  = "/run/kata-agent/containers"
-	nsDir      = "/var/run/sandbox-ns"
+	nsDir      = "/run/sandbox-ns"
 )
 
 // Agent is what requests are addressed to. Nothing in it changes.
@@ -132,7 +133,7 @@ func (a *Agent) containerDeps(p Params) *container.Deps {
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
-			NoPivotRoot: rootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
+			NoPivotRoot: mount.RootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
 			Warn: warn,
 		},
 		Poller:     a.poller,

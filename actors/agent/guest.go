@@ -3,11 +3,8 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/guest/boot/goruntime"
@@ -53,19 +50,4 @@ func sharedNamespaces(hostname string) (sandbox.Namespaces, func() error, error)
 	}
 	release := func() error { return errors.Join(uts.Release(), ipc.Release()) }
 	return sandbox.Namespaces{IPC: ipc.Path, UTS: uts.Path}, release, nil
-}
-
-// rootIsInitramfs tells whether / is the kernel's rootfs, which pivot_root(2) refuses.
-func rootIsInitramfs(proc string) bool {
-	b, err := os.ReadFile(filepath.Join(proc, "self/mountstats"))
-	if err != nil {
-		return false
-	}
-	root := false
-	for _, line := range bytes.Split(b, []byte("\n")) {
-		if f := bytes.Fields(line); len(f) >= 8 && string(f[4]) == "/" {
-			root = string(f[7]) == "rootfs" // the latest mount on / counts
-		}
-	}
-	return root
 }

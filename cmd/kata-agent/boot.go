@@ -18,7 +18,7 @@ func bootGuest() []error {
 	_ = os.Setenv("PATH", boot.SearchPath)
 	var errs []error
 	for _, step := range []func() error{
-		boot.Mounts, boot.Links, boot.Session, boot.Hostname, boot.OpenFiles, loopback,
+		boot.Mounts, boot.ShareMounts, boot.Links, boot.Session, boot.Hostname, boot.OpenFiles, loopback,
 	} {
 		if err := step(); err != nil {
 			errs = append(errs, fmt.Errorf("boot: %w", err))

@@ -3,8 +3,15 @@
 package boot
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestEnabledControllers(t *testing.T) {
@@ -14,5 +21,45 @@ func TestEnabledControllers(t *testing.T) {
 	got := enabledControllers(table)
 	if want := []string{"cpu", "cpuset", "devices"}; !slices.Equal(got, want) {
 		t.Errorf("enabled: %q, want %q", got, want)
+	}
+}
+
+// TestMakeReadOnly has the same file system mounted twice: only one of the mounts changes.
+func TestMakeReadOnly(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	there, here := t.TempDir(), t.TempDir()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine, and its mounts with it
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+				return err
+			}
+			for _, m := range []mountPoint{
+				{"", "", "/", unix.MS_PRIVATE | unix.MS_REC, ""},
+				{"tmpfs", "tmpfs", there, locked, "mode=755"},
+				{"", there, here, unix.MS_BIND, ""},
+			} {
+				if err := unix.Mount(m.source, m.target, m.fsType, m.flags, m.data); err != nil {
+					return err
+				}
+			}
+			if err := makeReadOnly(here, locked); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(here, "file"), nil, 0o644); !errors.Is(err, unix.EROFS) {
+				return fmt.Errorf("write to the mount: %v, want EROFS", err)
+			}
+			var stat unix.Statfs_t
+			if err := unix.Statfs(here, &stat); err != nil || stat.Flags&(unix.ST_NOSUID|unix.ST_NODEV|unix.ST_NOEXEC) == 0 {
+				return fmt.Errorf("flags %x of the mount, error %v: want those it had", stat.Flags, err)
+			}
+			return os.WriteFile(filepath.Join(there, "file"), nil, 0o644)
+		}()
+	}()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

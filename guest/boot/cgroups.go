@@ -56,7 +56,8 @@ func cgroupV1() error {
 		return errors.New("the kernel has no cgroup v1 controller")
 	}
 	base := mountPoint{"tmpfs", "tmpfs", cgroupRoot, locked, "mode=755"}
-	if err := base.mount(); err != nil {
+	made, err := base.make()
+	if err != nil {
 		return err
 	}
 	var errs []error
@@ -64,9 +65,8 @@ func cgroupV1() error {
 		m := mountPoint{"cgroup", "cgroup", filepath.Join(cgroupRoot, name), locked | unix.MS_RELATIME, name}
 		errs = append(errs, m.mount())
 	}
-	err = unix.Mount("tmpfs", cgroupRoot, "tmpfs", locked|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755")
-	if err != nil {
-		errs = append(errs, fmt.Errorf("make %s read-only: %w", cgroupRoot, err))
+	if made {
+		errs = append(errs, makeReadOnly(cgroupRoot, locked))
 	}
 	// Without it limits of a parent do not bind its children. Kernels since 5.11 always do.
 	hierarchy := filepath.Join(cgroupRoot, "memory/memory.use_hierarchy")
@@ -74,6 +74,15 @@ func cgroupV1() error {
 		errs = append(errs, os.WriteFile(hierarchy, []byte("1"), 0))
 	}
 	return errors.Join(errs...)
+}
+
+// makeReadOnly makes one mount read-only, which has these flags, and not its file system:
+// that may be mounted elsewhere too, on the machine whose container this agent is tested in.
+func makeReadOnly(target string, flags uintptr) error {
+	if err := unix.Mount("", target, "", flags|unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("make %s read-only: %w", target, err)
+	}
+	return nil
 }
 
 // enabledControllers reads /proc/cgroups: name, hierarchy, number of cgroups, enabled.

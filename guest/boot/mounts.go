@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
@@ -44,20 +45,52 @@ func Mounts() error {
 }
 
 func (m mountPoint) mount() error {
+	_, err := m.make()
+	return err
+}
+
+// make tells whether there is a new mount.
+func (m mountPoint) make() (bool, error) {
 	if err := os.MkdirAll(m.target, 0o755); err != nil {
-		return err
+		return false, err
 	}
 	// Before /proc is there nothing can be looked up; the kernel says EBUSY then.
 	if mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(m.target)); err == nil {
 		for _, have := range mounts {
 			if have.FSType == m.fsType {
-				return nil
+				return false, nil
 			}
 		}
 	}
 	err := unix.Mount(m.source, m.target, m.fsType, m.flags, m.data)
 	if err != nil && !errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("mount %s on %s: %w", m.fsType, m.target, err)
+		return false, fmt.Errorf("mount %s on %s: %w", m.fsType, m.target, err)
+	}
+	return err == nil, nil
+}
+
+// firstPIDNamespace is that of the machine: PROC_PID_INIT_INO, which is fixed.
+const firstPIDNamespace = "pid:[4026531836]"
+
+// ShareMounts lets mounts spread from the guest to its containers and back where these ask
+// for it (rslave, rshared), as systemd does in its guests: the kernel begins with mounts
+// that are private. The init of a pid namespace does not: the mounts may be the machine's.
+func ShareMounts() error {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil || ns != firstPIDNamespace {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_SHARED|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("make the mounts shared: %w", err)
+	}
+	if !mount.RootIsInitramfs("/proc") {
+		return nil
+	}
+	// Without pivot_root libcontainer unmounts /proc and /sys in a container. Where that one's
+	// root is shared these would be gone from the guest too, for an unmount goes to the peers
+	// of what the mount is on. Volumes are below /run, which stays shared.
+	if err := unix.Mount("", "/", "", unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make the root itself private: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ func TestInitInFront(t *testing.T) {
 	cmd.Env = append(cmd.Environ(), "KATA_AGENT_SERVER_ADDR=unix://"+dir+"/s", "KATA_AGENT_LOG_LEVEL=info")
 	out := &strings.Builder{}
 	cmd.Stdout, cmd.Stderr = out, out
+	before := cgroupTree(t)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +38,9 @@ func TestInitInFront(t *testing.T) {
 		t.Error(err)
 	}
 	_ = cmd.Wait() // reboot(2) in a pid namespace ends it by a signal
+	if after := cgroupTree(t); after != before {
+		t.Errorf("the machine's cgroup tree is now %s, was %s", after, before)
+	}
 	if !strings.Contains(out.String(), `"pid":"2"`) {
 		t.Error("the agent is not the child of its init")
 	}
@@ -45,6 +50,22 @@ func TestInitInFront(t *testing.T) {
 	if t.Failed() {
 		t.Log(out.String())
 	}
+}
+
+// cgroupTree is how the machine has its cgroups mounted, with the options of the file system,
+// which an agent in another mount namespace can change.
+func cgroupTree(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); f[4] == "/sys/fs/cgroup" {
+			return line
+		}
+	}
+	return ""
 }
 
 // bareScript runs "$1" as process 1 with an empty /dev and its standard streams closed, but

@@ -15,7 +15,7 @@ import (
 )
 
 // DefaultDir is where the namespaces of the sandbox are bound.
-const DefaultDir = "/var/run/sandbox-ns"
+const DefaultDir = "/run/sandbox-ns"
 
 // maxHostname is the kernel's __NEW_UTS_LEN, in bytes.
 const maxHostname = 64

@@ -38,6 +38,9 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 		return nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
 	}
 	addCgroupNamespace(spec)
+	if o.NoPivotRoot {
+		slaveRoot(spec.Linux)
+	}
 	dropAppArmor(o.Sys, spec)
 	hooks := spec.Hooks
 	spec.Hooks = nil // ours to run, see hooks.go
@@ -88,6 +91,21 @@ func addCgroupNamespace(spec *specs.Spec) {
 		}
 	}
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+}
+
+// slaveRoot takes a private root for one that is a slave: libcontainer refuses the former
+// without pivot_root, and either keeps the container's mounts to itself. Engines send
+// rprivate where nothing was asked for.
+func slaveRoot(linux *specs.Linux) {
+	if linux == nil {
+		return
+	}
+	switch linux.RootfsPropagation {
+	case "private":
+		linux.RootfsPropagation = "slave"
+	case "rprivate":
+		linux.RootfsPropagation = "rslave"
+	}
 }
 
 // dropAppArmor forgets profiles the guest cannot apply: hosts send the names of
