@@ -15,6 +15,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/boot/power"
 	"github.com/kata-containers/kata-agent/guest/config"
 	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	"github.com/kata-containers/kata-agent/rpc"
@@ -35,6 +36,9 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	dumpOnUSR1()
 	oom.KeepReserve(ctx, "/proc")
+	if asInit {
+		go powerOff(ctx, log, stop)
+	}
 	defer openPorts(ctx, cfg, out)()
 	data, err := readInitData(log)
 	if err != nil {
@@ -116,11 +120,26 @@ func allowed(cfg *config.Config) []string {
 	return append([]string{}, cfg.Endpoints.Allowed...)
 }
 
+// powerOff ends the agent, and so the guest, when the host presses the power button. As a
+// service systemd does.
+func powerOff(ctx context.Context, log *zap.Logger, stop func()) {
+	err := power.AwaitButton(ctx)
+	switch {
+	case err == nil:
+		log.Info("power button: the agent ends")
+		stop()
+	case ctx.Err() == nil:
+		log.Debug("no power button", zap.Error(err)) // a machine or a kernel without ACPI
+	}
+}
+
 // endOn returns a context that ends with one of the signals. Signals that a console can
-// make (INT, QUIT, HUP) and a broken pipe are no reason to end a pod.
+// make (INT, QUIT, HUP; TSTP, TTIN, TTOU) and a broken pipe are no reason to end or to stop
+// a pod.
 func endOn(signals ...os.Signal) (context.Context, func()) {
 	// Caught and not ignored: what is ignored stays so in the containers.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE,
+		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	return signal.NotifyContext(context.Background(), signals...)
 }
 

@@ -52,7 +52,7 @@ func TestInit(t *testing.T) {
 		})
 		t.Run("container", func(t *testing.T) { checkContainer(t, vm, agent, v2) })
 		t.Run("stray signals", func(t *testing.T) {
-			vm.Shell(t, "kill -INT 1; kill -HUP 1; kill -QUIT 1")
+			vm.Shell(t, "kill -INT 1; kill -HUP 1; kill -QUIT 1; kill -TSTP "+agentPID(t, vm)+"; kill -TTIN "+agentPID(t, vm)+"; kill -TTOU "+agentPID(t, vm))
 			agent.Call(t, "GetGuestDetails", &protocols.GuestDetailsRequest{})
 		})
 		t.Run("debug lines", func(t *testing.T) {

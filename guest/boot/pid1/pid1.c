@@ -164,11 +164,24 @@ static void open_streams(void)
 	}
 }
 
+// Ctrl-Alt-Del comes as a SIGINT of the kernel's: an orderly end. Anybody else's says nothing.
+static void on_interrupt(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	if (info->si_code == SI_KERNEL)
+		pass_on(SIGTERM);
+}
+
 static void __attribute__((noreturn)) init_loop(void)
 {
 	struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+	struct sigaction interrupt = {.sa_sigaction = on_interrupt, .sa_flags = SA_RESTART | SA_SIGINFO};
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGINT, &interrupt, NULL);
+	// Else the kernel restarts the machine at once. Refused in a pid namespace.
+	reboot(RB_DISABLE_CAD);
 	for (;;) {
 		int status;
 		pid_t pid = waitpid(-1, &status, 0);

@@ -131,6 +131,16 @@ func (vm *VM) Resume(t testing.TB) { t.Helper(); vm.do(t, "cont", nil) }
 // PowerButton asks the guest to shut down, as a host's power button does.
 func (vm *VM) PowerButton(t testing.TB) { t.Helper(); vm.do(t, "system_powerdown", nil) }
 
+// CtrlAltDel presses these keys on the guest's keyboard.
+func (vm *VM) CtrlAltDel(t testing.TB) {
+	t.Helper()
+	keys := []qmp.Args{}
+	for _, code := range []string{"ctrl", "alt", "delete"} {
+		keys = append(keys, qmp.Args{"type": "qcode", "data": code})
+	}
+	vm.do(t, "send-key", qmp.Args{"keys": keys})
+}
+
 // Exited is closed when QEMU has ended.
 func (vm *VM) Exited() <-chan struct{} { return vm.qemu.ended }
 
