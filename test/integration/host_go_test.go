@@ -234,13 +234,14 @@ func TestGoHost(t *testing.T) {
 	p.Must(os.RemoveAll(a.Path(shared)))
 	oom.Close()
 	// The content of an emptyDir outlives its containers, as they may be restarted; and
-	// libcontainer keeps descriptors that it has opened for the first container.
+	// libcontainer keeps descriptors that it has opened for the first container, and the watch for
+	// OOM kills one for each hierarchy of cgroup v1.
 	const ephemeral = "/run/kata-containers/sandbox/ephemeral"
 	before.Mounts = append(before.Mounts, ephemeral+"/mem")
 	for _, f := range []string{ephemeral, ephemeral + "/mem", "/run/kata-agent/containers"} {
 		before.Files = append(before.Files, strings.TrimPrefix(f, "/run"))
 	}
-	before.FDs = append(before.FDs, "/", "/sys/fs/cgroup")
+	before.FDs = append(before.FDs, "/", "/sys/fs/cgroup", "anon_inode:[eventfd]")
 	p.NothingLeft(t, before)
 	p.Must(p.DestroySandbox(p.Ctx))
 	if code := p.WaitExit(); code != 0 {
