@@ -4,14 +4,17 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/storage/filesystem"
 	"github.com/kata-containers/kata-agent/guest/storage/fsgroup"
+	"github.com/kata-containers/kata-agent/guest/storage/share"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/server"
+	"go.uber.org/zap"
 )
 
 func (s *Service) volumeRoutes() []server.Route {
@@ -39,13 +42,20 @@ func (s *Service) updateEphemeralMounts(_ context.Context, q *protocols.UpdateEp
 }
 
 // removeStaleShareMounts makes the share's server let go of what is gone. Hosts take an
-// error for fatal, so whatever hangs or fails is only logged.
+// error for fatal, so whatever hangs or fails is only logged. A look at what is gone fails:
+// that is the purpose, and happens with each container that is removed.
 func (s *Service) removeStaleShareMounts(ctx context.Context, _ *protocols.RemoveStaleVirtiofsShareMountsRequest) error {
 	warnings, err := s.shares.Visit(ctx)
 	for _, w := range warnings {
-		s.warn(w)
+		if errors.Is(w, share.ErrNoAnswer) || errors.Is(w, context.DeadlineExceeded) {
+			s.warn(fmt.Errorf("RemoveStaleVirtiofsShareMounts: %w", w))
+			continue
+		}
+		s.options.Log.Debug("a mount of the share is stale", zap.Error(w))
 	}
-	s.warn(err)
+	if err != nil {
+		s.warn(fmt.Errorf("RemoveStaleVirtiofsShareMounts: %w", err))
+	}
 	return nil
 }
 

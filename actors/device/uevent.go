@@ -24,6 +24,10 @@ const (
 	looksAtOnce = 16
 	// pruneFrom is from how many waiters on it is looked for those whose askers have gone.
 	pruneFrom = 64
+	// pausedBy is how late the end of a wait must be noticed to tell that the VM was paused (on
+	// resume all timers fire at once), afterPause what the device then has to come.
+	pausedBy   = 500 * time.Millisecond
+	afterPause = 2 * time.Second
 	// recentEvents is how many events are kept for the text of a timeout.
 	recentEvents = 8
 )
@@ -47,18 +51,20 @@ type uevent struct {
 	pruneAt int           // how many waiters are looked through for those that have gone
 	looks   chan struct{} // holds one for each look under way
 	recent  []string      // the latest devices that came, for the text of a timeout
+	now     func() time.Time
 }
 
 // waiter is one Await under way.
 type waiter struct {
 	m       *Await
 	cancels []func()
-	last    bool // it has expired: the look that is under way decides
+	due     time.Time // when it expires
+	last    bool      // it has expired: the look that is under way decides
 }
 
 // New makes the behaviour. The actor listens from its first message on: Listen.
 func New(d Deps) core.Behavior {
-	return &uevent{deps: d, waiters: map[*waiter]bool{}, looks: make(chan struct{}, looksAtOnce)}
+	return &uevent{deps: d, waiters: map[*waiter]bool{}, looks: make(chan struct{}, looksAtOnce), now: time.Now}
 }
 
 // Listen is told once, at the start.
@@ -79,8 +85,7 @@ func (u *uevent) Receive(t *core.Turn, m core.Message) {
 	case rescan:
 		u.rescan(t, m.w)
 	case expired:
-		m.w.last = true
-		u.probe(t, m.w)
+		u.expire(t, m.w)
 	}
 }
 
@@ -163,13 +168,30 @@ func (u *uevent) await(t *core.Turn, m *Await) {
 	u.prune()
 	w := &waiter{m: m}
 	u.waiters[w] = true
-	w.cancels = append(w.cancels, t.After(m.Timeout, expired{w}))
+	u.limit(t, w, m.Timeout)
 	if _, ok := m.Matcher.(hotplug.Rescanner); ok && m.Timeout > rescanAfter {
 		w.cancels = append(w.cancels, t.After(rescanAfter, rescan{w}))
 	}
 	if s, ok := m.Matcher.(hotplug.Scanner); ok {
 		u.look(t, w, s.Scan)
 		return
+	}
+	u.probe(t, w)
+}
+
+// limit lets w expire after d.
+func (u *uevent) limit(t *core.Turn, w *waiter, d time.Duration) {
+	w.due = u.now().Add(d)
+	w.cancels = append(w.cancels, t.After(d, expired{w}))
+}
+
+// expire looks for the last time, unless the VM was paused: nobody has looked meanwhile, and
+// what was plugged in may just be coming.
+func (u *uevent) expire(t *core.Turn, w *waiter) {
+	if u.now().Sub(w.due) > pausedBy {
+		u.limit(t, w, min(afterPause, w.m.Timeout))
+	} else {
+		w.last = true
 	}
 	u.probe(t, w)
 }

@@ -50,14 +50,15 @@ type lab struct {
 	ref    core.Ref
 	source *hotplugtest.Source
 	online chan string
-	noNode atomic.Bool // the nodes of devices are not ready yet
+	noNode atomic.Bool  // the nodes of devices are not ready yet
+	paused atomic.Int64 // for how long the VM was paused, in nanoseconds
 }
 
 func run(t *testing.T, f func(l *lab)) {
 	synctest.Test(t, func(t *testing.T) {
 		system := core.NewSystem(zap.NewNop())
 		l := &lab{t: t, source: hotplugtest.NewSource(), online: make(chan string, 10)}
-		ref, err := system.Spawn("uevent", New(Deps{
+		actor := New(Deps{
 			Listen: func() (hotplug.Source, error) { return l.source, nil },
 			NodeReady: func(path string) error {
 				if l.noNode.Load() {
@@ -66,7 +67,9 @@ func run(t *testing.T, f func(l *lab)) {
 				return nil
 			},
 			OnlineMemory: func(path string) error { l.online <- path; return nil },
-		}))
+		})
+		actor.(*uevent).now = func() time.Time { return time.Now().Add(time.Duration(l.paused.Load())) }
+		ref, err := system.Spawn("uevent", actor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,6 +201,23 @@ func TestNeverComes(t *testing.T) {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("the error does not name %q: %v", part, err)
 			}
+		}
+	})
+}
+
+// TestPauseIsNoTimeout: a VM is paused for longer than the wait, and the disk comes 90 ms after
+// it goes on. One that does not come in a while ends the wait all the same.
+func TestPauseIsNoTimeout(t *testing.T) {
+	run(t, func(l *lab) {
+		d := newDisk("vda")
+		answer, never := l.await(d), l.await(newDisk("vdb"))
+		synctest.Wait() // the waits have begun
+		l.paused.Store(int64(time.Minute))
+		time.Sleep(timeout + 90*time.Millisecond)
+		l.source.Send(d.event())
+		l.wantFound(answer, timeout+90*time.Millisecond)
+		if _, took, err := never(); !errors.Is(err, ErrTimeout) || took != timeout+afterPause {
+			t.Errorf("a disk that does not come: %v after %v; want a timeout after %v", err, took, timeout+afterPause)
 		}
 	})
 }

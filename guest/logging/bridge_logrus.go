@@ -43,7 +43,11 @@ type logrusHook struct{ to *zap.Logger }
 func (logrusHook) Levels() []logrus.Level { return logrus.AllLevels }
 
 func (h logrusHook) Fire(e *logrus.Entry) error {
-	checked := h.to.Check(fromLogrus(e.Level), strings.TrimRight(e.Message, "\n"))
+	level := fromLogrus(e.Level)
+	if expected(e.Message) {
+		level = zapcore.DebugLevel
+	}
+	checked := h.to.Check(level, strings.TrimRight(e.Message, "\n"))
 	if checked == nil {
 		return nil
 	}
@@ -54,4 +58,16 @@ func (h logrusHook) Fire(e *logrus.Entry) error {
 	}
 	checked.Write(fields...)
 	return nil
+}
+
+// healthy are warnings of libcontainer that every healthy container may have.
+var healthy = []string{
+	// Hooks that run in the agent are not for the container's child. It gets its own.
+	"cannot serialize hook of type configs.FuncHook",
+	// The spec asks for an ambient capability that is not inheritable. Programs run as everywhere.
+	"can't raise ambient capability",
+}
+
+func expected(message string) bool {
+	return slices.ContainsFunc(healthy, func(s string) bool { return strings.HasPrefix(message, s) })
 }

@@ -51,7 +51,7 @@ func (c *Conn) wake() {
 	c.open.Broadcast()
 }
 
-var past = time.Unix(1, 0)
+var past = time.Now() // not of the wall clock, which a guest without an own clock has from 1970 on
 
 // waitForRoom sleeps on the socket without reading from it, so that a client that goes away is
 // noticed: true. A read deadline in the past, set by wake, ends the sleep: false.

@@ -68,8 +68,8 @@ func newResult(r *Request, w *worker) (*result, int, error) {
 
 // await waits until the program runs or cannot. It closes the result.
 func (res *result) await(ctx context.Context) (*Process, error) {
-	w, past := res.worker, time.Unix(1, 0)
 	begin := time.Now()
+	w, past := res.worker, begin
 	res.file.SetReadDeadline(begin.Add(patience))
 	defer context.AfterFunc(ctx, func() { res.file.SetReadDeadline(past) })()
 	defer context.AfterFunc(w.dead, func() {

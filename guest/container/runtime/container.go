@@ -228,10 +228,7 @@ const warnLimit = 10
 
 // runHooks runs hooks whose failure only warns.
 func (c *Container) runHooks(ctx context.Context, hooks []specs.Hook, status specs.ContainerState) (warnings []error) {
-	state := &specs.State{Version: specs.Version, ID: c.id, Status: status, Bundle: c.bundle}
-	if status != specs.StateStopped {
-		state.Pid = c.init.Pid
-	}
+	state := c.hookState(status)
 	for _, h := range hooks {
 		if h.Timeout == nil || *h.Timeout <= 0 {
 			limit := warnLimit
@@ -242,4 +239,15 @@ func (c *Container) runHooks(ctx context.Context, hooks []specs.Hook, status spe
 		}
 	}
 	return warnings
+}
+
+// hookState is what runc gives its hooks. A stopped container has no pid.
+func (c *Container) hookState(status specs.ContainerState) *specs.State {
+	state := &specs.State{
+		Version: specs.Version, ID: c.id, Status: status, Bundle: c.bundle, Annotations: c.spec.Annotations,
+	}
+	if status != specs.StateStopped {
+		state.Pid = c.init.Pid
+	}
+	return state
 }
