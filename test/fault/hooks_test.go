@@ -5,6 +5,7 @@ package fault
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,7 @@ func TestHooksRun(t *testing.T) {
 			var state struct {
 				OCIVersion, ID, Status, Bundle string
 				Pid                            int
+				Annotations                    map[string]string
 			}
 			b, err := os.ReadFile(out)
 			if err == nil {
@@ -48,8 +50,11 @@ func TestHooksRun(t *testing.T) {
 			if state.ID != "c1" || state.Status != status || state.Bundle != "/run/kata-containers/c1" || state.OCIVersion == "" {
 				t.Errorf("state: %s", b)
 			}
-			if kind != "poststop" && state.Pid == 0 {
-				t.Errorf("no pid: %s", b)
+			if (state.Pid == 0) != (kind == "poststop") {
+				t.Errorf("pid %d: %s", state.Pid, b)
+			}
+			if !maps.Equal(state.Annotations, spec.Annotations) {
+				t.Errorf("annotations %v, want %v", state.Annotations, spec.Annotations)
 			}
 			if env, _ := os.ReadFile(out + ".env"); strings.Contains(string(env), "KATA_AGENT") {
 				t.Errorf("the hook sees the agent's environment: %s", env)

@@ -36,7 +36,7 @@ func AwaitButton(ctx context.Context) error {
 		return err
 	}
 	defer f.Close()
-	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })
 	defer stop()
 	buf := make([]byte, maxEvent)
 	for {
