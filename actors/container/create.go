@@ -41,7 +41,7 @@ type made struct {
 func (c *container) create(t *core.Turn, m *Create) {
 	if err := m.Context().Err(); err != nil { // nobody waits for it any more: it is not begun
 		m.closePIDFile()
-		c.createFailed(t, m, undoList{}, fmt.Errorf("create container %q: %w", c.id, err))
+		c.createFailed(t, m, undoList{}, err)
 		return
 	}
 	begin := c.begin(m.Context())
@@ -103,8 +103,9 @@ const (
 // it tries again, and so does a removal.
 func (c *container) createFailed(t *core.Turn, m *Create, left undoList, err error) {
 	if errors.Is(err, context.Canceled) && c.removing {
-		err = fmt.Errorf("create container %q: %w", c.id, ErrGivenUp)
+		err = ErrGivenUp
 	}
+	err = c.naming("create", err)
 	if len(left.steps) > 0 {
 		c.undo, c.state, c.retry = left, stopped, undoPause
 		m.Reply(struct{}{}, err)

@@ -33,13 +33,13 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 		return
 	}
 	if err := c.mayExec(m); err != nil {
-		m.Reply(struct{}{}, err)
+		m.Reply(struct{}{}, c.naming("exec in", err))
 		return
 	}
 	if len(c.pci) > 0 {
 		env, _, err := device.RewriteEnv(m.Process.Env, c.pci)
 		if err != nil {
-			m.Reply(struct{}{}, err)
+			m.Reply(struct{}{}, c.naming("exec in", err))
 			return
 		}
 		m.Process.Env = env
@@ -57,7 +57,7 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 		if err == nil {
 			err = c.enter(t, m, s)
 		}
-		m.Reply(struct{}{}, err)
+		m.Reply(struct{}{}, c.naming("exec in", err))
 	})
 }
 

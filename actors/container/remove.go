@@ -69,6 +69,7 @@ func (c *container) teardown(t *core.Turn) {
 // removalFailed answers with the error and keeps the container, so that the removal can
 // be tried again: what is undone already is not undone twice.
 func (c *container) removalFailed(t *core.Turn, err error) {
+	err = c.naming("remove", err)
 	t.Log().Error("remove container", zap.Error(err))
 	c.removing = false
 	for _, r := range c.removals {

@@ -5,6 +5,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrState is wrapped by the error for an operation that the container's state forbids.
@@ -38,5 +39,19 @@ func (c *container) allow(operation string, ok ...state) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("cannot %s container %q: it is %s: %w", operation, c.id, c.state, ErrState)
+	return stateError(fmt.Sprintf("cannot %s container %q: it is %s", operation, c.id, c.state))
+}
+
+// stateError is an ErrState in a sentence that needs no more words.
+type stateError string
+
+func (e stateError) Error() string   { return string(e) }
+func (stateError) Is(err error) bool { return err == ErrState }
+
+// naming says which container an error is about, unless it says so already.
+func (c *container) naming(operation string, err error) error {
+	if err == nil || strings.Contains(err.Error(), fmt.Sprintf("container %q", c.id)) {
+		return err
+	}
+	return fmt.Errorf("%s container %q: %w", operation, c.id, err)
 }

@@ -37,7 +37,7 @@ func (u *undoList) run() error {
 		s := u.steps[i]
 		if err := s.run(u.stands); err != nil {
 			kept = append([]undoStep{s}, kept...)
-			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+			errs = append(errs, err)
 		}
 	}
 	u.steps = kept
@@ -47,7 +47,7 @@ func (u *undoList) run() error {
 func (s undoStep) run(stands bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = fmt.Errorf("undo of %s: panic: %v", s.name, p)
 		}
 	}()
 	return s.undo(stands)

@@ -107,9 +107,7 @@ func TestHookFails(t *testing.T) {
 		p.Must(p.Create(p.Ctx, "c1", spec))
 		// The hook runs in init, after it has been let go: that init fails is its exit.
 		p.Must(p.StartContainer(p.Ctx, "c1"))
-		if code, err := p.Wait(p.Ctx, "c1", ""); err != nil || code == 0 {
-			t.Errorf("exit %d, %v", code, err)
-		}
+		p.WantExit("c1", "", 1)
 		p.Delete("c1")
 		p.NothingLeft(t, before)
 	})

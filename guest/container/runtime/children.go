@@ -49,7 +49,7 @@ func launch(proc string, lc *libcontainer.Container, lp *libcontainer.Process) (
 	if err := lc.Start(lp); err != nil {
 		return nil, err
 	}
-	return adopt(lp)
+	return adopt(proc, lp)
 }
 
 // endOrphans kills and reaps the stages that nobody owns among this thread's children. One

@@ -95,7 +95,11 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 		return fmt.Errorf("hook %s: %w", h.Path, context.Cause(ctx))
 	}
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return fmt.Errorf("hook %s: %w: %s", h.Path, err, bytes.TrimSpace(out.buf))
+		err = fmt.Errorf("hook %s: %w", h.Path, err)
+		if said := bytes.TrimSpace(out.buf); len(said) > 0 {
+			err = fmt.Errorf("%w: %s", err, said)
+		}
+		return err
 	}
 	return nil
 }

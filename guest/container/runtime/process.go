@@ -121,10 +121,36 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, programError(spec.Args, err)
 	}
 	return p, nil
 }
+
+// programError says of a program that cannot be run what a session by the helper says, and
+// nothing of the steps of libcontainer that led to it. Hosts look for "not found".
+func programError(args []string, err error) error {
+	if len(args) == 0 {
+		return err
+	}
+	begin := fmt.Sprintf("exec: %q: ", args[0])
+	_, why, found := strings.Cut(err.Error(), begin)
+	if !found {
+		return err
+	}
+	if strings.HasPrefix(why, "stat ") && strings.Contains(why, unix.ENOENT.Error()) {
+		why = fmt.Sprintf("the file %s was not found", args[0])
+	}
+	return &textError{begin + why, err}
+}
+
+// textError is an error in other words.
+type textError struct {
+	text string
+	err  error
+}
+
+func (e *textError) Error() string { return e.text }
+func (e *textError) Unwrap() error { return e.err }
 
 func orFile(f, fallback *os.File) *os.File {
 	if f == nil {
@@ -135,10 +161,15 @@ func orFile(f, fallback *os.File) *os.File {
 
 // adopt makes a Process of one that libcontainer has started. Nobody but us reaps it,
 // so its number cannot have been given to another process yet.
-func adopt(lp *libcontainer.Process) (*Process, error) {
+func adopt(proc string, lp *libcontainer.Process) (*Process, error) {
+	var p *Process
 	reap := func() int {
+		failed := lp.Init && p != nil && !p.Executed(proc)
 		state, _ := lp.Wait() // the error repeats what the state says
-		return exitStatus(state)
+		if status := exitStatus(state); !failed || status != libcontainerFailed {
+			return status
+		}
+		return neverRan
 	}
 	pid, err := lp.Pid()
 	if err != nil {
@@ -150,7 +181,7 @@ func adopt(lp *libcontainer.Process) (*Process, error) {
 		reap()
 		return nil, err
 	}
-	p := &Process{Pid: pid, PidFD: fd, reap: reap}
+	p = &Process{Pid: pid, PidFD: fd, reap: reap}
 	p.staged.Store(true)
 	return p.own(), nil
 }
@@ -160,6 +191,13 @@ func (p *Process) own() *Process {
 	owned.Store(p.Pid, p)
 	return p
 }
+
+// An init that has been let go and cannot run its program, as when a startContainer hook has
+// failed, ends with the first status. The second is what is reported, see docs/errors.md.
+const (
+	libcontainerFailed = 255
+	neverRan           = 1
+)
 
 // signalBase is added to the number of the signal that killed a process: the convention
 // of shells, and what hosts show as the exit code.

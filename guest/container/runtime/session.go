@@ -31,7 +31,7 @@ func (s sessions) Open(c *Container) error {
 	}
 	t, err := nsexec.OpenTarget(c.init.Pid, c.CgroupPaths())
 	if err != nil {
-		return fmt.Errorf("container %q: %w", c.id, err)
+		return err
 	}
 	c.target = target{Target: t}
 	return nil

@@ -96,7 +96,7 @@ func (d *Drivers) Attach(ctx context.Context, cid string, s Storage) (Attached, 
 		return Attached{}, fmt.Errorf("attach %s storage %q of image %q: %w", s.Driver, s.MountPoint, s.Source, ErrGuestPull)
 	}
 	if h == nil {
-		return Attached{}, fmt.Errorf("attach storage %q: %w: %q", s.MountPoint, ErrDriver, s.Driver)
+		return Attached{}, fmt.Errorf("%w: %q", ErrDriver, s.Driver)
 	}
 	a, err := h(d, ctx, cid, s)
 	if err != nil {
