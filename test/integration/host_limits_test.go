@@ -34,7 +34,10 @@ line:
 func TestLimitsOfTheHostsKernel(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	resources := &protocols.LinuxResources{
-		Memory: &protocols.LinuxMemory{Limit: 64 << 20, Swap: 64 << 20},
+		Memory:  &protocols.LinuxMemory{Limit: 64 << 20, Swap: 64 << 20, Swappiness: 10},
+		CPU:     &protocols.LinuxCPU{RealtimeRuntime: 1000, RealtimePeriod: 1000000},
+		BlockIO: &protocols.LinuxBlockIO{Weight: 500, LeafWeight: 500},
+		Network: &protocols.LinuxNetwork{ClassID: 1, Priorities: []*protocols.LinuxInterfacePriority{{Name: "lo", Priority: 1}}},
 		HugepageLimits: []*protocols.LinuxHugepageLimit{
 			{Pagesize: "1GB"}, {Pagesize: "2MB"}, {Pagesize: "512GB", Limit: 1 << 40},
 		},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/cgroups"
@@ -84,6 +85,21 @@ func (k *kernel) filesBelow(dir string) []string {
 		names[i] = e.Name()
 	}
 	return names
+}
+
+// hasRealtime tells whether the cgroup above a container's has that much real-time CPU to give: a
+// new one has none, and the kernel refuses more than it has (sched-rt-group.rst).
+func (k *kernel) hasRealtime(runtime int64) bool {
+	dir, mounted := k.dirs["cpu"]
+	if !mounted || k.v2 {
+		return false
+	}
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "cpu.rt_runtime_us"))
+	if err != nil {
+		return false
+	}
+	has, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return err == nil && (has < 0 || has >= runtime)
 }
 
 func anyFile(dir string, files []string) bool {

@@ -24,7 +24,11 @@ type limit struct {
 	// value is the limit in words, "" when it is not given.
 	value func(*cgroups.Resources) string
 	drop  func(*cgroups.Resources)
+	// room, if any, tells whether the cgroups above have as much to give.
+	room func(*cgroups.Resources, *kernel) bool
 }
+
+func (l limit) given(r *cgroups.Resources, k *kernel) bool { return l.room == nil || l.room(r, k) }
 
 // number is the value of a limit that is not given when it is zero.
 func number[T int64 | uint64 | uint32 | uint16](name string, v T) string {
@@ -54,94 +58,95 @@ var limits = slices.Concat(cpuLimits, memoryLimits, blockLimits, otherLimits)
 
 var cpuLimits = []limit{
 	{
-		"cpu", []string{"cpu.shares"}, []string{"cpu.weight"},
-		func(r *cgroups.Resources) string { return number("cpu.shares", r.CpuShares) },
-		func(r *cgroups.Resources) { r.CpuShares, r.CpuWeight = 0, 0 },
+		controller: "cpu", v1: []string{"cpu.shares"}, v2: []string{"cpu.weight"},
+		value: func(r *cgroups.Resources) string { return number("cpu.shares", r.CpuShares) },
+		drop:  func(r *cgroups.Resources) { r.CpuShares, r.CpuWeight = 0, 0 },
 	},
 	{
-		"cpu", []string{"cpu.cfs_quota_us"}, []string{"cpu.max"},
-		func(r *cgroups.Resources) string {
+		controller: "cpu", v1: []string{"cpu.cfs_quota_us"}, v2: []string{"cpu.max"},
+		value: func(r *cgroups.Resources) string {
 			return join(number("cpu.quota", r.CpuQuota), number("cpu.period", r.CpuPeriod))
 		},
-		func(r *cgroups.Resources) { r.CpuQuota, r.CpuPeriod, r.CpuBurst = 0, 0, nil },
+		drop: func(r *cgroups.Resources) { r.CpuQuota, r.CpuPeriod, r.CpuBurst = 0, 0, nil },
 	},
 	{
-		"cpu", []string{"cpu.rt_runtime_us"}, nil,
-		func(r *cgroups.Resources) string {
+		controller: "cpu", v1: []string{"cpu.rt_runtime_us"}, v2: nil,
+		value: func(r *cgroups.Resources) string {
 			return join(number("cpu.realtimeRuntime", r.CpuRtRuntime), number("cpu.realtimePeriod", r.CpuRtPeriod))
 		},
-		func(r *cgroups.Resources) { r.CpuRtRuntime, r.CpuRtPeriod = 0, 0 },
+		drop: func(r *cgroups.Resources) { r.CpuRtRuntime, r.CpuRtPeriod = 0, 0 },
+		room: func(r *cgroups.Resources, k *kernel) bool { return k.hasRealtime(r.CpuRtRuntime) },
 	},
 	{
-		"cpuset", []string{"cpuset.cpus"}, []string{"cpuset.cpus"},
-		func(r *cgroups.Resources) string {
+		controller: "cpuset", v1: []string{"cpuset.cpus"}, v2: []string{"cpuset.cpus"},
+		value: func(r *cgroups.Resources) string {
 			return join(text("cpuset.cpus", r.CpusetCpus), text("cpuset.mems", r.CpusetMems))
 		},
-		func(r *cgroups.Resources) { r.CpusetCpus, r.CpusetMems = "", "" },
+		drop: func(r *cgroups.Resources) { r.CpusetCpus, r.CpusetMems = "", "" },
 	},
 }
 
 var memoryLimits = []limit{
 	{
-		"memory", []string{"memory.limit_in_bytes"}, []string{"memory.max"},
-		func(r *cgroups.Resources) string { return number("memory.limit", r.Memory) },
-		func(r *cgroups.Resources) { r.Memory = 0 },
+		controller: "memory", v1: []string{"memory.limit_in_bytes"}, v2: []string{"memory.max"},
+		value: func(r *cgroups.Resources) string { return number("memory.limit", r.Memory) },
+		drop:  func(r *cgroups.Resources) { r.Memory = 0 },
 	},
 	{ // kernels without CONFIG_SWAP, or with swapaccount=0
-		"memory", []string{"memory.memsw.limit_in_bytes"}, []string{"memory.swap.max"},
-		func(r *cgroups.Resources) string { return number("memory.swap", r.MemorySwap) },
-		func(r *cgroups.Resources) { r.MemorySwap = 0 },
+		controller: "memory", v1: []string{"memory.memsw.limit_in_bytes"}, v2: []string{"memory.swap.max"},
+		value: func(r *cgroups.Resources) string { return number("memory.swap", r.MemorySwap) },
+		drop:  func(r *cgroups.Resources) { r.MemorySwap = 0 },
 	},
 	{
-		"memory", []string{"memory.soft_limit_in_bytes"}, []string{"memory.low"},
-		func(r *cgroups.Resources) string { return number("memory.reservation", r.MemoryReservation) },
-		func(r *cgroups.Resources) { r.MemoryReservation = 0 },
+		controller: "memory", v1: []string{"memory.soft_limit_in_bytes"}, v2: []string{"memory.low"},
+		value: func(r *cgroups.Resources) string { return number("memory.reservation", r.MemoryReservation) },
+		drop:  func(r *cgroups.Resources) { r.MemoryReservation = 0 },
 	},
 	{
-		"memory", []string{"memory.swappiness"}, nil,
-		func(r *cgroups.Resources) string {
+		controller: "memory", v1: []string{"memory.swappiness"}, v2: nil,
+		value: func(r *cgroups.Resources) string {
 			if r.MemorySwappiness == nil {
 				return ""
 			}
 			return "memory.swappiness=" + strconv.FormatUint(*r.MemorySwappiness, 10)
 		},
-		func(r *cgroups.Resources) { r.MemorySwappiness = nil },
+		drop: func(r *cgroups.Resources) { r.MemorySwappiness = nil },
 	},
 	{
-		"memory", []string{"memory.oom_control"}, nil,
-		func(r *cgroups.Resources) string {
+		controller: "memory", v1: []string{"memory.oom_control"}, v2: nil,
+		value: func(r *cgroups.Resources) string {
 			if !r.OomKillDisable {
 				return ""
 			}
 			return "memory.disableOOMKiller"
 		},
-		func(r *cgroups.Resources) { r.OomKillDisable = false },
+		drop: func(r *cgroups.Resources) { r.OomKillDisable = false },
 	},
 }
 
 var blockLimits = []limit{
 	{
-		"blkio", []string{"blkio.weight", "blkio.bfq.weight"}, []string{"io.weight", "io.bfq.weight"},
-		func(r *cgroups.Resources) string { return number("blockIO.weight", r.BlkioWeight) },
-		func(r *cgroups.Resources) { r.BlkioWeight = 0 },
+		controller: "blkio", v1: []string{"blkio.weight", "blkio.bfq.weight"}, v2: []string{"io.weight", "io.bfq.weight"},
+		value: func(r *cgroups.Resources) string { return number("blockIO.weight", r.BlkioWeight) },
+		drop:  func(r *cgroups.Resources) { r.BlkioWeight = 0 },
 	},
 	{
-		"blkio", []string{"blkio.leaf_weight"}, nil,
-		func(r *cgroups.Resources) string { return number("blockIO.leafWeight", r.BlkioLeafWeight) },
-		func(r *cgroups.Resources) { r.BlkioLeafWeight = 0 },
+		controller: "blkio", v1: []string{"blkio.leaf_weight"}, v2: nil,
+		value: func(r *cgroups.Resources) string { return number("blockIO.leafWeight", r.BlkioLeafWeight) },
+		drop:  func(r *cgroups.Resources) { r.BlkioLeafWeight = 0 },
 	},
 	{
-		"blkio", []string{"blkio.weight_device", "blkio.bfq.weight_device"}, []string{"io.bfq.weight"},
-		func(r *cgroups.Resources) string { return entries("blockIO.weightDevice", r.BlkioWeightDevice) },
-		func(r *cgroups.Resources) { r.BlkioWeightDevice = nil },
+		controller: "blkio", v1: []string{"blkio.weight_device", "blkio.bfq.weight_device"}, v2: []string{"io.bfq.weight"},
+		value: func(r *cgroups.Resources) string { return entries("blockIO.weightDevice", r.BlkioWeightDevice) },
+		drop:  func(r *cgroups.Resources) { r.BlkioWeightDevice = nil },
 	},
 	{
-		"blkio", []string{"blkio.throttle.read_bps_device"}, []string{"io.max"},
-		func(r *cgroups.Resources) string {
+		controller: "blkio", v1: []string{"blkio.throttle.read_bps_device"}, v2: []string{"io.max"},
+		value: func(r *cgroups.Resources) string {
 			return entries("blockIO.throttle", slices.Concat(r.BlkioThrottleReadBpsDevice, r.BlkioThrottleWriteBpsDevice,
 				r.BlkioThrottleReadIOPSDevice, r.BlkioThrottleWriteIOPSDevice))
 		},
-		func(r *cgroups.Resources) {
+		drop: func(r *cgroups.Resources) {
 			r.BlkioThrottleReadBpsDevice, r.BlkioThrottleWriteBpsDevice = nil, nil
 			r.BlkioThrottleReadIOPSDevice, r.BlkioThrottleWriteIOPSDevice = nil, nil
 		},
@@ -150,34 +155,34 @@ var blockLimits = []limit{
 
 var otherLimits = []limit{
 	{
-		"pids", []string{"pids.max", "cgroup.procs"}, []string{"pids.max"}, // v1: in each of its cgroups but the root
-		func(r *cgroups.Resources) string {
+		controller: "pids", v1: []string{"pids.max", "cgroup.procs"}, v2: []string{"pids.max"}, // v1: in each of its cgroups but the root
+		value: func(r *cgroups.Resources) string {
 			if r.PidsLimit == nil {
 				return ""
 			}
 			return fmt.Sprintf("pids.limit=%d", *r.PidsLimit)
 		},
-		func(r *cgroups.Resources) { r.PidsLimit = nil },
+		drop: func(r *cgroups.Resources) { r.PidsLimit = nil },
 	},
 	{
-		"net_cls", []string{"net_cls.classid"}, nil,
-		func(r *cgroups.Resources) string { return number("network.classID", r.NetClsClassid) },
-		func(r *cgroups.Resources) { r.NetClsClassid = 0 },
+		controller: "net_cls", v1: []string{"net_cls.classid"}, v2: nil,
+		value: func(r *cgroups.Resources) string { return number("network.classID", r.NetClsClassid) },
+		drop:  func(r *cgroups.Resources) { r.NetClsClassid = 0 },
 	},
 	{
-		"net_prio", []string{"net_prio.ifpriomap"}, nil,
-		func(r *cgroups.Resources) string { return entries("network.priorities", r.NetPrioIfpriomap) },
-		func(r *cgroups.Resources) { r.NetPrioIfpriomap = nil },
+		controller: "net_prio", v1: []string{"net_prio.ifpriomap"}, v2: nil,
+		value: func(r *cgroups.Resources) string { return entries("network.priorities", r.NetPrioIfpriomap) },
+		drop:  func(r *cgroups.Resources) { r.NetPrioIfpriomap = nil },
 	},
 	{
-		"rdma", []string{"rdma.max"}, []string{"rdma.max"},
-		func(r *cgroups.Resources) string {
+		controller: "rdma", v1: []string{"rdma.max"}, v2: []string{"rdma.max"},
+		value: func(r *cgroups.Resources) string {
 			if len(r.Rdma) == 0 {
 				return ""
 			}
 			return fmt.Sprintf("rdma for %d devices", len(r.Rdma))
 		},
-		func(r *cgroups.Resources) { r.Rdma = nil },
+		drop: func(r *cgroups.Resources) { r.Rdma = nil },
 	},
 }
 
@@ -188,7 +193,7 @@ func join(values ...string) string {
 // dropUnsupported takes those limits out of r that the kernel has no file for, and returns them.
 func dropUnsupported(r *cgroups.Resources, k *kernel) (dropped []string) {
 	for _, l := range limits {
-		if value := l.value(r); value != "" && !k.takes(l.controller, l.v1, l.v2) {
+		if value := l.value(r); value != "" && !(k.takes(l.controller, l.v1, l.v2) && l.given(r, k)) {
 			dropped = append(dropped, value)
 			l.drop(r)
 		}

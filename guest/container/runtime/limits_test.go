@@ -75,11 +75,25 @@ func fakeKernel(t *testing.T, v2 bool, missing string) *kernel {
 		if file == "" || f.told == missing {
 			continue
 		}
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, path, "")
+	}
+	if !v2 && !strings.HasPrefix(missing, "cpu.realtime") {
+		writeFile(t, filepath.Join(root, "cpu/pod/cpu.rt_runtime_us"), "5\n")
 	}
 	return k
+}
+
+// TestRealtimeOfTheParent: a cgroup has no more real-time CPU to give than it has itself.
+func TestRealtimeOfTheParent(t *testing.T) {
+	k := fakeKernel(t, false, "")
+	parent := filepath.Join(filepath.Dir(k.dirs["cpu"]), "cpu.rt_runtime_us")
+	for content, kept := range map[string]bool{"0": false, "4": false, "5": true, "950000": true, "-1": true, "none": false} {
+		writeFile(t, parent, content+"\n")
+		r := &cgroups.Resources{CpuRtRuntime: 5}
+		if dropped := dropUnsupported(r, k); kept != (len(dropped) == 0) || kept != (r.CpuRtRuntime == 5) {
+			t.Errorf("of %s: passed over %q, want it kept %t", content, dropped, kept)
+		}
+	}
 }
 
 // TestUnsupportedLimits: a limit that the guest's kernel has no file for is taken out and named, and
