@@ -13,12 +13,13 @@ import (
 )
 
 // TestIsolation is what cgroups do for a container, on both layouts: device
-// rules, the memory limit and its event, the freezer.
+// rules, the memory limit and its event, limits that the guest has not, the freezer.
 func TestIsolation(t *testing.T) {
 	layouts(t, func(t *testing.T, v2 bool) {
 		vm, agent := bootPod(t, lab.Options{CgroupV2: v2, Disks: []string{volumeImage(t, "secret")}})
 		t.Run("devices", func(t *testing.T) { checkDevices(t, vm, agent) })
 		t.Run("out of memory", func(t *testing.T) { checkOOM(t, agent) })
+		t.Run("limits", func(t *testing.T) { checkLimits(t, vm, agent, v2) })
 		t.Run("freezer", func(t *testing.T) { checkFreezer(t, agent) })
 		agent.DestroySandbox(t)
 	})
@@ -35,6 +36,37 @@ func checkDevices(t *testing.T, vm *lab.VM, agent *host.Agent) {
 		t.Errorf("reading the guest's disk: %+v", out)
 	}
 	c.Shell(t, "mknod /dev/null2 c 1 3 && dd if=/dev/null2 2>/dev/null")
+	c.Remove(t)
+}
+
+// checkLimits makes a container with limits that no guest has, among others, and lifts the one of
+// memory though there is one of swap.
+func checkLimits(t *testing.T, vm *lab.VM, agent *host.Agent, v2 bool) {
+	spec := agent.Sleeper(t, "limited")
+	spec.Linux.Resources = &protocols.LinuxResources{
+		Memory:         &protocols.LinuxMemory{Limit: 64 << 20, Swap: 128 << 20, Swappiness: 10},
+		HugepageLimits: []*protocols.LinuxHugepageLimit{{Pagesize: "1GB"}, {Pagesize: "2MB"}, {Pagesize: "512GB", Limit: 1}},
+		BlockIO:        &protocols.LinuxBlockIO{LeafWeight: 500},
+		Network:        &protocols.LinuxNetwork{ClassID: 1},
+		CPU:            &protocols.LinuxCPU{RealtimeRuntime: 1000},
+	}
+	c := agent.Create(t, &protocols.CreateContainerRequest{ContainerId: "limited", OCI: spec})
+	c.Start(t)
+	dir := "/sys/fs/cgroup/memory" + spec.Linux.CgroupsPath
+	files, swap, none := []string{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"}, "134217728", "9223372036854771712"
+	if v2 {
+		dir, files, swap, none = "/sys/fs/cgroup"+spec.Linux.CgroupsPath, []string{"memory.max", "memory.swap.max"}, "67108864", "max"
+	}
+	read := "cd " + dir + " && cat " + strings.Join(files, " ")
+	if got, want := vm.Shell(t, read), "67108864\n"+swap; got != want {
+		t.Errorf("limits of memory and swap are %q, want %q", got, want)
+	}
+	agent.Call(t, "UpdateContainer", &protocols.UpdateContainerRequest{
+		ContainerId: "limited", Resources: &protocols.LinuxResources{Memory: &protocols.LinuxMemory{Limit: -1}},
+	})
+	if got, want := vm.Shell(t, read), none+"\n"+none; got != want {
+		t.Errorf("lifted limits of memory and swap are %q, want %q", got, want)
+	}
 	c.Remove(t)
 }
 

@@ -42,6 +42,9 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 		slaveRoot(spec.Linux)
 	}
 	dropAppArmor(o.Sys, spec)
+	if o.NoPivotRoot {
+		slaveForPrivate(spec)
+	}
 	hooks := spec.Hooks
 	spec.Hooks = nil // ours to run, see hooks.go
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
@@ -70,6 +73,20 @@ func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
 	}
 	allowSpecDevices(config, spec)
 	return config, nil
+}
+
+// slaveForPrivate makes a private root a slave, which libcontainer insists on without pivot_root(2)
+// (an initrd guest): the container's own mounts stay in it either way.
+func slaveForPrivate(spec *specs.Spec) {
+	if spec.Linux == nil {
+		return
+	}
+	switch spec.Linux.RootfsPropagation {
+	case "private":
+		spec.Linux.RootfsPropagation = "slave"
+	case "rprivate":
+		spec.Linux.RootfsPropagation = "rslave"
+	}
 }
 
 // bundleLabel puts the real bundle where specconv took the working directory of

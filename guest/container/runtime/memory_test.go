@@ -3,9 +3,11 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -94,6 +96,16 @@ func TestMemoryUpdates(t *testing.T) {
 		})
 	})
 	t.Run("v2", func(t *testing.T) {
+		if os.Geteuid() != 0 || !cgroups.IsCgroup2UnifiedMode() {
+			t.Skip("needs root and cgroup v2")
+		}
+		m := emptyCgroup(t, "memory")
+		if err := m.Apply(-1); err != nil {
+			t.Fatal(err)
+		}
+		onV2(t, m.GetPaths()[""], func() *Container { return memoryContainer(m, "/sys") })
+	})
+	t.Run("like v2", func(t *testing.T) {
 		sys := t.TempDir()
 		dir := filepath.Join(sys, "fs/cgroup/c")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -101,22 +113,31 @@ func TestMemoryUpdates(t *testing.T) {
 		}
 		cgroups.TestMode = true
 		defer func() { cgroups.TestMode = false }()
-		everySequence(t, func() *Container {
-			for file, content := range map[string]string{"cgroup.controllers": "memory", "memory.max": "max", "memory.swap.max": "max"} {
-				writeFile(t, filepath.Join(dir, file), content)
-			}
+		writeFile(t, filepath.Join(dir, "cgroup.controllers"), "memory")
+		onV2(t, dir, func() *Container {
 			m, err := fs2.NewManager(&cgroups.Cgroup{Resources: &cgroups.Resources{SkipDevices: true}}, dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return memoryContainer(m, sys)
-		}, func() memoryState {
-			s := memoryState{v2Limit(t, dir, "memory.max"), v2Limit(t, dir, "memory.swap.max")}
-			if s.both != -1 {
-				s.both += s.memory // v2 limits swap apart
-			}
-			return s
 		})
+	})
+}
+
+// onV2 is everySequence in a cgroup of v2, which limits swap apart.
+func onV2(t *testing.T, dir string, container func() *Container) {
+	t.Helper()
+	everySequence(t, func() *Container {
+		for _, file := range []string{"memory.max", "memory.swap.max"} {
+			writeFile(t, filepath.Join(dir, file), "max")
+		}
+		return container()
+	}, func() memoryState {
+		s := memoryState{v2Limit(t, dir, "memory.max"), v2Limit(t, dir, "memory.swap.max")}
+		if s.both != -1 {
+			s.both += s.memory
+		}
+		return s
 	})
 }
 
@@ -206,4 +227,41 @@ func readFile(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(string(b))
+}
+
+// refusing is a cgroup that refuses the first limits written and keeps what is written next.
+type refusing struct {
+	cgroups.Manager
+	written []*cgroups.Resources
+}
+
+func (r *refusing) Set(limits *cgroups.Resources) error {
+	r.written = append(r.written, limits)
+	if len(r.written) == 1 {
+		return errors.New("refused")
+	}
+	return nil
+}
+
+func (r *refusing) GetPaths() map[string]string {
+	return map[string]string{"memory": "/x", "cpu": "/x", "pids": "/x"}
+}
+
+// TestRefusedUpdateLiftsAgain: what was no limit before an update that the kernel refuses halfway is
+// none afterwards.
+func TestRefusedUpdateLiftsAgain(t *testing.T) {
+	m := &refusing{}
+	c := memoryContainer(m, "/nowhere")
+	c.limits.CpuShares = 7
+	err := c.Update(&specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: pointer(int64(mib)), Swap: pointer(int64(2 * mib))},
+		CPU:    &specs.LinuxCPU{Quota: pointer(int64(1000))}, Pids: &specs.LinuxPids{Limit: pointer(int64(5))},
+	})
+	if err == nil || len(m.written) != 2 {
+		t.Fatalf("%v, written %d times; want the refusal and the former limits", err, len(m.written))
+	}
+	want := &cgroups.Resources{Memory: -1, MemorySwap: -1, CpuQuota: -1, PidsLimit: pointer(int64(-1)), CpuShares: 7, SkipDevices: true}
+	if got := m.written[1]; !reflect.DeepEqual(got, want) {
+		t.Errorf("written back: %+v, want %+v", got, want)
+	}
 }

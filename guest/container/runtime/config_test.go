@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// TestPrivateRootOfAnInitrdGuest: each propagation of the root that a host may send makes a
+// container in guests of both kinds.
+func TestPrivateRootOfAnInitrdGuest(t *testing.T) {
+	for _, initrd := range []bool{false, true} {
+		for word, want := range map[string]int{
+			"": 0, "private": unix.MS_PRIVATE, "rprivate": unix.MS_PRIVATE | unix.MS_REC, "slave": unix.MS_SLAVE,
+			"rslave": unix.MS_SLAVE | unix.MS_REC, "shared": unix.MS_SHARED, "rshared": unix.MS_SHARED | unix.MS_REC,
+		} {
+			if initrd && want&unix.MS_PRIVATE != 0 {
+				want = want&^unix.MS_PRIVATE | unix.MS_SLAVE
+			}
+			spec := &specs.Spec{
+				Process: &specs.Process{Args: []string{"true"}}, Root: &specs.Root{Path: "/rootfs"},
+				Linux: &specs.Linux{RootfsPropagation: word},
+			}
+			config, err := libcontainerConfig(Options{NoPivotRoot: initrd, Sys: "/sys", Proc: "/proc"}, CreateParams{ID: "c", Spec: spec})
+			if err != nil {
+				t.Errorf("%q, initrd %t: %v", word, initrd, err)
+			} else if config.RootPropagation != want {
+				t.Errorf("%q, initrd %t: %#x, want %#x", word, initrd, config.RootPropagation, want)
+			}
+		}
+	}
+}
