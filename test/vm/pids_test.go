@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/vm/host"
@@ -15,17 +16,17 @@ import (
 )
 
 const (
-	// fewPids makes a fork bomb short: the kernel has 1024 numbers to give out again.
-	fewPids = 1324
+	// fewPids makes a fork bomb short: the kernel has 512 numbers to give out again.
+	fewPids = 812
 	// What is left of them for all containers, and for one of them.
-	podPids, containerPids = "768", "640"
+	podPids, containerPids = "384", "320"
 )
 
 // TestForkBombWithoutLimit has containers take all processes that there are. Hosts strip the
 // limit of a pod, so the agent must have kept some for itself and for other containers.
 func TestForkBombWithoutLimit(t *testing.T) {
 	layouts(t, func(t *testing.T, v2 bool) {
-		vm, agent := bootPod(t, lab.Options{CgroupV2: v2})
+		vm, agent := bootPod(t, lab.Options{CgroupV2: v2, Lifetime: 10 * time.Minute})
 		vm.Shell(t, fmt.Sprintf("echo %d > /proc/sys/kernel/pid_max", fewPids))
 		other := agent.RunSleeper(t, "other")
 		t.Run("one bomb", func(t *testing.T) {
@@ -89,7 +90,7 @@ func checkBesideBomb(t *testing.T, agent *host.Agent, other *host.Container) {
 	ctx, cancel := context.WithTimeout(t.Context(), guard)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i := range 32 {
+	for i := range 16 {
 		wg.Go(func() {
 			_, err := agent.Try(ctx, "ExecProcess", &protocols.ExecProcessRequest{
 				ContainerId: other.ID, ExecId: fmt.Sprintf("beside-%d", i), Process: host.Process("true"),

@@ -34,6 +34,10 @@ func TestService(t *testing.T) {
 			if got := c.Shell(t, "echo out; hostname"); got != "out\npod" {
 				t.Errorf("exec wrote %q", got)
 			}
+			// Neither what the unit gives the agent, nor what the agent gives itself.
+			if got := c.Shell(t, "cat /proc/1/oom_score_adj; "+ownScore); got != "0\n0" {
+				t.Errorf("OOM scores of the container and a session: %q, want 0 for each", got)
+			}
 			c.Remove(t)
 		})
 		t.Run("path of systemd", func(t *testing.T) { checkScope(t, vm, agent, v2) })
@@ -53,6 +57,9 @@ func checkScope(t *testing.T, vm *lab.VM, agent *host.Agent, v2 bool) {
 	const scope = "cri-containerd-c2.scope"
 	wantContains(t, "the scope", vm.Shell(t, "systemctl show -p ActiveState,Slice,ControlGroup,MemoryMax,MemoryLimit "+scope),
 		"ActiveState=active", "Slice=kubepods-pod1.slice", "ControlGroup=/kubepods.slice/kubepods-pod1.slice/"+scope, "=134217728")
+	if got := vm.Shell(t, "cat "+pidsDir(v2, "kubepods.slice")+"/pids.max"); got == "max" {
+		t.Error("the pod may take all processes of the guest")
+	}
 	controller := "memory/"
 	if v2 {
 		controller = ""
