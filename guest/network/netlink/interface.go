@@ -51,13 +51,23 @@ func (h *Handle) UpdateInterface(want Interface) error {
 		c.name = link.Attrs().Name
 	}
 	u := &update{h: h, link: link, links: links, want: c, newMAC: newMAC}
-	if err := u.apply(); err != nil {
-		if undoErr := u.undo.run(); undoErr != nil {
-			return fmt.Errorf("%w (and taking it back: %w)", err, undoErr)
+	return u.applyOrUndo()
+}
+
+// applyOrUndo takes a change back that fails, or panics, half-way.
+func (u *update) applyOrUndo() (err error) {
+	applied := false
+	defer func() {
+		if applied {
+			return
 		}
-		return err
-	}
-	return nil
+		if undoErr := u.undo.run(); undoErr != nil && err != nil {
+			err = fmt.Errorf("%w (and taking it back: %w)", err, undoErr)
+		}
+	}()
+	err = u.apply()
+	applied = err == nil
+	return err
 }
 
 func (h *Handle) check(want Interface) (change, error) {

@@ -20,22 +20,27 @@ const (
 var errNoContainer = errors.New("a writable overlay needs a container")
 
 // attachOverlay mounts an overlay, in most cases a container's root file system.
-func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (Attached, error) {
+func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (_ Attached, err error) {
 	var undo []func() error
-	fail := func(err error) (Attached, error) { return Attached{}, errors.Join(err, runAll(undo)) }
+	attached := false
+	defer func() { // after a panic too
+		if !attached {
+			err = errors.Join(err, runAll(undo))
+		}
+	}()
 	if slices.Contains(s.Options, writableOverlay) {
 		if cid == "" {
-			return fail(errNoContainer)
+			return Attached{}, errNoContainer
 		}
 		dir, err := d.ContainerDir(cid)
 		if err != nil {
-			return fail(err)
+			return Attached{}, err
 		}
 		for _, sub := range []string{"upper", "work"} {
 			target := path.Join(dir, sub)
 			made, err := d.mkdir(target)
 			if err != nil {
-				return fail(err)
+				return Attached{}, err
 			}
 			if made {
 				undo = append(undo, func() error { return d.Mounts.RemoveAll(target) })
@@ -47,14 +52,15 @@ func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (Att
 	for _, o := range s.DriverOptions {
 		if dir, ok := strings.CutPrefix(o, overlayDirectory); ok {
 			if _, err := d.mkdir(dir); err != nil {
-				return fail(err)
+				return Attached{}, err
 			}
 		}
 	}
 	a, err := d.attachMount(ctx, cid, s)
 	if err != nil {
-		return fail(err)
+		return Attached{}, err
 	}
+	attached = true
 	unmount := a.release
 	a.release = func() error {
 		if err := unmount(); err != nil {
