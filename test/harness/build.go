@@ -48,7 +48,8 @@ func (b *built) make(tb testing.TB, tags string) string {
 			return
 		}
 		b.path = filepath.Join(dir, "kata-agent")
-		args := []string{"build", "-tags", tags, "-o", b.path}
+		// Static, as what is shipped: a part of it runs where there are no libraries.
+		args := []string{"build", "-tags", tags, "-ldflags", "-linkmode external -extldflags -static", "-o", b.path}
 		if os.Getenv("KATA_TEST_RACE") != "0" {
 			args = append(args, "-race")
 		}

@@ -56,7 +56,7 @@ func Process(args ...string) *protocols.Process {
 }
 
 // Spec is a container as the Go host sends it (with KATA_TEST_SECCOMP set, one that has a
-// seccomp profile, whose sessions the agent leaves to libcontainer): hooks, pid and network namespaces, device
+// seccomp profile and a startContainer hook, whose sessions the agent leaves to libcontainer): hooks, pid and network namespaces, device
 // rules and pids limit stripped, an empty CPU part.
 func (a *Agent) Spec(cid, rootfs string, args ...string) *protocols.Spec {
 	p := Process(args...)
@@ -89,6 +89,7 @@ func (a *Agent) Spec(cid, rootfs string, args ...string) *protocols.Spec {
 	}
 	if Seccomp() {
 		spec.Linux.Seccomp = &protocols.LinuxSeccomp{DefaultAction: "SCMP_ACT_ALLOW"}
+		spec.Hooks = &protocols.Hooks{StartContainer: []*protocols.Hook{{Path: "/bin/true", Args: []string{"true"}}}}
 	}
 	return spec
 }

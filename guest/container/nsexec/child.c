@@ -23,15 +23,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* tail is the tail of a request, taken apart. */
-struct tail {
-	struct limit *limits;
-	struct sock_filter *filters;
-	uint32_t *groups;
-	char *cwd, *label, *apparmor, *path;
-	char **argv, **envp, *few[128];
-};
-
 _Noreturn void fail(enum stage stage, int error)
 {
 	reply(RESULT_FD, REPLY_FAILED, stage, error, 0, -1);
@@ -55,7 +46,7 @@ static void *allocate(size_t size)
 	return p;
 }
 
-static void take_apart(struct received *r, struct tail *t)
+void take_apart(struct received *r, struct tail *t)
 {
 	const struct request *q = r->request;
 
@@ -128,7 +119,7 @@ static void raise_limits(const struct request *q, const struct limit *l)
 	}
 }
 
-static void set_limits(const struct request *q, const struct limit *l)
+void set_limits(const struct request *q, const struct limit *l)
 {
 	for (uint32_t i = 0; i < q->rlimits; i++) {
 		struct rlimit64 limit = { l[i].soft, l[i].hard };
@@ -190,6 +181,16 @@ static void filter(const struct request *q, struct sock_filter *f)
 		fail(STAGE_SECCOMP, errno);
 }
 
+/* The last of all: the filter is loaded when nothing is left to be done but the execve, so
+ * that it must allow that call alone; and limits when nothing is opened any more. */
+_Noreturn void execute(const struct request *q, const struct tail *t, const char *file)
+{
+	set_limits(q, t->limits);
+	filter(q, t->filters);
+	execve(file, t->argv, t->envp);
+	fail(STAGE_EXEC, errno);
+}
+
 _Noreturn void become(struct received *r)
 {
 	const struct request *q = r->request;
@@ -218,11 +219,7 @@ _Noreturn void become(struct received *r)
 		fail(STAGE_NO_NEW_PRIVS, errno);
 	if (q->flags & FLAG_UMASK)
 		umask(q->umask);
-	set_limits(q, t.limits);
 	write_attribute("thread-self/attr/exec", NULL, "", t.label, STAGE_LABEL);
-	/* Without no_new_privs a filter needs the capabilities that go next. */
-	if (!nnp)
-		filter(q, t.filters);
 	change_user(q, t.groups, t.cwd);
 	write_attribute("thread-self/attr/apparmor/exec", "thread-self/attr/exec", "exec ",
 			t.apparmor, STAGE_APPARMOR);
@@ -231,8 +228,5 @@ _Noreturn void become(struct received *r)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals);
 	if (unanswered() && reply(RESULT_FD, REPLY_STARTED, 0, 0, 0, -1))
 		_exit(255);
-	if (nnp)
-		filter(q, t.filters);
-	execve(file, t.argv, t.envp);
-	fail(STAGE_EXEC, errno);
+	execute(q, &t, file);
 }

@@ -23,6 +23,7 @@ const (
 	flagUserNS
 	flagCgroup2
 	flagMemfd
+	flagProc
 )
 
 const (

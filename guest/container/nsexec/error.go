@@ -47,6 +47,7 @@ const (
 	StageRelative
 	StageExec
 	StageMemory
+	stageReady
 )
 
 var stageNames = map[Stage]string{

@@ -23,7 +23,7 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-static _Alignas(8) char message[sizeof(struct request) + MAX_INLINE];
+_Alignas(8) char message[MAX_MESSAGE];
 
 /* The number of the request being served. */
 static uint64_t serial;
@@ -132,31 +132,44 @@ static void start(struct received *r, int own_pidns)
 	__atomic_store_n(&ledger->answered, serial, __ATOMIC_RELEASE);
 }
 
+/* receive_request takes one message; length is 0 when the agent is gone. The result is the
+ * number of descriptors that came, or of those, negative and less one, if it was cut off. */
+int receive_request(int socket, char *buffer, size_t size, int *fd, ssize_t *length)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+	int n = 0;
+	struct iovec v = { buffer, size };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+			    .msg_control = control, .msg_controllen = sizeof control };
+
+	do
+		*length = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+	while (*length < 0 && errno == EINTR);
+	if (*length <= 0) {
+		*length = 0;
+		return 0;
+	}
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fd, CMSG_DATA(c), n * sizeof(int));
+	}
+	return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -n - 1 : n;
+}
+
 static void serve(int own_pidns)
 {
 	for (;;) {
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
-		int fd[MAX_DESCRIPTORS + 1], n = 0;
-		struct iovec v = { message, sizeof message };
-		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
-				    .msg_control = control, .msg_controllen = sizeof control };
-		ssize_t size = recvmsg(REQUEST_FD, &m, MSG_CMSG_CLOEXEC);
+		int fd[MAX_DESCRIPTORS + 1];
+		ssize_t size;
+		int n = receive_request(REQUEST_FD, message, sizeof message, fd, &size);
 
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
+		if (!size)
 			return; /* the agent is gone */
-		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-			n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-			memcpy(fd, CMSG_DATA(c), n * sizeof(int));
-		}
 		struct received r = { .request = (struct request *)message };
-		if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (size_t)size < sizeof *r.request ||
-		    sort(&r, fd, n, size)) {
-			if (n > 0)
-				reply(fd[0], REPLY_FAILED, STAGE_REQUEST,
-				      m.msg_flags & MSG_CTRUNC ? EMFILE : EINVAL, 0, -1);
+		if (n < 0 || (size_t)size < sizeof *r.request || sort(&r, fd, n, size)) {
+			if (n > 0 || n < -1)
+				reply(fd[0], REPLY_FAILED, STAGE_REQUEST, n < 0 ? EMFILE : EINVAL, 0, -1);
 		} else {
 			start(&r, own_pidns);
 		}

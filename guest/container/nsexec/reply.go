@@ -9,6 +9,7 @@ const (
 	replyStarted = iota + 1
 	replyTerminal
 	replyFailed
+	replyReady
 )
 
 const replySize = 16

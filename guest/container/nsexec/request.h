@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	FLAG_NO_NEW_PRIVS = 1 << 0,
@@ -19,6 +20,7 @@ enum {
 	FLAG_USERNS = 1 << 6, /* the last namespace is the user namespace */
 	FLAG_CGROUP2 = 1 << 7, /* the only cgroup is a directory to be cloned into */
 	FLAG_MEMFD = 1 << 8,   /* the tail is in the last descriptor */
+	FLAG_PROC = 1 << 9,    /* to the last stage: the first descriptor is the agent's /proc */
 };
 
 /* What the process does when it fails; stages in reply.go. */
@@ -54,6 +56,7 @@ enum stage {
 	STAGE_RELATIVE,
 	STAGE_EXEC,
 	STAGE_MEMORY,
+	STAGE_READY,
 };
 
 enum capability_set { BOUNDING, EFFECTIVE, PERMITTED, INHERITABLE, AMBIENT, CAPABILITY_SETS };
@@ -78,7 +81,7 @@ struct limit {
 	uint64_t soft, hard;
 };
 
-enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED };
+enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED, REPLY_READY };
 
 /* What comes back on the result socket: STARTED with a pidfd and FAILED from the helper,
  * TERMINAL with a pty master and FAILED from the process. Its close is the execve. A
@@ -107,6 +110,7 @@ _Static_assert(sizeof(struct ledger) == 16, "ledger.go");
 
 enum {
 	MAX_INLINE = 32 << 10,
+	MAX_MESSAGE = sizeof(struct request) + MAX_INLINE,
 	MAX_DESCRIPTORS = 64,
 
 	/* Descriptors of the helper, and of the process until execve. */
@@ -118,6 +122,15 @@ enum {
 	PROC_FD = 4,
 };
 
+/* tail is the tail of a request, taken apart. */
+struct tail {
+	struct limit *limits;
+	struct sock_filter *filters;
+	uint32_t *groups;
+	char *cwd, *label, *apparmor, *path;
+	char **argv, **envp, *few[128];
+};
+
 /* received are a request's descriptors in the order above, with its tail. */
 struct received {
 	const struct request *request;
@@ -125,11 +138,19 @@ struct received {
 	int result, *stdio, *namespaces, *cgroups, memfd;
 };
 
+/* The message that is being served. */
+extern char message[MAX_MESSAGE];
+
 int unanswered(void);
 int inherited_oom_score(int score);
 int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd);
 _Noreturn void fail(enum stage stage, int error);
 _Noreturn void become(struct received *r);
+void take_apart(struct received *r, struct tail *t);
+void set_limits(const struct request *q, const struct limit *l);
+void keep_filter_right(const struct request *q);
+_Noreturn void execute(const struct request *q, const struct tail *t, const char *file);
+int receive_request(int socket, char *buffer, size_t size, int *fd, ssize_t *length);
 void open_terminal(const struct request *r);
 void change_user(const struct request *r, const uint32_t *groups, const char *cwd);
 void write_attribute(const char *name, const char *fallback, const char *prefix,

@@ -28,14 +28,22 @@ static void drop_bounding_set(uint64_t keep)
 	}
 }
 
-static void set_capabilities(const uint64_t *caps)
+static int filter_without_no_new_privs(const struct request *r)
 {
+	return r->filters && !(r->flags & FLAG_NO_NEW_PRIVS);
+}
+
+static void set_capabilities(const struct request *r)
+{
+	const uint64_t *caps = r->caps;
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct d[2];
+	/* See keep_filter_right. */
+	uint64_t kept = filter_without_no_new_privs(r) ? 1ULL << CAP_SYS_ADMIN : 0;
 
 	for (int i = 0; i < 2; i++) {
-		d[i].effective = caps[EFFECTIVE] >> 32 * i;
-		d[i].permitted = caps[PERMITTED] >> 32 * i;
+		d[i].effective = (caps[EFFECTIVE] | kept) >> 32 * i;
+		d[i].permitted = (caps[PERMITTED] | kept) >> 32 * i;
 		d[i].inheritable = caps[INHERITABLE] >> 32 * i;
 	}
 	if (syscall(SYS_capset, &h, d))
@@ -46,6 +54,22 @@ static void set_capabilities(const uint64_t *caps)
 	for (unsigned long c = 0; c < 64; c++)
 		if (caps[AMBIENT] >> c & 1)
 			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0);
+}
+
+/* Without no_new_privs a filter needs CAP_SYS_ADMIN, which so stays until the filter is
+ * loaded. execve takes it away: what a program is permitted comes from the inheritable,
+ * the ambient and the bounding set, and the file (capabilities(7)). The change of user has
+ * taken it out of the effective set. */
+void keep_filter_right(const struct request *r)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	if (!filter_without_no_new_privs(r) || syscall(SYS_capget, &h, d))
+		return;
+	d[0].effective |= d[0].permitted & 1U << CAP_SYS_ADMIN;
+	if (syscall(SYS_capset, &h, d))
+		fail(STAGE_CAPS, errno);
 }
 
 /* Gives pipes and terminals to the user, so that /dev/stdout can be opened again. */
@@ -120,7 +144,8 @@ void change_user(const struct request *r, const uint32_t *groups, const char *cw
 	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0))
 		fail(STAGE_CAPS, errno);
 	if (r->flags & FLAG_CAPS)
-		set_capabilities(r->caps);
+		set_capabilities(r);
+	keep_filter_right(r);
 }
 
 /* write_attribute sets what the next execve takes on for a security module. The kernel

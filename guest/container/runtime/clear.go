@@ -29,6 +29,7 @@ var errAlive = errors.New("its init outlives SIGKILL")
 // Abandon removes what a failed create has made.
 func (c *Container) Abandon() error {
 	c.target.close()
+	c.closeLast()
 	if c.init != nil {
 		_ = c.init.Kill()
 		c.init.waitGone(context.Background())

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/container/seccomp"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
@@ -53,11 +55,16 @@ type Container struct {
 	lc      *libcontainer.Container
 	cgroup  cgroups.Manager // ours, as libcontainer's is behind the lock that a start holds
 	config  *configs.Config
+	given   *configs.Config // what libcontainer goes by: see last.go
 	spec    *specs.Spec
 	hooks   *specs.Hooks
 	init    *Process
 	state   string // libcontainer's directory of it
 	target  target
+	// last is init's last stage while it waits for the start, filter the container's
+	// seccomp profile; nil where there is none.
+	last    *nsexec.LastStage
+	filter  *seccomp.Filter
 	systemd bool
 	limits  *cgroups.Resources // as last written
 	told    *told
@@ -94,7 +101,7 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 		}
 	}()
 	pod := c.podGroup()
-	c.init, err = c.startInit(ctx, p)
+	err = c.startInit(ctx, p)
 	c.limitPod(pod)
 	if err == nil && o.Spawn != nil {
 		err = o.Spawn.Open(c)
@@ -129,29 +136,49 @@ func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error)
 	told.once(p.ID, noCapability, unknownCapabilities)
 	resources := *config.Cgroups.Resources
 	own.Resources = &resources
-	lc, err := libcontainer.Create(o.StateRoot, p.ID, config)
-	if err != nil {
-		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
-	}
-	useStartManager(lc, o.Proc)
-	return &Container{
-		id: p.ID, bundle: p.Bundle, options: o, lc: lc, cgroup: cgroup, config: config,
+	c := &Container{
+		id: p.ID, bundle: p.Bundle, options: o, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, state: filepath.Join(o.StateRoot, p.ID),
 		systemd: p.SystemdCgroup, wantedCPUs: wanted,
 		limits: own.Resources, told: told,
-	}, nil
+	}
+	given, err := c.stage(config)
+	if err == nil {
+		c.lc, err = libcontainer.Create(o.StateRoot, p.ID, given)
+	}
+	if err != nil {
+		c.closeLast()
+		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
+	}
+	c.given = given
+	useStartManager(c.lc, o.Proc)
+	return c, nil
+}
+
+func (c *Container) closeLast() {
+	if c.last != nil {
+		c.last.Close()
+		c.last = nil
+	}
 }
 
 // startInit runs libcontainer's start. It cannot be interrupted, but everything it may
 // wait for is a process: when ctx ends these are killed, so that it returns.
-func (c *Container) startInit(ctx context.Context, p CreateParams) (*Process, error) {
+func (c *Container) startInit(ctx context.Context, p CreateParams) (err error) {
 	release := c.killAfter(ctx)
 	defer release()
-	proc, err := c.startProcess(p.Spec.Process, p.Stdio, true)
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
+	c.init, err = c.startProcess(p.Spec.Process, p.Stdio, true)
+	if err == nil && c.last != nil {
+		err = c.enterLast(p.Spec.Process)
+		// Sessions that go by libcontainer are to have all of it.
+		c.given.Seccomp, c.given.Rlimits = c.config.Seccomp, c.config.Rlimits
+		c.given.AppArmorProfile, c.given.ProcessLabel = c.config.AppArmorProfile, c.config.ProcessLabel
+		c.given.Capabilities, c.given.NoNewPrivileges = c.config.Capabilities, c.config.NoNewPrivileges
 	}
-	return proc, err
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // killAfter kills what is in the cgroup from the end of ctx on, until release is called. It
@@ -216,6 +243,7 @@ func (c *Container) Destroy(ctx context.Context) (warnings []error, err error) {
 		return nil, err
 	}
 	c.target.close()
+	c.closeLast()
 	if c.hooks == nil {
 		return nil, nil
 	}

@@ -200,6 +200,9 @@ func TestRlimits(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", test.in, got, err)
 		}
 	}
+	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 2, Hard: 1}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_CORE") {
+		t.Errorf("soft limit above the hard one: %v", err)
+	}
 	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_DREAMS"}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_DREAMS") {
 		t.Errorf("%v", err)
 	}

@@ -96,6 +96,9 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 	if c.options.Debug {
 		lp.LogLevel = stageLogDebug
 	}
+	if init && c.last != nil {
+		c.bare(lp)
+	}
 	var tty *terminal
 	if stdio.Terminal {
 		if tty, err = newTerminal(); err != nil {

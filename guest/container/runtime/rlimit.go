@@ -42,6 +42,9 @@ func rlimits(in []specs.POSIXRlimit) ([]configs.Rlimit, error) {
 		if !ok {
 			return nil, fmt.Errorf("unknown rlimit %q", r.Type)
 		}
+		if r.Soft > r.Hard {
+			return nil, fmt.Errorf("rlimit %s: soft limit %d is above the hard limit %d", r.Type, r.Soft, r.Hard)
+		}
 		if n == unix.RLIMIT_MEMLOCK {
 			lock = nil
 		}

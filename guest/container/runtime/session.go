@@ -41,7 +41,7 @@ func (s sessions) Open(c *Container) error {
 // of this container.
 func plain(c *Container) bool {
 	f := c.config
-	return f.Seccomp == nil && f.Personality == nil && f.IntelRdt == nil && f.MemoryPolicy == nil &&
+	return (f.Seccomp == nil || c.filter != nil) && f.Personality == nil && f.IntelRdt == nil && f.MemoryPolicy == nil &&
 		f.Scheduler == nil && f.IOPriority == nil && f.ExecCPUAffinity == nil && !f.RootlessEUID
 }
 
@@ -62,7 +62,7 @@ func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, std
 		return nil, ErrDeclined
 	}
 	if err != nil {
-		return nil, fmt.Errorf("exec in container %q: %w", c.id, err)
+		return nil, fmt.Errorf("exec in container %q: %w", c.id, c.blame(err))
 	}
 	return NewProcess(sp.Pid, sp.PidFD, sp.Terminal), nil
 }
@@ -110,6 +110,9 @@ func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Reque
 		UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids,
 		NoNewPrivileges: p.NoNewPrivileges, Umask: &umask, OOMScoreAdj: either(p.OOMScoreAdj, c.config.OomScoreAdj),
 		SELinuxLabel: p.SelinuxLabel, AppArmorProfile: p.ApparmorProfile,
+	}
+	if c.filter != nil {
+		r.Seccomp, r.SeccompFlags = c.filter.Program, c.filter.Flags
 	}
 	for _, l := range limits {
 		r.Rlimits = append(r.Rlimits, nsexec.Rlimit{Resource: l.Type, Soft: l.Soft, Hard: l.Hard})

@@ -29,25 +29,38 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
-	fifoPath := filepath.Join(c.state, execFifo)
-	fifo, err := os.OpenFile(fifoPath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("container %q: %w", c.id, ErrNotCreated)
+	if c.last != nil {
+		err = c.startLast()
+	} else {
+		err = c.openFifo(context.WithoutCancel(ctx), gone)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start container %q: %w", c.id, err)
-	}
-	defer fifo.Close()
-	if err := awaitInit(context.WithoutCancel(ctx), fifo, gone); err != nil {
-		return nil, fmt.Errorf("start container %q: %w", c.id, err)
-	}
-	if err := os.Remove(fifoPath); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("start container %q: %w", c.id, err)
 	}
 	if c.hooks == nil {
 		return nil, nil
 	}
 	return c.runHooks(ctx, c.hooks.Poststart, specs.StateRunning), nil
+}
+
+// openFifo has an init that waits at the fifo go on.
+func (c *Container) openFifo(ctx context.Context, gone int) error {
+	path := filepath.Join(c.state, execFifo)
+	fifo, err := os.OpenFile(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return ErrNotCreated
+	}
+	if err != nil {
+		return err
+	}
+	defer fifo.Close()
+	if err := awaitInit(ctx, fifo, gone); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 var errDeadInit = fmt.Errorf("its init is dead: %w", ErrNotCreated)
