@@ -62,7 +62,9 @@ func TestRPC09TextsHostsMatch(t *testing.T) {
 		t.Error(err)
 	}
 
-	err = a.Do(ctx, "SetPolicy", &protocols.SetPolicyRequest{Policy: "package agent_policy\ndefault StatsContainerRequest := false\n"})
+	err = a.Do(ctx, "SetPolicy", &protocols.SetPolicyRequest{
+		Policy: "package agent_policy\ndefault StatsContainerRequest := false\ndefault DestroySandboxRequest := true\n",
+	})
 	if status.Code(err) == codes.Unimplemented {
 		t.Log("this build has no policy: the text of a denial is not tested")
 		return
