@@ -35,7 +35,7 @@ func (s *Service) setPolicyRoute() server.Route {
 }
 
 func (s *Service) getMetrics(context.Context, *protocols.GetMetricsRequest) (*protocols.Metrics, error) {
-	return &protocols.Metrics{Metrics: s.metrics.Collect()}, nil
+	return &protocols.Metrics{Metrics: wireText(s.metrics.Collect())}, nil
 }
 
 func (s *Service) setGuestDateTime(_ context.Context, q *protocols.SetGuestDateTimeRequest) error {

@@ -3,6 +3,8 @@
 package rpc
 
 import (
+	"strings"
+
 	"github.com/kata-containers/kata-agent/guest/network/netlink"
 	"github.com/kata-containers/kata-agent/protocols"
 )
@@ -17,10 +19,14 @@ func plainInterface(in *protocols.Interface) netlink.Interface {
 	return out
 }
 
+// wireText is a text of the kernel's for a message: a name may be any bytes, and a message with
+// a string that is no UTF-8 cannot be decoded at all.
+func wireText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 func wireInterfaces(in []netlink.Interface) *protocols.Interfaces {
 	out := &protocols.Interfaces{}
 	for _, i := range in {
-		w := &protocols.Interface{Name: i.Name, HwAddr: i.HWAddr, Mtu: i.MTU, RawFlags: i.Flags}
+		w := &protocols.Interface{Name: wireText(i.Name), HwAddr: i.HWAddr, Mtu: i.MTU, RawFlags: i.Flags}
 		for _, a := range i.Addresses {
 			w.IPAddresses = append(w.IPAddresses, &protocols.IPAddress{
 				Family: protocols.IPFamily(a.Family), Address: a.Address, Mask: a.Mask,
@@ -46,7 +52,7 @@ func wireRoutes(in []netlink.Route) *protocols.Routes {
 	out := &protocols.Routes{}
 	for _, r := range in {
 		out.Routes = append(out.Routes, &protocols.Route{
-			Dest: r.Dest, Gateway: r.Gateway, Device: r.Device, Source: r.Source, Scope: r.Scope,
+			Dest: r.Dest, Gateway: r.Gateway, Device: wireText(r.Device), Source: r.Source, Scope: r.Scope,
 			Family: protocols.IPFamily(r.Family), Flags: r.Flags, Mtu: r.MTU,
 		})
 	}

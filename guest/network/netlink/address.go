@@ -17,24 +17,29 @@ func (u *update) setAddresses() error {
 	if len(u.want.addrs) == 0 {
 		return nil
 	}
+	wanted := u.possible()
 	present, err := consistent(func() ([]vnl.Addr, error) { return u.h.nl.AddrList(u.link, vnl.FAMILY_ALL) })
 	if err != nil {
 		return fmt.Errorf("list addresses of %s: %w", u.want.name, err)
 	}
 	for _, old := range present {
-		if isOurs(old) && !contains(u.want.addrs, old) {
+		if isOurs(old) && !contains(wanted, old) {
 			if err := u.removeAddress(old); err != nil {
 				return err
 			}
 		}
 	}
-	for _, addr := range u.want.addrs {
+	for _, addr := range wanted {
 		if addr.IP.To4() == nil && contains(present, addr) {
 			continue
 		}
 		// Removing a primary IPv4 address may have taken others along, so those that were
 		// there are set again.
-		if err := u.h.nl.AddrReplace(u.link, &addr); err != nil {
+		err := u.h.nl.AddrReplace(u.link, &addr)
+		if addr.IP.To4() == nil && errors.Is(err, unix.EACCES) {
+			continue // the kernel says that IPv6 is switched off
+		}
+		if err != nil {
 			return fmt.Errorf("add address %s to %s: %w", addr.IPNet, u.want.name, err)
 		}
 		if !contains(present, addr) {
@@ -42,6 +47,15 @@ func (u *update) setAddresses() error {
 		}
 	}
 	return nil
+}
+
+// possible is what of the request's addresses the link can have: none of IPv6 if that is
+// switched off for it. The link has its final name by now.
+func (u *update) possible() []vnl.Addr {
+	if u.h.ipv6Enabled(u.want.name) {
+		return u.want.addrs
+	}
+	return slices.DeleteFunc(slices.Clone(u.want.addrs), func(a vnl.Addr) bool { return a.IP.To4() == nil })
 }
 
 // removeAddress takes for granted that the snapshot of the link brings the address back.

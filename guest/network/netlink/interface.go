@@ -28,7 +28,8 @@ type change struct {
 //
 // The addresses replace those that were set before, if the request has any; addresses
 // that the kernel made itself (link-local, from router advertisements) stay. IPv6
-// addresses are passed over in a guest without IPv6. A link that has the name already is
+// addresses are passed over in a guest without IPv6, and on a link for which it is switched
+// off. The loopback can neither be renamed nor get another MAC address. A link that has the name already is
 // renamed to what the first one was called.
 func (h *Handle) UpdateInterface(want Interface) error {
 	c, err := h.check(want)
@@ -50,6 +51,10 @@ func (h *Handle) UpdateInterface(want Interface) error {
 	if c.name == "" {
 		c.name = link.Attrs().Name
 	}
+	newMAC = newMAC && !(isLoopback(link) && isZero(c.mac)) // what a loopback has, not listed
+	if err := keepLoopback(link, links, c, newMAC); err != nil {
+		return err
+	}
 	u := &update{h: h, link: link, links: links, want: c, newMAC: newMAC}
 	return u.applyOrUndo()
 }
@@ -70,6 +75,22 @@ func (u *update) applyOrUndo() (err error) {
 	return err
 }
 
+// keepLoopback refuses what would take the loopback's name or MAC address from it: programs
+// count on both.
+func keepLoopback(link vnl.Link, links []vnl.Link, want change, newMAC bool) error {
+	switch name := link.Attrs().Name; {
+	case isLoopback(link) && (newMAC || name != want.name):
+		return fmt.Errorf("the loopback %s keeps its name and its MAC address (requested: %s, %s)", name, want.name, want.text)
+	case !isLoopback(link) && name != want.name && isLoopback(findByName(links, want.name)):
+		return fmt.Errorf("%s cannot be renamed to %s, which is the loopback", name, want.name)
+	}
+	return nil
+}
+
+func isLoopback(l vnl.Link) bool { return l != nil && l.Attrs().Flags&net.FlagLoopback != 0 }
+
+func isZero(mac net.HardwareAddr) bool { return bytes.Equal(mac, make([]byte, len(mac))) }
+
 func (h *Handle) check(want Interface) (change, error) {
 	mac, err := parseMAC(want.HWAddr)
 	if err != nil {
@@ -89,9 +110,6 @@ func (h *Handle) check(want Interface) (change, error) {
 		addr, err := parseAddress(a)
 		if err != nil {
 			return change{}, err
-		}
-		if addr.IP.To4() == nil && !h.ipv6Enabled() {
-			continue
 		}
 		c.addrs = append(c.addrs, addr)
 	}

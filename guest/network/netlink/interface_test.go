@@ -5,6 +5,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -101,6 +102,77 @@ func TestUpdateInterfaceWithoutIPv6(t *testing.T) {
 	}
 	if got := stateOf(t, h, "eth0").Addrs; got != "10.1.0.2/32 " {
 		t.Errorf("addresses %q", got)
+	}
+}
+
+// TestUpdateInterfaceWithIPv6OffForTheLink: what the kernel has for the link counts, not what it has
+// for all or for new ones. The kernel's own word is enough if it cannot be read.
+func TestUpdateInterfaceWithIPv6OffForTheLink(t *testing.T) {
+	for name, proc := range map[string]map[string]string{
+		"link":            {"eth0": "1", "all": "0", "default": "0"},
+		"kernel's answer": {"all": "0", "default": "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newNamespaceWith(t, func() {
+				if name == "kernel's answer" {
+					err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0)
+					if err != nil {
+						t.Errorf("switch IPv6 off: %v", err)
+					}
+				}
+			})
+			for which, off := range proc {
+				setIPv6Of(t, h.proc, which, off)
+			}
+			addLink(t, h, "d0", macA, false)
+			err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v6("fd00::2", "64"), v4("10.1.0.2", "24")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := stateOf(t, h, "eth0").Addrs; got != "10.1.0.2/24 " {
+				t.Errorf("addresses %q, want the IPv4 one", got)
+			}
+			if name == "kernel's answer" {
+				err = h.UpdateRoutes([]Route{{Dest: "fd01::/64", Device: "eth0", Family: IPv6}, {Dest: "10.2.0.0/16", Device: "eth0"}})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	h := newNamespace(t)
+	setIPv6(t, h.proc, "1")
+	setIPv6Of(t, h.proc, "eth0", "0")
+	addLink(t, h, "d0", macA, false)
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v6("fd00::2", "64")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stateOf(t, h, "eth0").Addrs; got != "fd00::2/64 " {
+		t.Errorf("switched on for the link only: addresses %q", got)
+	}
+}
+
+// TestLoopbackStays what it is, also for a NIC that wants its name.
+func TestLoopbackStays(t *testing.T) {
+	h := newNamespace(t)
+	addLink(t, h, "eth0", macA, false)
+	before := stateOf(t, h, "lo")
+	for _, bad := range []Interface{
+		{Name: "lo", HWAddr: macA}, {Name: "lo", HWAddr: macB}, {Name: "eth1", HWAddr: "00:00:00:00:00:00"},
+	} {
+		if err := h.UpdateInterface(bad); err == nil {
+			t.Errorf("%+v: no error", bad)
+		}
+	}
+	if got := stateOf(t, h, "lo"); got != before {
+		t.Errorf("the loopback is %+v, was %+v", got, before)
+	}
+	if got := stateOf(t, h, "eth0"); got.MAC != macA {
+		t.Errorf("eth0 is %+v", got)
+	}
+	err := h.UpdateInterface(Interface{Name: "lo", HWAddr: "00:00:00:00:00:00", Addresses: []Address{v4("127.0.0.1", "8"), v4("10.9.0.1", "32")}})
+	if err != nil {
+		t.Errorf("addresses of the loopback: %v", err)
 	}
 }
 

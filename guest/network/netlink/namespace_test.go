@@ -16,6 +16,12 @@ import (
 // as the handle's sockets, and in which IPv6 counts as enabled.
 func newNamespace(t *testing.T) *Handle {
 	t.Helper()
+	return newNamespaceWith(t, func() {})
+}
+
+// newNamespaceWith calls inside in the new namespace first.
+func newNamespaceWith(t *testing.T, inside func()) *Handle {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to make a network namespace")
 	}
@@ -31,6 +37,7 @@ func newNamespace(t *testing.T) *Handle {
 		runtime.UnlockOSThread()
 		t.Fatalf("unshare: %v", err)
 	}
+	inside()
 	h, newErr := New(proc)
 	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
 		t.Fatalf("setns: %v", err) // the thread stays locked and ends with the test
@@ -45,14 +52,18 @@ func newNamespace(t *testing.T) *Handle {
 
 func setIPv6(t *testing.T, proc, disabled string) {
 	t.Helper()
-	for _, which := range []string{"all", "default"} {
-		dir := filepath.Join(proc, "sys/net/ipv6/conf", which)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "disable_ipv6"), []byte(disabled+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	setIPv6Of(t, proc, "all", disabled)
+	setIPv6Of(t, proc, "default", disabled)
+}
+
+func setIPv6Of(t *testing.T, proc, which, disabled string) {
+	t.Helper()
+	dir := filepath.Join(proc, "sys/net/ipv6/conf", which)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "disable_ipv6"), []byte(disabled+"\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

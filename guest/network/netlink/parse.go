@@ -84,13 +84,21 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// ipv6Enabled tells whether the guest has IPv6 for present or for future interfaces.
-func (h *Handle) ipv6Enabled() bool {
+// ipv6Enabled tells whether a link has IPv6. Where the kernel has nothing for the link, the
+// guest has to have it for present or for future ones.
+func (h *Handle) ipv6Enabled(link string) bool {
+	if off, known := h.ipv6Off(link); known {
+		return !off
+	}
 	for _, which := range []string{"all", "default"} {
-		text, err := os.ReadFile(filepath.Join(h.proc, "sys/net/ipv6/conf", which, "disable_ipv6"))
-		if err == nil && strings.TrimSpace(string(text)) == "0" {
+		if off, known := h.ipv6Off(which); known && !off {
 			return true
 		}
 	}
 	return false
+}
+
+func (h *Handle) ipv6Off(which string) (off, known bool) {
+	text, err := os.ReadFile(filepath.Join(h.proc, "sys/net/ipv6/conf", which, "disable_ipv6"))
+	return strings.TrimSpace(string(text)) != "0", err == nil
 }

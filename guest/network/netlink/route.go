@@ -22,7 +22,8 @@ const scopeMask = 0xff
 
 // UpdateRoutes adds routes to the main table, those without a gateway first because the
 // gateways are reached over them, else in the given order. A route to the same
-// destination is replaced, others are left alone. It stops at the first failure; the
+// destination is replaced, others are left alone. IPv6 routes of a link for which IPv6 is
+// switched off are passed over. It stops at the first failure; the
 // routes before it stay.
 func (h *Handle) UpdateRoutes(routes []Route) error {
 	links, err := h.links()
@@ -46,6 +47,9 @@ func (h *Handle) UpdateRoutes(routes []Route) error {
 	})
 	for _, i := range order {
 		err := h.nl.RouteReplace(&parsed[i])
+		if routes[i].Family == IPv6 && errors.Is(err, unix.EACCES) {
+			continue // IPv6 is switched off for the link, and its addresses were passed over too
+		}
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("add %s: %w", describe(routes[i]), err)
 		}
