@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,6 +128,20 @@ func (vm *VM) Pause(t testing.TB) { t.Helper(); vm.do(t, "stop", nil) }
 
 // Resume lets the CPUs go on.
 func (vm *VM) Resume(t testing.TB) { t.Helper(); vm.do(t, "cont", nil) }
+
+// Freeze stops QEMU itself while f runs. Unlike Pause, the guest's clocks go on: its timers find
+// that all their time has passed. Nothing may be asked of the VM meanwhile.
+func (vm *VM) Freeze(t testing.TB, f func()) {
+	t.Helper()
+	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+		if err := vm.qemu.cmd.Process.Signal(s); err != nil {
+			t.Fatalf("%v to QEMU: %v", s, err)
+		}
+		if s == syscall.SIGSTOP {
+			f()
+		}
+	}
+}
 
 // PowerButton asks the guest to shut down, as a host's power button does.
 func (vm *VM) PowerButton(t testing.TB) { t.Helper(); vm.do(t, "system_powerdown", nil) }
