@@ -61,7 +61,7 @@ const (
 
 func (s *Service) getDiagnosticData(ctx context.Context, q *protocols.GetDiagnosticDataRequest) (*protocols.GetDiagnosticDataResponse, error) {
 	if q.LogType == policyDecisions && s.options.Policy != nil {
-		return &protocols.GetDiagnosticDataResponse{Data: s.options.Policy.Decisions()}, nil
+		return &protocols.GetDiagnosticDataResponse{Data: s.policyDecisions()}, nil
 	}
 	if q.LogType != terminationLog {
 		return nil, fmt.Errorf("%w diagnostic log_type: %s", errArgument, q.LogType)
@@ -71,6 +71,15 @@ func (s *Service) getDiagnosticData(ctx context.Context, q *protocols.GetDiagnos
 		return nil, opaque{err}
 	}
 	return &protocols.GetDiagnosticDataResponse{Data: data}, nil
+}
+
+// policyDecisions are the last decisions, and how much output has been kept from the host.
+func (s *Service) policyDecisions() string {
+	data := s.options.Policy.Decisions()
+	if n := s.dropped.Load(); n > 0 {
+		data += fmt.Sprintf("{\"dropped_output_bytes\":%d}\n", n)
+	}
+	return data
 }
 
 // terminationLog is the beginning of the file that a container leaves for the one who

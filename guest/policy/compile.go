@@ -19,16 +19,21 @@ const Package = "agent_policy"
 
 // Policy is a compiled document.
 type Policy struct {
-	name     string
 	compiler *ast.Compiler
-	rules    sync.Map // name of a rule: *rule
+	mu       sync.RWMutex
+	rules    map[string]*rule // by name, those that have been asked for
 	// bytes says that some rule may read the content that a request carries.
 	bytes bool
 }
 
 // Compile compiles a document. name is what prints and errors call it: its path, or Package for one
 // that came in a request. The error says what is wrong and where.
-func Compile(name, text string) (*Policy, error) {
+func Compile(name, text string) (p *Policy, err error) {
+	defer func() {
+		if value := recover(); value != nil { // of the library, on a text nobody has thought of
+			p, err = nil, fmt.Errorf("%w: %s:1: cannot be compiled: %v", ErrText, name, value)
+		}
+	}()
 	override()
 	if err := limited(text); err != nil {
 		return nil, fmt.Errorf("%w: %s:%w", ErrText, name, err)
@@ -49,7 +54,7 @@ func Compile(name, text string) (*Policy, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	p := &Policy{name: name, compiler: compiler}
+	p = &Policy{compiler: compiler, rules: map[string]*rule{}}
 	p.bytes = p.readsBytes()
 	return p, nil
 }

@@ -72,11 +72,23 @@ func (e *Engine) Decide(ctx context.Context, rule string, in Input) (Decision, e
 	if a, ok := f.known.get(r, in); ok {
 		return a.decision, a.err
 	}
-	d, err := f.decide(ctx, r, in.Value(f.bytes))
-	if ctx.Err() == nil {
+	d, patched, err := f.decide(ctx, r, in.Value(f.bytes))
+	if !patched && ctx.Err() == nil {
 		f.known.put(r, in, answer{d, err})
 	}
 	return d, err
+}
+
+// Fixed returns the answer of a rule that is the same for every request, once it has been given.
+func (e *Engine) Fixed(rule string) (d Decision, ok bool, err error) {
+	f := e.current.Load()
+	if f == nil {
+		return Decision{Allowed: true}, true, nil
+	}
+	if a := f.rule(rule).only.Load(); a != nil {
+		return a.decision, true, a.err
+	}
+	return Decision{}, false, nil
 }
 
 // Known returns the answer about a request that needs no evaluation.
@@ -90,8 +102,9 @@ func (e *Engine) Known(rule string, in Input) (d Decision, ok bool, err error) {
 }
 
 // decide evaluates a rule. What it reads of the state and what it changes are one step: if another
-// patch came in between it is evaluated again.
-func (f *inForce) decide(ctx context.Context, r *rule, input ast.Value) (Decision, error) {
+// patch came in between it is evaluated again. patched says that the rule wants a patch, which is
+// applied each time.
+func (f *inForce) decide(ctx context.Context, r *rule, input ast.Value) (_ Decision, patched bool, _ error) {
 	before := f.state.Load()
 	o, err := f.evaluate(ctx, r, before, input)
 	if err == nil && o.allowed && o.ops != nil {
@@ -103,21 +116,22 @@ func (f *inForce) decide(ctx context.Context, r *rule, input ast.Value) (Decisio
 		}
 	}
 	d := Decision{Allowed: o.allowed, Prints: o.prints}
+	patched = o.ops != nil
 	switch {
 	case err != nil:
-		return Decision{Prints: o.prints}, err
+		return Decision{Prints: o.prints}, patched, err
 	case !o.defined && !f.tolerant:
-		return d, errUndefined
+		return d, patched, errUndefined
 	case o.allowed && o.ops != nil:
 		after, err := before.patched(o.ops)
 		if err != nil {
-			return Decision{Prints: o.prints}, err
+			return Decision{Prints: o.prints}, patched, err
 		}
 		f.state.Store(after)
 	case !o.allowed && f.tolerant:
 		d.Allowed, d.Tolerated = true, true
 	}
-	return d, nil
+	return d, patched, nil
 }
 
 // Tolerant says whether the policy in force allows what it denies.

@@ -28,11 +28,19 @@ type answer struct {
 
 // rule returns the rule with a name, which need not be there.
 func (p *Policy) rule(name string) *rule {
-	if r, ok := p.rules.Load(name); ok {
-		return r.(*rule)
+	p.mu.RLock()
+	r := p.rules[name]
+	p.mu.RUnlock()
+	if r != nil {
+		return r
 	}
-	r, _ := p.rules.LoadOrStore(name, &rule{query: query(name), reads: p.reading(name)})
-	return r.(*rule)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r = p.rules[name]; r == nil {
+		r = &rule{query: query(name), reads: p.reading(name)}
+		p.rules[name] = r
+	}
+	return r
 }
 
 // known has the answers of rules that cannot change as long as the policy is in force: those that

@@ -251,6 +251,19 @@ func TestKnownAnswers(t *testing.T) {
 	}
 }
 
+// TestPatchesAreNotRemembered: a rule that reads nothing and patches the state does so each time.
+func TestPatchesAreNotRemembered(t *testing.T) {
+	e := engine(t, `X := {"allowed": true, "ops": [{"op": "add", "path": "/pstate/l/-", "value": 1}]}
+Make := {"allowed": true, "ops": [{"op": "add", "path": "/pstate/l", "value": []}]}
+default Three := false
+Three if count(data.pstate.l) == 3`)
+	for _, rule := range []string{"Make", "X", "X", "X", "Three"} {
+		if d, err := decide(e, rule, `{}`); err != nil || !d.Allowed {
+			t.Errorf("%s: %+v, %v", rule, d, err)
+		}
+	}
+}
+
 func TestReadsBytes(t *testing.T) {
 	for rules, want := range map[string]bool{
 		`X if input.container_id == "c"`: false, `X if input.data[0] == 1`: true, `X if count(input) > 0`: true, `X if input[input.k]`: true,

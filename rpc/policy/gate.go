@@ -49,8 +49,14 @@ func (g *Gate) Known(info *server.Info, request protocols.Message) (ok bool, err
 	if info.Request == setPolicy || !g.engine.Active() {
 		return true, nil
 	}
+	d, ok, err := g.engine.Fixed(info.Request)
+	if ok && d.Allowed && err == nil {
+		return true, nil
+	}
 	in := document.Input{Request: request}
-	d, ok, err := g.engine.Known(info.Request, in)
+	if !ok {
+		d, ok, err = g.engine.Known(info.Request, in)
+	}
 	if !ok || d.Allowed && err == nil {
 		return ok, nil
 	}
