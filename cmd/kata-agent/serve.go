@@ -48,6 +48,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if err != nil {
 		return err
 	}
+	release := agent.ClaimRun(log)
 	system := core.NewSystem(log)
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
@@ -92,6 +93,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	case <-a.Devices():
 		err = errors.New("the uevent actor has died")
 	case <-destroyed:
+		defer release()
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)

@@ -74,6 +74,35 @@ func (r ResolvConf) Apply(lines []string) (undo func() error, err error) {
 	}, nil
 }
 
+// Clear takes away what Apply of an agent that has died has left: the bind, which is known by its
+// file, and the file. It tells whether there was any.
+func (r ResolvConf) Clear() (bool, error) {
+	if r.Path == "" {
+		r.Path = DefaultResolvConf
+	}
+	if r.Content == "" {
+		r.Content = DefaultContent
+	}
+	ours, err := os.Stat(r.Content)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("clear resolver configuration: %w", err)
+	}
+	if target, err := filepath.EvalSymlinks(r.Path); err == nil {
+		if bound, err := os.Stat(target); err == nil && os.SameFile(ours, bound) {
+			if err := r.Mounts.Unmount(target); err != nil {
+				return true, fmt.Errorf("clear resolver configuration: %w", err)
+			}
+		}
+	}
+	if err := os.Remove(r.Content); err != nil {
+		return true, fmt.Errorf("clear resolver configuration: %w", err)
+	}
+	return true, nil
+}
+
 // write replaces the file in one step, so that no reader of an earlier bind sees half.
 func (r ResolvConf) write(lines []string) error {
 	trimmed := make([]string, len(lines))

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package claim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrTaken says that another agent lives with the same directory.
+var ErrTaken = errors.New("another agent has it")
+
+// Claim is held from Take until the process ends.
+type Claim struct {
+	file   *os.File
+	record record
+	died   bool
+}
+
+// record is the content of the file.
+type record struct {
+	Boot   string   `json:"boot"`   // of the kernel: /proc/sys/kernel/random/boot_id
+	Mounts []string `json:"mounts"` // what was mounted before the first agent
+}
+
+// Take claims the file at path, which is made. procRoot is "/proc". roots are the directories in which
+// the agent mounts: what is mounted there now is noted as not the agent's, unless one has died.
+func Take(path, procRoot string, roots ...string) (_ *Claim, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	c := &Claim{file: f}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fmt.Errorf("claim %s: %w", path, ErrTaken)
+	} else if err != nil {
+		return nil, fmt.Errorf("claim %s: %w", path, err)
+	}
+	boot, err := os.ReadFile(filepath.Join(procRoot, "sys/kernel/random/boot_id"))
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	if old := c.read(); old != nil {
+		c.died, c.record.Mounts = true, old.Mounts
+		if old.Boot != string(boot) { // nothing is mounted or runs that was: other files remain
+			c.record.Mounts = nil
+		}
+	} else if c.record.Mounts, err = mountPoints(roots); err != nil {
+		return nil, err
+	}
+	c.record.Boot = string(boot)
+	return c, c.write()
+}
+
+// read returns what an agent has left in the file; nil if it has ended in order, or there was none.
+func (c *Claim) read() *record {
+	var r record
+	if err := json.NewDecoder(c.file).Decode(&r); err != nil {
+		return nil // empty, or of one that died as it wrote: it had done nothing yet
+	}
+	return &r
+}
+
+func (c *Claim) write() error {
+	data, err := json.Marshal(c.record)
+	if err == nil {
+		err = c.file.Truncate(0)
+	}
+	if err == nil {
+		_, err = c.file.WriteAt(data, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	return nil
+}
+
+// Died tells whether an agent before has not ended in order.
+func (c *Claim) Died() bool { return c.died }
+
+// Release notes that nothing is left for the next agent to clear, and gives the claim up.
+func (c *Claim) Release() error {
+	return errors.Join(c.file.Truncate(0), c.file.Close())
+}
