@@ -33,3 +33,21 @@ func TestPrivateRootOfAnInitrdGuest(t *testing.T) {
 		}
 	}
 }
+
+// TestWeightOfShares holds what docs/differences.md says of cpu.shares on cgroup v2: the
+// weight is that of newer runc, and the Rust agent's only at both ends.
+func TestWeightOfShares(t *testing.T) {
+	for shares, want := range map[uint64]uint64{2: 1, 512: 59, 1024: 100, 262144: 10000} {
+		spec := &specs.Spec{
+			Process: &specs.Process{Args: []string{"true"}}, Root: &specs.Root{Path: "/rootfs"},
+			Linux: &specs.Linux{Resources: &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: &shares}}},
+		}
+		config, err := libcontainerConfig(Options{Sys: "/sys", Proc: "/proc"}, CreateParams{ID: "c", Spec: spec})
+		if err != nil {
+			t.Fatalf("%d shares: want a configuration, got %v", shares, err)
+		}
+		if got := config.Cgroups.CpuWeight; got != want {
+			t.Errorf("%d shares: want a weight of %d, got %d", shares, want, got)
+		}
+	}
+}
