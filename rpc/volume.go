@@ -64,11 +64,17 @@ func (s *Service) getVolumeStats(ctx context.Context, q *protocols.VolumeStatsRe
 	if err != nil {
 		return nil, err
 	}
+	condition := &protocols.VolumeCondition{Message: "OK"}
+	if lost, err := filesystem.Lost(ctx, "/sys", q.VolumeGuestPath); err != nil {
+		return nil, err
+	} else if lost {
+		condition = &protocols.VolumeCondition{Abnormal: true, Message: "the disk of this volume is gone"}
+	}
 	return &protocols.VolumeStatsResponse{
 		Usage: []*protocols.VolumeUsage{
 			usage(u.Bytes, protocols.VolumeUsage_BYTES), usage(u.Inodes, protocols.VolumeUsage_INODES),
 		},
-		VolumeCondition: &protocols.VolumeCondition{Message: "OK"},
+		VolumeCondition: condition,
 	}, nil
 }
 

@@ -4,7 +4,11 @@ package device
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	guest "github.com/kata-containers/kata-agent/guest/device"
@@ -173,6 +177,9 @@ func (d *Preparer) cryptoQueues(ctx context.Context, r guest.Request) (preparedD
 	queues, err := r.APQueues()
 	if err != nil {
 		return preparedDevice{}, err
+	}
+	if _, err := os.Stat(filepath.Join(d.Sys, "bus/ap")); errors.Is(err, fs.ErrNotExist) {
+		return preparedDevice{}, fmt.Errorf("device %s of type %s: this machine has no AP bus", r.ContainerPath, r.Type)
 	}
 	for _, q := range queues {
 		if _, err := d.await(ctx, q); err != nil {

@@ -28,8 +28,8 @@ const (
 	// resume all timers fire at once), afterPause what the device then has to come.
 	pausedBy   = 500 * time.Millisecond
 	afterPause = 2 * time.Second
-	// recentEvents is how many events are kept for the text of a timeout.
-	recentEvents = 8
+	// recentEvents is how many events are kept for the text of a timeout, which is one line.
+	recentEvents = 3
 )
 
 // Deps is what the actor works with.

@@ -26,8 +26,12 @@ type VFIOFunction struct {
 }
 
 // VFIOFunctions reads the options of an assigned device, "<host address>=<guest path>".
-// One without a path, of a device the guest has not got, is passed over and counted.
+// One without a path, of a device the guest has not got, is passed over and counted. No option
+// at all is an error: nothing would come into the container.
 func (r Request) VFIOFunctions() (functions []VFIOFunction, skipped int, err error) {
+	if len(r.Options) == 0 {
+		return nil, 0, fmt.Errorf("device %s of type %s names no PCI function in its options", r.ContainerPath, r.Type)
+	}
 	for _, option := range r.Options {
 		parts := strings.Split(option, "=")
 		if len(parts) != 2 {

@@ -9,6 +9,14 @@ import (
 	"testing"
 )
 
+// TestVFIOWithoutOptions: a device that names no function is no device.
+func TestVFIOWithoutOptions(t *testing.T) {
+	_, _, err := Request{Type: TypeVFIO, ContainerPath: "/dev/vfio/7"}.VFIOFunctions()
+	if err == nil || !strings.Contains(err.Error(), "/dev/vfio/7") {
+		t.Errorf("%v, want an error that names the device", err)
+	}
+}
+
 func TestVFIOFunctions(t *testing.T) {
 	got, skipped, err := Request{Options: []string{"0000:1a:00.1=02/03", "0000:1a:00.2=", "0000:1b:00.0=20/00/00.1"}}.VFIOFunctions()
 	if err != nil || skipped != 1 || len(got) != 2 || got[0].Host.String() != "0000:1a:00.1" || got[1].Guest.String() != "20/00.0/00.1" {

@@ -5,6 +5,7 @@ package filesystem_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,5 +127,29 @@ func TestGrowRefuses(t *testing.T) {
 	g.SysDir = t.TempDir()
 	if err := g.Grow(t.Context(), mnt, 1<<20); !errors.Is(err, filesystem.ErrNoDevice) {
 		t.Error(err)
+	}
+}
+
+// TestLostDisk: a file system whose disk has left sysfs is lost, one that has none is not.
+func TestLostDisk(t *testing.T) {
+	sys := t.TempDir()
+	for path, ofDisk := range map[string]bool{"/proc": false, t.TempDir(): true} {
+		var st unix.Stat_t
+		if err := unix.Stat(path, &st); err != nil {
+			t.Fatal(err)
+		}
+		major, minor := unix.Major(st.Dev), unix.Minor(st.Dev)
+		if ofDisk && major == 0 {
+			t.Skipf("%s lies on no disk", path)
+		}
+		if lost, err := filesystem.Lost(t.Context(), sys, path); err != nil || lost != ofDisk {
+			t.Errorf("%s without its disk: lost %v, %v; want %v", path, lost, err, ofDisk)
+		}
+		if err := os.MkdirAll(filepath.Join(sys, "dev/block", fmt.Sprintf("%d:%d", major, minor)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if lost, err := filesystem.Lost(t.Context(), sys, path); err != nil || lost {
+			t.Errorf("%s with its disk: lost %v, %v; want false", path, lost, err)
+		}
 	}
 }

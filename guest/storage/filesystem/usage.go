@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -89,4 +90,26 @@ func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 		var zero T
 		return zero, context.Cause(ctx)
 	}
+}
+
+// Lost tells whether the disk under the file system that holds path has gone: its files in memory
+// still answer. sysRoot is "/sys". A file system without a disk of its own is never lost.
+func Lost(ctx context.Context, sysRoot, path string) (bool, error) {
+	return within(ctx, func() (bool, error) {
+		f, err := open(path)
+		if err != nil {
+			return false, err
+		}
+		defer f.Close()
+		var st unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+			return false, fmt.Errorf("stat %s: %w", path, err)
+		}
+		major, minor := unix.Major(st.Dev), unix.Minor(st.Dev)
+		if major == 0 { // of no block device (makedev(3), anonymous devices)
+			return false, nil
+		}
+		_, err = os.Stat(fmt.Sprintf("%s/dev/block/%d:%d", sysRoot, major, minor))
+		return errors.Is(err, fs.ErrNotExist), nil
+	})
 }
