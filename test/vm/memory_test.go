@@ -21,6 +21,9 @@ func TestOutOfMemory(t *testing.T) {
 			CgroupV2: v2, MemoryMiB: 256, Protected: true, Files: scoreTools(),
 		})
 		t.Run("scores", func(t *testing.T) { checkScores(t, vm, agent) })
+		if v2 {
+			t.Run("reserve is held again", func(t *testing.T) { checkReserve(t, vm) })
+		}
 		events := oomEvents(t, agent)
 		for _, shape := range []struct{ name, id, script string }{
 			{"one big process", "big", "tail /dev/zero"},
@@ -65,8 +68,7 @@ func checkScores(t *testing.T, vm *lab.VM, agent *host.Agent) {
 	if got := vm.Shell(t, "cat /proc/$("+spawner+")/oom_score_adj"); got != "-1000" {
 		t.Errorf("the spawn helper has %s, want -1000", got)
 	}
-	reserve := "awk '$2 == \"(kata-reserve)\" {print $1}' /proc/[0-9]*/stat 2>/dev/null"
-	if got := vm.Shell(t, "cat /proc/$("+reserve+")/oom_score_adj"); got != "-998" {
+	if got := vm.Shell(t, "cat /proc/$("+reservePID+")/oom_score_adj"); got != "-998" {
 		t.Errorf("the reserve has %s, want -998", got)
 	}
 	tool := agent.Call(t, "GetIPTables", &protocols.GetIPTablesRequest{}).(*protocols.GetIPTablesResponse)
@@ -76,6 +78,16 @@ func checkScores(t *testing.T, vm *lab.VM, agent *host.Agent) {
 	for score, want := range map[int64]string{0: "0", 500: "500", -500: "-500"} {
 		checkContainerScore(t, vm, agent, score, want)
 	}
+}
+
+const reservePID = "awk '$2 == \"(kata-reserve)\" {print $1}' /proc/[0-9]*/stat 2>/dev/null"
+
+// checkReserve takes the reserve away, as the kernel would, where there is memory for another.
+func checkReserve(t *testing.T, vm *lab.VM) {
+	first := vm.Shell(t, reservePID)
+	vm.Shell(t, "kill -9 "+first)
+	vm.WaitUntil(t, "now=$("+reservePID+"); [ \"$now\" ] && [ \"$now\" != "+first+" ]")
+	vm.WaitUntil(t, "[ $(cat /proc/$("+reservePID+")/oom_score_adj) = -998 ]")
 }
 
 func checkContainerScore(t *testing.T, vm *lab.VM, agent *host.Agent, score int64, want string) {
