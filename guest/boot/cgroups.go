@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,7 +42,7 @@ func cgroupV2() error {
 	}
 	var errs []error
 	for _, name := range strings.Fields(string(names)) {
-		errs = append(errs, os.WriteFile(filepath.Join(cgroupRoot, "cgroup.subtree_control"), []byte("+"+name), 0))
+		errs = append(errs, sysfs.Write(filepath.Join(cgroupRoot, "cgroup.subtree_control"), "+"+name))
 	}
 	return errors.Join(errs...)
 }
@@ -71,7 +72,7 @@ func cgroupV1() error {
 	// Without it limits of a parent do not bind its children. Kernels since 5.11 always do.
 	hierarchy := filepath.Join(cgroupRoot, "memory/memory.use_hierarchy")
 	if _, err := os.Stat(hierarchy); err == nil {
-		errs = append(errs, os.WriteFile(hierarchy, []byte("1"), 0))
+		errs = append(errs, sysfs.Write(hierarchy, "1"))
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -119,5 +120,5 @@ func LimitPids(dir string, limit int64) error {
 	if err != nil || strings.TrimSpace(string(b)) != "max" {
 		return err
 	}
-	return os.WriteFile(path, strconv.AppendInt(nil, limit, 10), 0)
+	return sysfs.Write(path, strconv.FormatInt(limit, 10))
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // monitorSlack is how late the timers of Go's monitor may be.
@@ -28,7 +30,7 @@ func RelaxMonitor(procRoot string) error {
 	if err != nil {
 		return fmt.Errorf("relax Go's monitor: %w", err)
 	}
-	err = os.WriteFile(procRoot+"/"+thread+"/timerslack_ns", strconv.AppendInt(nil, int64(monitorSlack), 10), 0)
+	err = sysfs.Write(procRoot+"/"+thread+"/timerslack_ns", strconv.FormatInt(int64(monitorSlack), 10))
 	if err != nil {
 		return fmt.Errorf("relax Go's monitor: %w", err)
 	}

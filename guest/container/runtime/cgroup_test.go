@@ -13,10 +13,11 @@ import (
 // slowCgroup takes its time to say that it holds nothing.
 type slowCgroup struct {
 	cgroups.Manager
+	dir         string // a directory that is no cgroup, so it has no cgroup.kill
 	busy, calls atomic.Int32
 }
 
-func (m *slowCgroup) Path(string) string { return "" }
+func (m *slowCgroup) Path(string) string { return m.dir }
 
 func (m *slowCgroup) GetAllPids() ([]int, error) {
 	m.busy.Add(1)

@@ -102,7 +102,7 @@ func TestStartManager(t *testing.T) {
 // cgroup any more, as the next container of the id has the same one.
 func TestKillerOfACreateIsJoined(t *testing.T) {
 	for range 50 {
-		m := &slowCgroup{}
+		m := &slowCgroup{dir: t.TempDir()}
 		c := &Container{id: "c", cgroup: m, options: Options{Proc: "/proc"}}
 		ctx, cancel := context.WithCancel(t.Context())
 		release := c.killAfter(ctx)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
@@ -48,7 +49,7 @@ func (c *Container) killByInit() error {
 
 func (c *Container) killCgroup() error {
 	if dir := c.cgroup.Path(""); cgroups.IsCgroup2UnifiedMode() {
-		err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
+		err := sysfs.Write(filepath.Join(dir, "cgroup.kill"), "1")
 		if err == nil {
 			return nil
 		}

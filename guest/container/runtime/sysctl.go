@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -36,7 +37,7 @@ func fitSysctls(proc string, spec *specs.Spec) error {
 		if path == "" {
 			continue
 		}
-		if err := os.WriteFile(path, []byte(value), 0); err != nil {
+		if err := sysfs.Write(path, value); err != nil {
 			return fmt.Errorf("sysctl %s=%q: %w", key, value, err)
 		}
 	}

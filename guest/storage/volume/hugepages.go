@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 var errNoSizes = errors.New("no pagesize/size options found")
@@ -126,7 +128,7 @@ func (d *Drivers) readPages(pageSize uint64) (uint64, error) {
 func (d *Drivers) writePages(pageSize, n uint64) error {
 	write := d.writePool
 	if write == nil {
-		write = func(file string, b []byte) error { return os.WriteFile(file, b, 0o644) }
+		write = func(file string, b []byte) error { return sysfs.Write(file, string(b)) }
 	}
 	if err := write(d.poolFile(pageSize), strconv.AppendUint(nil, n, 10)); err != nil {
 		return fmt.Errorf("huge pages of %d bytes: %w", pageSize, err)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 const (
@@ -56,7 +58,7 @@ func Own(proc string) int {
 
 // Set gives a process, by its number or "self", an adjustment between -1000 and 1000.
 func Set(proc, process string, score int) error {
-	return os.WriteFile(filepath.Join(proc, process, adjustment), []byte(strconv.Itoa(score)), 0)
+	return sysfs.Write(filepath.Join(proc, process, adjustment), strconv.Itoa(score))
 }
 
 // Inherited tells which adjustment a process is given for which nobody has asked for one:
