@@ -8,7 +8,7 @@
 // It promises that a change is seen in a few seconds, that a file is never seen half
 // written, and that the "..data" link of Kubernetes' volumes moves in one step from one
 // complete directory to the next. What could not be copied is tried again. A tree with
-// more than 16 entries or 1 MiB is bound instead of copied, and that is told.
+// more than 16 entries or 1 MiB is bound instead of copied, until it fits again, and that is told.
 //
 // Each Watch is a goroutine that owns its target and shares no lock with others: a
 // share that hangs holds up only its own watches, and Close waits for a limited time.

@@ -70,7 +70,7 @@ func (w *Watch) run(ctx context.Context, first chan<- result) {
 	if !goesOn {
 		return
 	}
-	for !w.isBound() {
+	for {
 		if wake.wait(ctx, errors.Is(err, errTorn)); ctx.Err() != nil {
 			return
 		}
@@ -80,7 +80,6 @@ func (w *Watch) run(ctx context.Context, first chan<- result) {
 			w.last = ""
 		}
 	}
-	<-ctx.Done()
 }
 
 func (w *Watch) isBound() bool { return w.bound.Mounted }
@@ -104,6 +103,9 @@ func (w *Watch) sync(ctx context.Context, wake *waker) error {
 		return errors.Join(err, w.bind())
 	}
 	if err != nil {
+		return err
+	}
+	if err := w.unbind(); err != nil {
 		return err
 	}
 	wake.cover(root, now)
@@ -179,14 +181,29 @@ func (w *Watch) syncFile(root *os.File, e entry) error {
 	return nil
 }
 
-// bind shows the source itself at the target, which then is watched no more.
+// bind shows the source itself at the target, for as long as it is too large to be copied.
 func (w *Watch) bind() error {
+	if w.isBound() {
+		return nil
+	}
 	made, err := w.mounts.Mount(mount.Spec{Source: w.source, Target: w.target, FSType: "bind"})
 	if err == nil {
 		w.bound = made
 		w.made = w.made || made.Created
 	}
 	return err
+}
+
+// unbind brings the copy back to light, in which a container that has it sees changes again.
+func (w *Watch) unbind() error {
+	if !w.isBound() {
+		return nil
+	}
+	if err := w.mounts.Unmount(w.target); err != nil {
+		return err
+	}
+	w.bound = mount.Made{}
+	return nil
 }
 
 // clear removes the copy, or the bind and what lies below it.

@@ -256,6 +256,31 @@ func TestGrowingTooLargeIsTold(t *testing.T) {
 	}
 }
 
+// TestShrunkSourceIsFollowedAgain: a source that outgrew the limit is copied again once it fits, into the
+// very directory that a container had before.
+func TestShrunkSourceIsFollowedAgain(t *testing.T) {
+	for _, poll := range []bool{false, true} {
+		s, source, root := share(t, poll)
+		target := root + "/cm"
+		must(t, os.WriteFile(source+"/f", []byte("1"), 0o644))
+		_, warning, err := s.Add(t.Context(), source, target)
+		must(t, errors.Join(warning, err))
+		copied, err := os.Stat(target)
+		must(t, err)
+		must(t, os.WriteFile(source+"/big", make([]byte, 2<<20), 0o644))
+		eventually(t, "the source is bound", func() bool { bound, _ := s.Mounts.IsMounted(target); return bound })
+		must(t, os.Remove(source+"/big"))
+		must(t, os.WriteFile(source+"/f", []byte("2"), 0o644))
+		eventually(t, "the copy follows", func() bool {
+			again, err := os.Stat(target)
+			return err == nil && os.SameFile(copied, again) && reads(target+"/f", "2")()
+		})
+		if bound, _ := s.Mounts.IsMounted(target); bound {
+			t.Error("still bound")
+		}
+	}
+}
+
 // A copy that fails is told once and tried again.
 func TestFailureIsRetried(t *testing.T) {
 	s, source, root := share(t, true)
