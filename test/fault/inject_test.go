@@ -23,12 +23,23 @@ const lifeTimeout = 90 * time.Second
 
 // life is a container's whole life, with a volume and two sessions, one of them on a
 // terminal. It goes on after what fails, as hosts do when they clean up.
-func life(p *harness.Pod) (err error) {
+func life(p *harness.Pod) (err error) { return lifeOf(p, func(*protocols.Spec) {}) }
+
+// lowLimits has the container's init go on to a last stage.
+func lowLimits(s *protocols.Spec) {
+	s.Process.Rlimits = []*protocols.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 32, Soft: 32}}
+	s.Linux.Resources.CPU = &protocols.LinuxCPU{Quota: 50_000, Period: 100_000}
+	s.Linux.Seccomp = &protocols.LinuxSeccomp{DefaultAction: "SCMP_ACT_ALLOW"}
+}
+
+func lifeOf(p *harness.Pod, change func(*protocols.Spec)) (err error) {
 	ctx, cancel := context.WithTimeout(p.Ctx, lifeTimeout)
 	defer cancel()
 	volume := "/run/kata-containers/sandbox/ephemeral/v"
+	spec := p.Spec("c1", p.Rootfs, "sleep", "10000")
+	change(spec)
 	err = p.Do(ctx, "CreateContainer", &protocols.CreateContainerRequest{
-		ContainerId: "c1", OCI: p.Spec("c1", p.Rootfs, "sleep", "10000"),
+		ContainerId: "c1", OCI: spec,
 		Storages: []*protocols.Storage{{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs", MountPoint: volume}},
 	})
 	if err != nil {
@@ -73,14 +84,27 @@ func TestErrnoAtEachCall(t *testing.T) {
 				if os.Getenv("KATA_FAULT_FULL") != "" {
 					c.step = 1
 				}
-				each(t, c.call, whose, c.errno, c.step)
+				each(t, c.call, whose, c.errno, c.step, life)
+			})
+		}
+	}
+}
+
+// TestErrnoAtEachCallOfLowLimits is the same for what a container with low limits adds.
+func TestErrnoAtEachCallOfLowLimits(t *testing.T) {
+	for call, errno := range map[string]unix.Errno{
+		"socketpair": unix.EMFILE, "pipe2": unix.EMFILE, "capset": unix.EPERM,
+	} {
+		for whose, name := range map[inject.Target]string{inject.Agent: "agent", inject.Stages: "stages"} {
+			t.Run(call+" of the "+name, func(t *testing.T) {
+				each(t, call, whose, errno, 1, func(p *harness.Pod) error { return lifeOf(p, lowLimits) })
 			})
 		}
 	}
 }
 
 // each is TestErrnoAtEachCall for one call.
-func each(t *testing.T, call string, whose inject.Target, errno unix.Errno, step int) {
+func each(t *testing.T, call string, whose inject.Target, errno unix.Errno, step int, life func(*harness.Pod) error) {
 	in := inject.New(t, call)
 	p := harness.NewPod(t, harness.Options{Wrap: in.Wrap()})
 	p.Ctx = t.Context()
@@ -136,6 +160,13 @@ func leaveFiles(p *harness.Pod, n int) (was uint64) {
 // TestNoDescriptorLeft lets the life of a container end at one descriptor after the other.
 // What could not be undone for want of one is undone when there are some again.
 func TestNoDescriptorLeft(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { noDescriptorLeft(t, life) })
+	t.Run("low limits", func(t *testing.T) {
+		noDescriptorLeft(t, func(p *harness.Pod) error { return lifeOf(p, lowLimits) })
+	})
+}
+
+func noDescriptorLeft(t *testing.T, life func(*harness.Pod) error) {
 	p := harness.NewPod(t, harness.Options{})
 	p.Ctx = t.Context()
 	p.Must(life(p))

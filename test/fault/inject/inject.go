@@ -30,6 +30,7 @@ var Calls = map[string][]uint32{
 	"pidfd_open": {unix.SYS_PIDFD_OPEN},
 	"epoll_ctl":  {unix.SYS_EPOLL_CTL},
 	"fcntl":      {unix.SYS_FCNTL},
+	"capset":     {unix.SYS_CAPSET},
 }
 
 // Target is whose calls are counted.
