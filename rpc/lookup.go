@@ -45,15 +45,6 @@ func noProcess(cid, exec string) error {
 	return fmt.Errorf("%w: container %q has no exec id %q", process.ErrUnknown, cid, exec)
 }
 
-// alive finds a process whose exit status has not been handed out.
-func (s *Service) alive(cid, exec string) (*process.Handle, error) {
-	h, err := s.process(cid, exec)
-	if err == nil && h.Waited() {
-		return nil, noProcess(cid, exec)
-	}
-	return h, err
-}
-
 // ask asks a container. Its end meanwhile is the same as if it had never been.
 func ask[R any](ctx context.Context, s *Service, cid string, r core.Request[R]) (R, error) {
 	ref, err := s.container(cid)

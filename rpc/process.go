@@ -53,7 +53,7 @@ func (s *Service) signalProcess(ctx context.Context, q *protocols.SignalProcessR
 		_, err := ask(ctx, s, q.ContainerId, &container.KillAll{})
 		return internalIfUnknown(err)
 	}
-	h, err := s.alive(q.ContainerId, q.ExecId)
+	h, err := s.process(q.ContainerId, q.ExecId)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Service) signalProcess(ctx context.Context, q *protocols.SignalProcessR
 
 // waitProcess parks the call until the exit: as many as hosts like to make cost no goroutine.
 func (s *Service) waitProcess(c *frame.Call, q *protocols.WaitProcessRequest) {
-	h, err := s.alive(q.ContainerId, q.ExecId)
+	h, err := s.process(q.ContainerId, q.ExecId)
 	if err != nil {
 		c.Fail(err)
 		return
@@ -82,7 +82,7 @@ func (s *Service) waitProcess(c *frame.Call, q *protocols.WaitProcessRequest) {
 const maxWindow = 1<<16 - 1
 
 func (s *Service) ttyWinResize(ctx context.Context, q *protocols.TtyWinResizeRequest) error {
-	h, err := s.alive(q.ContainerId, q.ExecId)
+	h, err := s.process(q.ContainerId, q.ExecId)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -74,6 +75,7 @@ type container struct {
 type entry struct {
 	handle *process.Handle
 	exited bool
+	waited bool // the exit status has been handed out: the exec id is free
 }
 
 // New makes the behaviour of a container; parent is told Created and Forgotten.
@@ -99,10 +101,16 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 		c.remove(t, m)
 	case process.Exited:
 		c.exited(t, m)
+	case process.Waited:
+		if e := c.entry(m.Handle); e != nil {
+			e.waited = true
+		}
 	case process.Gone:
 		c.gone(m.Handle)
 	case core.ChildExited:
-		// Gone has told it, or a panic of the process actor has cost its streams.
+		if errors.Is(m.Cause, core.ErrPanicked) {
+			c.lost(t, m.Child)
+		}
 		if c.deps.Ended != nil {
 			c.deps.Ended()
 		}
@@ -184,6 +192,7 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 	h := &process.Handle{Key: c.key(e), IO: io}
 	err = process.Spawn(t, process.Params{
 		Handle: h, OS: p, Poller: c.deps.Poller, Parent: t.Self(), Proc: c.deps.Runtime.Proc,
+		Held: e == c.initID(),
 	})
 	if err != nil {
 		return fmt.Errorf("process %q: %w", e, err)
@@ -203,8 +212,8 @@ func discard(p *runtime.Process) {
 }
 
 func (c *container) exited(t *core.Turn, m process.Exited) {
-	e := c.procs[m.Handle.Key.Exec]
-	if e == nil || e.handle != m.Handle {
+	e := c.entry(m.Handle)
+	if e == nil {
 		return
 	}
 	e.exited = true
@@ -216,8 +225,28 @@ func (c *container) exited(t *core.Turn, m process.Exited) {
 	}
 }
 
-func (c *container) gone(h *process.Handle) {
+// entry is that of a process, nil if the container knows it no more.
+func (c *container) entry(h *process.Handle) *entry {
 	if e := c.procs[h.Key.Exec]; e != nil && e.handle == h {
+		return e
+	}
+	return nil
+}
+
+// lost forgets a process whose actor has panicked: it has killed the process, and told nothing.
+func (c *container) lost(t *core.Turn, child core.Ref) {
+	for _, e := range c.procs {
+		if e.handle.Ref == child {
+			c.gone(e.handle)
+		}
+	}
+	if c.undone {
+		c.settleRemoval(t)
+	}
+}
+
+func (c *container) gone(h *process.Handle) {
+	if c.entry(h) != nil {
 		delete(c.procs, h.Key.Exec)
 		c.deps.Processes.Delete(h.Key)
 	}

@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -341,6 +342,12 @@ func TestExecIDs(t *testing.T) {
 	handle := s.c.procs["e"].handle
 	s.Tell(process.Exited{Handle: handle})
 	s.refused(s.ask(newExec("e")), ErrExecExists) // not waited for
+	s.Tell(process.Waited{Handle: handle})
+	superseding := s.ask(newExec("e"))
+	s.Work(0).Complete((*started)(nil), errors.New("no such program"))
+	if _, err := superseding.Get(); errors.Is(err, ErrExecExists) {
+		t.Errorf("%v, want that the id of a session that was waited for is free", err)
+	}
 	s.Tell(process.Gone{Handle: handle})
 	if _, ok := s.c.deps.Processes.Get(handle.Key); ok {
 		t.Error("a process that is gone is still in the directory")
@@ -626,6 +633,24 @@ func TestPanicTellsEverybody(t *testing.T) {
 		t.Error("a process of a dead container is in the directory")
 	}
 	handle.IO.Close()
+}
+
+// TestPanicOfASessionFreesItsID: its actor tells nothing of its end any more.
+func TestPanicOfASessionFreesItsID(t *testing.T) {
+	s := onStage(t)
+	s.create()
+	first := s.ask(newExec("e"))
+	s.Work(0).Complete(s.child(), nil)
+	s.ok(first)
+	handle := s.c.procs["e"].handle
+	s.Child("process/e").Exit(fmt.Errorf("a session: %w", core.ErrPanicked))
+	if _, ok := s.c.deps.Processes.Get(handle.Key); ok {
+		t.Error("the session is in the directory, want that it is gone")
+	}
+	handle.IO.Close()
+	again := s.ask(newExec("e"))
+	s.Work(0).Complete(s.child(), nil)
+	s.ok(again)
 }
 
 // TestWidenDoesNotWaitForACreate: the CPUs of a guest grow while a container is made,

@@ -73,7 +73,6 @@ func (c *container) create(t *core.Turn, m *Create) {
 			return
 		}
 		c.undo.stands = true
-		c.procs[c.initID()].handle.Hold()
 		c.state = created
 		c.parent.Tell(Created{ID: c.id, InitPid: stands.init.Pid})
 		m.Reply(struct{}{}, nil)

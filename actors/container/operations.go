@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"go.uber.org/zap"
@@ -27,7 +28,7 @@ func (c *container) start(t *core.Turn, m *Start) {
 		return err
 	}, func(err error) {
 		if init := c.procs[c.initID()]; err == nil && init != nil {
-			init.handle.Release()
+			init.handle.Ref.Tell(process.Released{})
 		}
 		if err == nil && c.state == created {
 			c.state = running

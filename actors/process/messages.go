@@ -37,6 +37,9 @@ type Resize struct {
 	Rows, Columns uint16
 }
 
+// Released is told to an init that waits for its start when it has been let go.
+type Released struct{}
+
 // Discard ends the actor: its streams are closed, who still waits gets ErrUnknown.
 // Sent by the container when it goes.
 type Discard struct{}
@@ -51,6 +54,11 @@ type Exited struct {
 	Handle *Handle
 	Status int
 }
+
+// Waited is told to the container when the exit status is handed out, before those who wait
+// get it: from then on the process is gone for everything but reading what it has left in its
+// streams, and its exec id is free.
+type Waited struct{ Handle *Handle }
 
 // Gone is told to the container when nothing of the process is of use to anybody: it has
 // been waited for and its output was read or has lingered. The actor ends itself.

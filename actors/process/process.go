@@ -37,8 +37,10 @@ type process struct {
 	os      *runtime.Process
 	proc    string
 	waiters []*Wait
-	pruneAt int // how many waiters are looked through for those that have gone
+	pruneAt int  // how many waiters are looked through for those that have gone
+	held    bool // an init that waits for its start
 	exited  bool
+	waited  bool // the status has been handed out
 	status  int
 	since   time.Time // when the status was handed out
 	drains  int       // streams that are drained and have not ended yet
@@ -53,12 +55,13 @@ type Params struct {
 	Poller *stdio.Poller
 	Parent core.Ref // told Exited and Gone
 	Proc   string   // mount point of procfs
+	Held   bool     // an init that waits for its start, until Released
 }
 
 // Spawn starts the actor of a running process, named by its exec id. It owns the process
 // and its streams from here on, also when it fails: they are ended then.
 func Spawn(t *core.Turn, p Params) error {
-	b := &process{handle: p.Handle, parent: p.Parent, os: p.OS, proc: p.Proc}
+	b := &process{handle: p.Handle, parent: p.Parent, os: p.OS, proc: p.Proc, held: p.Held}
 	ref, err := spawn(t, "process/"+string(p.Handle.Key.Exec), b)
 	if err != nil {
 		b.Stopped(err)
@@ -93,6 +96,8 @@ func (p *process) Receive(t *core.Turn, m core.Message) {
 		p.signal(t, m)
 	case *Resize:
 		m.Reply(struct{}{}, p.resize(m))
+	case Released:
+		p.held = false
 	case lingerOver:
 		p.settle(t)
 	case Supersede:
@@ -134,8 +139,8 @@ func (p *process) exit(t *core.Turn) {
 
 // handOut gives the status to those who wait for it. The process is gone for others then.
 func (p *process) handOut(t *core.Turn, to ...*Wait) {
-	p.since = time.Now()
-	p.handle.waited.Store(true)
+	p.since, p.waited = time.Now(), true
+	p.parent.Tell(Waited{Handle: p.handle})
 	for _, w := range to {
 		w.Reply(p.status, nil)
 	}
@@ -144,7 +149,7 @@ func (p *process) handOut(t *core.Turn, to ...*Wait) {
 
 func (p *process) wait(t *core.Turn, w *Wait) {
 	switch {
-	case p.handle.Waited():
+	case p.waited:
 		w.Reply(0, ErrUnknown)
 	case !p.exited:
 		if len(p.waiters) >= p.pruneAt {
@@ -174,7 +179,7 @@ func pruned(ws []*Wait) []*Wait {
 }
 
 func (p *process) resize(r *Resize) error {
-	if p.handle.Waited() {
+	if p.waited {
 		return ErrUnknown
 	}
 	return p.handle.IO.resize(r.Rows, r.Columns)
@@ -233,7 +238,6 @@ func (p *process) streamOver(t *core.Turn) func() {
 // Stopped closes the streams. A process that is not reaped yet is killed and reaped, so
 // that nothing outlives its actor.
 func (p *process) Stopped(error) {
-	p.handle.waited.Store(true)
 	p.handle.IO.Close()
 	if !p.exited {
 		if p.unwatch != nil { // before PidFD is closed and its number is another's

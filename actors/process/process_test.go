@@ -136,8 +136,8 @@ func TestAllWaitersGetTheStatus(t *testing.T) {
 	s.exits()
 	s.status(first, 143)
 	s.status(second, 143)
-	s.has(Exited{Handle: s.p.handle, Status: 143}, Gone{Handle: s.p.handle})
-	if s.Alive() || !s.p.handle.Waited() {
+	s.has(Exited{Handle: s.p.handle, Status: 143}, Waited{Handle: s.p.handle}, Gone{Handle: s.p.handle})
+	if s.Alive() || !s.p.waited {
 		t.Error("the actor lives on after the status was handed out")
 	}
 }
@@ -150,7 +150,7 @@ func TestStatusIsKeptForTheFirstWhoAsks(t *testing.T) {
 		t.Fatal("nobody has waited, and the actor is gone")
 	}
 	s.status(s.wait(), 7)
-	s.has(Gone{Handle: s.p.handle})
+	s.has(Waited{Handle: s.p.handle}, Gone{Handle: s.p.handle})
 }
 
 // TestWaiterThatHasGone does not use the status up.
@@ -219,7 +219,7 @@ func TestUnreadOutputIsKeptForAWhile(t *testing.T) {
 	}
 	s.Timers()[0].Fire()
 	s.lingered()
-	s.has(Exited{Handle: s.p.handle}, Gone{Handle: s.p.handle})
+	s.has(Exited{Handle: s.p.handle}, Waited{Handle: s.p.handle}, Gone{Handle: s.p.handle})
 	s.ends()
 }
 
@@ -249,7 +249,7 @@ func TestDescendantWritesOn(t *testing.T) {
 		t.Fatalf("a silent stream: %v, want the end", err)
 	}
 	s.status(s.wait(), 0)
-	s.has(Exited{Handle: s.p.handle})
+	s.has(Exited{Handle: s.p.handle}, Waited{Handle: s.p.handle})
 	if _, err := s.stdout.WriteString("late"); err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestSuperseded(t *testing.T) {
 	}
 	s.Timers()[0].Fire() // the look that was due
 	s.stdout.Close()
-	s.has(Exited{Handle: s.p.handle})
+	s.has(Exited{Handle: s.p.handle}, Waited{Handle: s.p.handle})
 	s.ends()
 }
 
@@ -348,7 +348,7 @@ func TestHeldInit(t *testing.T) {
 	s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(named) })
 	<-named
 	s.p.os = runtime.NewStagedProcess(s.p.os)
-	s.p.handle.Hold()
+	s.p.held = true
 	for _, sig := range []unix.Signal{0, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1, 64} {
 		if err := s.signal(sig).err(); err != nil {
 			t.Errorf("%v: %v", sig, err)

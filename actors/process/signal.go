@@ -19,13 +19,13 @@ const (
 
 func (p *process) signal(t *core.Turn, s *Signal) {
 	switch {
-	case p.handle.Waited():
+	case p.waited:
 		s.Reply(struct{}{}, ErrUnknown)
 	case p.exited:
 		s.Reply(struct{}{}, nil)
 	case s.Number == 0 || s.Number == unix.SIGKILL || p.os.Executed(p.proc):
 		s.Reply(struct{}{}, p.send(s))
-	case p.handle.held.Load():
+	case p.held:
 		s.Reply(struct{}{}, p.toHeld(s))
 	case s.tries < programLooks:
 		s.tries++
