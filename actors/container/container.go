@@ -49,7 +49,6 @@ type container struct {
 	// resumeTo is the state that a resume leads back to.
 	resumeTo state
 	pausing  bool // from the request on: no session may start
-	looking  bool // a lookAgain is on its way
 
 	os   *runtime.Container
 	spec *specs.Spec
@@ -120,7 +119,6 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 	case undoAgain:
 		c.undoAgain(t)
 	case lookAgain:
-		c.looking = false
 		t.Unpark()
 	default:
 		c.exclusive(t, m)
@@ -204,8 +202,7 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 
 // discard kills and reaps a process that nobody will own.
 func discard(p *runtime.Process) {
-	_ = p.Kill()
-	go func() { p.WaitGone(); p.AwaitReapable(); p.Reap() }()
+	p.KillAndReap()
 	if p.Terminal != nil {
 		p.Terminal.Close()
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -312,12 +313,15 @@ func TestPauseThatIsGivenUp(t *testing.T) {
 	s.do(&Start{})
 	s.ask(newExec("hangs"))
 	pause, late := s.ask(&Pause{}), s.ask(newExec("late"))
-	s.Timers()[0].Fire() // it looks, and waits on
+	s.Tell(lookAgain{}) // it waits on
 	if late.Done() || len(s.Works()) != 1 {
 		t.Fatal("a session has not waited for the pause")
 	}
 	pause.Withdraw()
-	s.Timers()[0].Fire()
+	for len(s.Works()) < 2 { // until it is told that who has asked for the pause has gone
+		goruntime.Gosched()
+		s.Run()
+	}
 	s.Work(1).Complete(s.child(), nil)
 	s.ok(late)
 	if s.c.state != running {

@@ -69,7 +69,10 @@ type KillAll struct{ core.Call[struct{}] }
 
 // Pause freezes, Resume thaws the container.
 type (
-	Pause  struct{ core.Call[struct{}] }
+	Pause struct {
+		core.Call[struct{}]
+		watched bool // lookAgain is told when its asker has gone
+	}
 	Resume struct{ core.Call[struct{}] }
 )
 

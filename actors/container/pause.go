@@ -4,7 +4,6 @@ package container
 
 import (
 	"context"
-	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 )
@@ -12,9 +11,6 @@ import (
 // A session that is caught half-way by a pause stands still in the frozen cgroup, and its
 // start does not end before the resume. So a pause waits for the sessions that are
 // starting, and later ones wait for the pause.
-
-// pauseLook is how often a pause that waits looks whether it is still wanted.
-const pauseLook = 100 * time.Millisecond
 
 // lookAgain has what is parked tried again.
 type lookAgain struct{}
@@ -33,9 +29,10 @@ func (c *container) pause(t *core.Turn, m *Pause) {
 	c.pausing = true
 	if len(c.starting) > 0 {
 		t.Park()
-		if !c.looking {
-			c.looking = true
-			t.After(pauseLook, lookAgain{})
+		if !m.watched {
+			m.watched = true
+			self := t.Self()
+			context.AfterFunc(m.Context(), func() { self.Tell(lookAgain{}) })
 		}
 		return
 	}

@@ -243,8 +243,7 @@ func (p *process) Stopped(error) {
 		if p.unwatch != nil { // before PidFD is closed and its number is another's
 			p.unwatch()
 		}
-		_ = p.os.Kill()
-		go func() { p.os.WaitGone(); p.os.AwaitReapable(); p.os.Reap() }()
+		p.os.KillAndReap()
 	}
 	for _, w := range p.waiters {
 		w.Reply(0, ErrUnknown)

@@ -53,8 +53,9 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 			return nil, errors.Join(err, undone)
 		}
 		return out, nil
-	}, func(_ *core.Turn, out *setUp, err error) {
+	}, func(t *core.Turn, out *setUp, err error) {
 		s.creating = false
+		t.Unpark() // a destroy
 		if err == nil {
 			s.created = true
 			s.ns, s.hooks, s.undo = out.ns, out.hooks, out.undo

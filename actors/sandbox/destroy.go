@@ -22,7 +22,7 @@ const destroyTimeout = 20 * time.Second
 func (s *sandbox) destroy(t *core.Turn, m *Destroy) {
 	if s.creating {
 		s.giveUp()
-		t.After(destroyRetry, m)
+		t.Park() // until the create has ended
 		return
 	}
 	s.destroyed = true
@@ -47,9 +47,6 @@ func (s *sandbox) destroy(t *core.Turn, m *Destroy) {
 		m.Reply(struct{}{}, nil)
 	})
 }
-
-// destroyRetry is how soon a destroy looks again whether a create has ended.
-const destroyRetry = 10 * time.Millisecond
 
 // removeAll removes all containers at the same time.
 func removeAll(ctx context.Context, refs []core.Ref) error {

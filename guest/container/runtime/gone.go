@@ -20,6 +20,17 @@ const pollInterval = 50
 // WaitGone waits until the process has exited; it does not reap.
 func (p *Process) WaitGone() { p.waitGone(context.Background()) }
 
+// KillAndReap ends a process that nobody wants any more. It does not wait: what is frozen, or
+// held up by a tracer, is reaped later. Reap must not be called then.
+func (p *Process) KillAndReap() {
+	_ = p.Kill()
+	go func() {
+		p.WaitGone()
+		p.AwaitReapable()
+		p.Reap()
+	}()
+}
+
 // WaitInit waits until init has exited or ctx ends.
 func (c *Container) WaitInit(ctx context.Context) { c.init.waitGone(ctx) }
 
