@@ -4,7 +4,6 @@ package policy
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -134,11 +133,6 @@ func (n number) scientific() string {
 	}
 	power, _ := strconv.Atoi(exponent)
 	return mantissa + "e" + strconv.Itoa(power)
-}
-
-// finite says whether the number is one.
-func (n number) finite() bool {
-	return n.whole != nil || !math.IsNaN(n.float) && !math.IsInf(n.float, 0)
 }
 
 // JSON is a value as JSON without blanks.

@@ -5,6 +5,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -38,6 +39,7 @@ func (g *Gate) Load(name, text string) error {
 		return err
 	}
 	g.engine.Set(p)
+	debug.FreeOSMemory() // compiling leaves many times what is kept
 	if g.engine.Tolerant() {
 		g.log.Warn("the policy allows requests that it denies (AllowRequestsFailingPolicy)", zap.String("policy", name))
 	}
