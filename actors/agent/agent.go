@@ -94,7 +94,6 @@ func Start(system *core.System, p Params) (_ *Agent, err error) {
 		Container:  a.containerDeps(p),
 		Containers: a.Containers,
 		Storage:    a.Storage,
-		Proc:       proc,
 	}))
 	return a, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/container/bundle"
+	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
@@ -23,6 +24,8 @@ import (
 func (m *made) Close() error {
 	m.streams.Close()
 	m.streams = process.Streams{}
+	m.pid.Release()
+	m.pid = nil
 	return m.undo.run()
 }
 
@@ -36,11 +39,12 @@ type made struct {
 	streams process.Streams
 	undo    undoList
 	pci     device.PCIMap
+	pid     *namespace.PID // init's, if it is to be shared
 }
 
 func (c *container) create(t *core.Turn, m *Create) {
 	if err := m.Context().Err(); err != nil { // nobody waits for it any more: it is not begun
-		m.closePIDFile()
+		m.PID.Release()
 		c.createFailed(t, m, undoList{}, err)
 		return
 	}
@@ -50,7 +54,7 @@ func (c *container) create(t *core.Turn, m *Create) {
 	core.Go(t, func(actor context.Context) (*made, error) {
 		ctx, done := begin(actor)
 		defer done()
-		defer m.closePIDFile()
+		defer m.PID.Release()
 		err := core.Guard(func() error {
 			if err := c.make(ctx, m, out); err != nil {
 				return err
@@ -69,12 +73,13 @@ func (c *container) create(t *core.Turn, m *Create) {
 		}
 		c.os, c.spec, c.undo, c.pci = stands.os, m.Spec, stands.undo, stands.pci
 		if err := c.adopt(t, c.initID(), stands.init, stands.streams); err != nil {
+			stands.pid.Release()
 			c.giveUpCreated(t, m, err)
 			return
 		}
 		c.undo.stands = true
 		c.state = created
-		c.parent.Tell(Created{ID: c.id, InitPid: stands.init.Pid})
+		c.parent.Tell(Created{ID: c.id, PID: stands.pid})
 		m.Reply(struct{}{}, nil)
 		c.end(t)
 	})
@@ -168,10 +173,22 @@ func (c *container) run(ctx context.Context, m *Create, p runtime.CreateParams, 
 	case err == nil:
 		out.os, out.init, out.streams.Terminal = rt, init, init.Terminal
 		out.undo.add("container", destroyer(rt, c.deps.Warn))
+		if m.SharePID {
+			out.pid = c.openPID(init)
+		}
 	case rt != nil: // not undone yet
 		out.undo.add("container", rt.Abandon)
 	}
 	return err
+}
+
+// openPID opens the pid namespace of init, which nobody reaps yet.
+func (c *container) openPID(init *runtime.Process) *namespace.PID {
+	pid, err := namespace.OpenPID(c.deps.Runtime.Proc, init.Pid)
+	if err != nil {
+		c.deps.Warn(fmt.Errorf("pid namespace of the first container cannot be shared: %w", err))
+	}
+	return pid
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.
@@ -212,7 +229,7 @@ func shareNamespaces(m *Create) {
 		}
 		kept = append(kept, ns)
 	}
-	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.pidPath()})
+	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID.Path()})
 }
 
 // mergeHooks puts the guest image's hooks before the spec's own.

@@ -4,13 +4,12 @@ package container
 
 import (
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -33,22 +32,10 @@ type Create struct {
 	GuestHooks *specs.Hooks
 	// IPC and UTS are the paths of the pod's namespaces; "": a namespace of its own.
 	IPC, UTS string
-	// PIDFile is the shared pid namespace, nil: one of its own. The container closes it.
-	PIDFile *os.File
-}
-
-// pidPath is how libcontainer's child, another process, opens the shared pid namespace.
-func (m *Create) pidPath() string {
-	if m.PIDFile == nil {
-		return ""
-	}
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), m.PIDFile.Fd())
-}
-
-func (m *Create) closePIDFile() {
-	if m.PIDFile != nil {
-		m.PIDFile.Close()
-	}
+	// PID is the shared pid namespace, nil: one of its own. The container releases it.
+	PID *namespace.PID
+	// SharePID asks for the container's own pid namespace, to be shared with others.
+	SharePID bool
 }
 
 // Start lets the created container's init run its program.
@@ -93,8 +80,10 @@ type Spec struct{ core.Call[*specs.Spec] }
 
 // Created is told to the sandbox when the container stands, before its creator is answered.
 type Created struct {
-	ID      id.Container
-	InitPid int
+	ID id.Container
+	// PID is the pid namespace that was asked for by SharePID; nil if it could not be opened. The
+	// sandbox releases it.
+	PID *namespace.PID
 }
 
 // Forgotten is told to the sandbox when nothing of the container is left, before the one

@@ -6,14 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
+	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 )
 
 // Guest is what the sandbox changes of the guest. Each call may block; undo and release
@@ -37,7 +36,6 @@ type Deps struct {
 	Container  *container.Deps
 	Containers *Containers
 	Storage    core.Ref
-	Proc       string // mount point of procfs
 }
 
 // sandbox is the actor. Before Create it runs containers too, with namespaces of their
@@ -62,7 +60,7 @@ type sandbox struct {
 // that it is never taken for another one's.
 type sharedPID struct {
 	owner id.Container
-	file  *os.File
+	ns    *namespace.PID
 	ready bool // the owner stands
 	ended bool // the owner has gone, and its namespace with it
 }
@@ -109,16 +107,17 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 	}
 	if m.SharedPID {
 		var err error
-		if m.PIDFile, err = s.pid.open(); err != nil {
+		if m.PID, err = s.pid.join(); err != nil {
 			m.Reply(struct{}{}, fmt.Errorf("create container %q: %w", m.ID, err))
 			return
 		}
 	}
+	m.SharePID = s.pid.owner == ""
 	m.IPC, m.UTS, m.GuestHooks = s.ns.IPC, s.ns.UTS, s.hooks
 	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.deps.Container, t.Self()))
-	if err != nil && m.PIDFile != nil {
-		m.PIDFile.Close()
-		m.PIDFile = nil
+	if err != nil {
+		m.PID.Release()
+		m.PID = nil
 	}
 	if errors.Is(err, core.ErrNameTaken) {
 		t.Park() // until the actor of the container that had the name has died: it is forgotten
@@ -149,34 +148,26 @@ func (s *sandbox) admit(m *CreateContainer) error {
 	return nil
 }
 
-// open is how a container joins the shared pid namespace: a descriptor of its own, as the
-// namespace's first container may go while it is made. Nil for the first one, whose
-// namespace it becomes.
-func (p *sharedPID) open() (*os.File, error) {
+// join is how a container joins the shared pid namespace: it holds it too, as the namespace's
+// first container may go while it is made. Nil for the first one, whose namespace it becomes.
+func (p *sharedPID) join() (*namespace.PID, error) {
 	switch {
 	case p.owner == "":
 		return nil, nil
 	case p.ended:
 		return nil, fmt.Errorf("%w: it ended with container %q", ErrNoPIDNS, p.owner)
-	case p.file == nil:
+	case p.ns == nil:
 		return nil, ErrNoPIDNS
 	}
-	fd, err := unix.FcntlInt(p.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("duplicate pid namespace", err)
-	}
-	return os.NewFile(uintptr(fd), "pid namespace"), nil
+	return p.ns.Hold(), nil
 }
 
 func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
 	if m.ID != s.pid.owner {
+		m.PID.Release()
 		return
 	}
-	file, err := os.Open(fmt.Sprintf("%s/%d/ns/pid", s.deps.Proc, m.InitPid))
-	if err != nil {
-		t.Log().Warn("pid namespace of the first container cannot be shared", zap.Error(err))
-	}
-	s.pid.file, s.pid.ready = file, true
+	s.pid.ns, s.pid.ready = m.PID, true
 	t.Unpark()
 }
 
@@ -188,9 +179,7 @@ func (s *sandbox) forget(t *core.Turn, cid id.Container) {
 	if cid != s.pid.owner && len(s.members) > 0 {
 		return
 	}
-	if s.pid.file != nil {
-		s.pid.file.Close()
-	}
+	s.pid.ns.Release()
 	if s.pid.ready && len(s.members) > 0 {
 		s.pid = sharedPID{owner: cid, ended: true}
 	} else {
@@ -213,7 +202,5 @@ func (s *sandbox) childExited(t *core.Turn, m core.ChildExited) {
 
 // Stopped closes what the sandbox holds open.
 func (s *sandbox) Stopped(error) {
-	if s.pid.file != nil {
-		s.pid.file.Close()
-	}
+	s.pid.ns.Release()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/core/coretest"
 	"github.com/kata-containers/kata-agent/actors/id"
+	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -41,7 +42,6 @@ func onStage(t *testing.T) *stage {
 	undo := func(name string) func() error {
 		return func() error { st.done = append(st.done, "undo "+name); return nil }
 	}
-	proc := t.TempDir()
 	b := New(Deps{
 		Guest: Guest{
 			LoadModule: func(_ context.Context, name string, _ []string) error { return part("module " + name) },
@@ -51,7 +51,7 @@ func onStage(t *testing.T) *stage {
 			SetDNS: func([]string) (func() error, error) { return undo("dns"), part("dns") },
 			Hooks:  func(string) (*specs.Hooks, error) { return &specs.Hooks{}, part("hooks") },
 		},
-		Container: &container.Deps{}, Containers: &Containers{}, Proc: proc,
+		Container: &container.Deps{}, Containers: &Containers{},
 	})
 	st.s = b.(*sandbox)
 	st.Actor = coretest.NewAt(t, "sandbox", b)
@@ -71,9 +71,7 @@ func (st *stage) asked(cid string) *container.Create {
 	st.t.Helper()
 	for _, m := range st.Child("container/" + cid).Told() {
 		if c, ok := m.(*container.Create); ok {
-			if c.PIDFile != nil {
-				st.t.Cleanup(func() { c.PIDFile.Close() })
-			}
+			st.t.Cleanup(c.PID.Release)
 			return c
 		}
 	}
@@ -84,14 +82,19 @@ func (st *stage) asked(cid string) *container.Create {
 // stands has a container made, whose init is the given number.
 func (st *stage) stands(cid string, pid int) {
 	st.t.Helper()
-	ns := filepath.Join(st.s.deps.Proc, fmt.Sprint(pid), "ns/pid")
+	proc := st.t.TempDir()
+	ns := filepath.Join(proc, fmt.Sprint(pid), "ns/pid")
 	if err := os.MkdirAll(filepath.Dir(ns), 0o755); err != nil {
 		st.t.Fatal(err)
 	}
 	if err := os.WriteFile(ns, []byte(cid), 0o600); err != nil {
 		st.t.Fatal(err)
 	}
-	st.Tell(container.Created{ID: id.Container(cid), InitPid: pid})
+	held, err := namespace.OpenPID(proc, pid)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	st.Tell(container.Created{ID: id.Container(cid), PID: held})
 }
 
 // goes is the end of a container's actor.
@@ -104,10 +107,10 @@ func (st *stage) goes(cid string) {
 // joins says whose pid namespace a create was given: "" for one of its own.
 func (st *stage) joins(c *container.Create) string {
 	st.t.Helper()
-	if c.PIDFile == nil {
+	if c.PID == nil {
 		return ""
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", c.PIDFile.Fd()))
+	b, err := os.ReadFile(c.PID.Path())
 	if err != nil {
 		st.t.Fatal(err)
 	}

@@ -7,5 +7,7 @@
 // made on an operating system thread that ends with the call and is never the main
 // thread, whose namespaces /proc/self shows.
 //
+// The pid namespace that containers share is that of the first of them: PID holds it open.
+//
 // It keeps no state, logs nothing and must import nothing of the agent.
 package namespace
