@@ -83,6 +83,24 @@ func TestInitData(t *testing.T) {
 	}
 }
 
+// TestPolicyOfInitData takes the place of the image's.
+func TestPolicyOfInitData(t *testing.T) {
+	a := harness.Start(t, harness.Options{
+		Policy: "package agent_policy\nStatsContainerRequest := true\n",
+		Disk:   initData(t, "package agent_policy\nDestroySandboxRequest := true\nStatsContainerRequest if { print(\"here\"); false }\ndefault StatsContainerRequest := false\n"),
+	})
+	err := a.Do(guard.Context(t), "StatsContainer", &protocols.StatsContainerRequest{ContainerId: "c"})
+	harness.Refused(t, err, codes.PermissionDenied, "StatsContainerRequest is blocked by policy: agent_policy:3: here")
+	for name, o := range map[string]harness.Options{
+		"/etc/kata-opa/default-policy.rego:3": {Policy: "package agent_policy\nX if {\n"},
+		"/dev/vdz: policy is not usable":      {Disk: initData(t, "package agent_policy\nX if { y }\n")},
+	} {
+		if log := harness.WantNoStart(t, o); !strings.Contains(log, name) {
+			t.Errorf("no %q in\n%s", name, log)
+		}
+	}
+}
+
 // TestPolicyInForce: the image's policy decides until a host that may sets another one.
 func TestPolicyInForce(t *testing.T) {
 	p := newPod(t, harness.Options{Policy: `package agent_policy
