@@ -108,10 +108,13 @@ func (c callContext) Err() error {
 	return nil
 }
 
-// Run serves a hot call on a goroutine of the caller's: a panic becomes the answer.
+// Run serves a hot call later, on a goroutine of the caller's, unless it has ended by then: a read
+// would take bytes that nobody gets. A panic becomes the answer.
 func (c *Call) Run(serve func()) {
 	defer c.recovered()
-	serve()
+	if c.state.Load() == waiting {
+		serve()
+	}
 }
 
 // recovered turns a panic of a handler into an answer. It is deferred around handlers.

@@ -141,9 +141,9 @@ func (w *waiting) work(key stream) {
 }
 
 func (w *waiting) decide(h held) {
-	h.call.Run(func() {
-		w.pass(h.call, h.request, w.gate.Decide(h.call.Context(), w.info, h.request))
-	})
+	var err error
+	h.call.Run(func() { err = w.gate.Decide(h.call.Context(), w.info, h.request) })
+	h.call.Run(func() { w.pass(h.call, h.request, err) })
 }
 
 // pass serves a call, or answers that it may not be.

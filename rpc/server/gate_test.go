@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
@@ -171,4 +173,34 @@ func TestGateHoldsNobodyUp(t *testing.T) {
 
 func write(c *ttrpc.Client, q *protocols.WriteStreamRequest) error {
 	return call(context.Background(), c, protocols.AgentService, "WriteStdin", q, &protocols.WriteStreamResponse{})
+}
+
+// TestGateAfterTheEnd: a call that ends while it is decided about is not served: a read would take
+// bytes that nobody gets.
+func TestGateAfterTheEnd(t *testing.T) {
+	release := make(chan struct{})
+	g := &fakeGate{slow: map[string]chan struct{}{"slow": release}}
+	served := make(chan uint32, 4)
+	_, path := start(t, Options{Gate: g, Routes: []Route{
+		Hot(protocols.AgentService, "ReadStdout", func(c *frame.Call, q *protocols.ReadStreamRequest) {
+			served <- q.Len
+			c.ReplyBytes(nil)
+		}, Bulk),
+	}})
+	nc, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	late := ttrpc.NewClient(nc)
+	payload, _ := (&protocols.ReadStreamRequest{ContainerId: "slow", Len: 1}).Marshal()
+	wantStatus(t, rawCall(late, "ReadStdout", payload, 20*time.Millisecond), codes.DeadlineExceeded, "timeout")
+	close(release)
+	// The stream's calls are decided about in their order, so the late one is through when this is.
+	if err := callAgent(dial(t, path), "ReadStdout", &protocols.ReadStreamRequest{ContainerId: "slow", Len: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-served; got != 2 {
+		t.Errorf("served the read of %d, want only that of 2", got)
+	}
 }
