@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,9 +27,7 @@ func TestEnabledControllers(t *testing.T) {
 
 // TestMakeReadOnly has the same file system mounted twice: only one of the mounts changes.
 func TestMakeReadOnly(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t, "to mount")
 	there, here := t.TempDir(), t.TempDir()
 	done := make(chan error, 1)
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
 )
 
@@ -198,7 +199,7 @@ func TestOOMWatchErrors(t *testing.T) {
 
 func TestOOMWatcherLeavesNoDescriptor(t *testing.T) {
 	dir, _ := unifiedGroup(t, 0)
-	before := openFiles(t)
+	before := guesttest.Descriptors(t)
 	for range 5 {
 		w, err := NewOOMWatcher()
 		if err != nil {
@@ -211,16 +212,7 @@ func TestOOMWatcherLeavesNoDescriptor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if after := openFiles(t); after > before {
+	if after := guesttest.Descriptors(t); after > before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }

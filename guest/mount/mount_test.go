@@ -10,51 +10,23 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// noLeak fails if the test ends with more descriptors open than it began with.
-func noLeak(t *testing.T) {
-	t.Helper()
-	count := func() int {
-		names, err := os.ReadDir("/proc/self/fd")
-		must(t, err)
-		return len(names)
-	}
-	before := count()
-	t.Cleanup(func() {
-		if after := count(); after > before {
-			t.Errorf("%d descriptors open, %d before", after, before)
-		}
-	})
-}
-
 // tree is a tmpfs of the test's own, confined, whose mounts go with it.
 func tree(t *testing.T) (string, mount.Mounter) {
 	t.Helper()
-	noLeak(t)
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
-	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
-	must(t, unix.Mount("", dir, "", unix.MS_PRIVATE, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	guesttest.NoLeak(t)
+	dir := guesttest.Tmpfs(t)
 	return dir, mount.Mounter{Confined: []string{dir}}
 }
 
 func flagsOf(t *testing.T, p string) int64 {
 	t.Helper()
 	var st unix.Statfs_t
-	must(t, unix.Statfs(p, &st))
+	guesttest.Must(t, unix.Statfs(p, &st))
 	return int64(st.Flags)
 }
 
@@ -62,7 +34,7 @@ func TestMountAndUndo(t *testing.T) {
 	dir, m := tree(t)
 	target := dir + "/a/b c\\d/vol"
 	made, err := m.Mount(mount.Spec{Source: "tmpfs", Target: target, FSType: "tmpfs", Options: []string{"nosuid", "nodev", "size=1M", "mode=0750"}})
-	must(t, err)
+	guesttest.Must(t, err)
 	if want := (mount.Made{Target: target, Mounted: true, Created: true}); made != want {
 		t.Errorf("made %+v, want %+v", made, want)
 	}
@@ -73,13 +45,13 @@ func TestMountAndUndo(t *testing.T) {
 		t.Errorf("flags %#x", f)
 	}
 	again, err := m.Mount(mount.Spec{Source: "tmpfs", Target: target, FSType: "tmpfs"})
-	must(t, err)
+	guesttest.Must(t, err)
 	if again.Mounted || again.Created {
 		t.Errorf("the same mount was made twice: %+v", again)
 	}
-	must(t, m.Undo(again))
-	must(t, m.Undo(made))
-	must(t, m.Undo(made))
+	guesttest.Must(t, m.Undo(again))
+	guesttest.Must(t, m.Undo(made))
+	guesttest.Must(t, m.Undo(made))
 	if _, err := os.Stat(target); !os.IsNotExist(err) {
 		t.Errorf("mount point after Undo: %v", err)
 	}
@@ -123,10 +95,10 @@ func TestMountFailureLeavesNothing(t *testing.T) {
 func TestMountFollowsNoLinkBelowConfined(t *testing.T) {
 	dir, m := tree(t)
 	outside := t.TempDir()
-	must(t, os.Mkdir(outside+"/vol", 0o755))
-	must(t, os.Symlink(outside, dir+"/link"))
-	must(t, os.Symlink(outside+"/vol", dir+"/final"))
-	must(t, os.WriteFile(outside+"/secret", nil, 0o600))
+	guesttest.Must(t, os.Mkdir(outside+"/vol", 0o755))
+	guesttest.Must(t, os.Symlink(outside, dir+"/link"))
+	guesttest.Must(t, os.Symlink(outside+"/vol", dir+"/final"))
+	guesttest.Must(t, os.WriteFile(outside+"/secret", nil, 0o600))
 	for _, target := range []string{dir + "/link/vol", dir + "/final", dir + "/link/new"} {
 		if _, err := m.Mount(mount.Spec{Source: "tmpfs", Target: target, FSType: "tmpfs"}); !errors.Is(err, unix.ELOOP) {
 			t.Errorf("mount on %s: %v", target, err)
@@ -142,7 +114,7 @@ func TestMountFollowsNoLinkBelowConfined(t *testing.T) {
 		t.Errorf("unmount through a link: %v", err)
 	}
 	infos, err := m.Table(outside)
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(infos) != 0 {
 		t.Errorf("mounted outside: %v", infos[0].Mountpoint)
 	}
@@ -150,19 +122,19 @@ func TestMountFollowsNoLinkBelowConfined(t *testing.T) {
 
 func TestBind(t *testing.T) {
 	dir, m := tree(t)
-	must(t, os.WriteFile(dir+"/file", []byte("x"), 0o644))
-	must(t, os.MkdirAll(dir+"/src", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/file", []byte("x"), 0o644))
+	guesttest.Must(t, os.MkdirAll(dir+"/src", 0o755))
 	for _, src := range []string{"file", "src"} {
 		target := dir + "/to/" + src
 		made, err := m.Mount(mount.Spec{Source: dir + "/" + src, Target: target, FSType: "bind", Options: []string{"bind", "ro", "nosuid", "rslave"}})
-		must(t, err)
+		guesttest.Must(t, err)
 		if f := flagsOf(t, target); f&unix.MS_RDONLY == 0 || f&unix.MS_NOSUID == 0 {
 			t.Errorf("%s: a bind with ro has flags %#x", src, f)
 		}
 		if f := flagsOf(t, dir); f&unix.MS_RDONLY != 0 {
 			t.Fatal("ro went to the source's file system")
 		}
-		must(t, m.Undo(made))
+		guesttest.Must(t, m.Undo(made))
 		if _, err := os.Lstat(target); !os.IsNotExist(err) {
 			t.Errorf("%s: mount point left: %v", src, err)
 		}
@@ -172,9 +144,9 @@ func TestBind(t *testing.T) {
 func TestPropagationIsACallOfItsOwn(t *testing.T) {
 	dir, m := tree(t)
 	_, err := m.Mount(mount.Spec{Source: "tmpfs", Target: dir + "/s", FSType: "tmpfs", Options: []string{"noexec", "rshared"}})
-	must(t, err)
+	guesttest.Must(t, err)
 	infos, err := m.Table(dir + "/s")
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(infos) != 1 || infos[0].FSType != "tmpfs" || !strings.Contains(infos[0].Optional, "shared:") {
 		t.Errorf("table %+v", infos)
 	}
@@ -183,11 +155,11 @@ func TestPropagationIsACallOfItsOwn(t *testing.T) {
 func TestSharedSourceMountedBefore(t *testing.T) {
 	dir, m := tree(t)
 	target := dir + "/shared"
-	must(t, os.Mkdir(target, 0o755))
-	must(t, unix.Mount("other", target, "tmpfs", 0, ""))
+	guesttest.Must(t, os.Mkdir(target, 0o755))
+	guesttest.Must(t, unix.Mount("other", target, "tmpfs", 0, ""))
 	made, err := m.Mount(mount.Spec{Source: mount.SharedSource, Target: target, FSType: "virtiofs"})
-	must(t, err)
-	must(t, m.Undo(made))
+	guesttest.Must(t, err)
+	guesttest.Must(t, m.Undo(made))
 	if on, err := m.IsMounted(target); !on || err != nil {
 		t.Errorf("the share mounted before was taken away: %v", err)
 	}
@@ -195,7 +167,7 @@ func TestSharedSourceMountedBefore(t *testing.T) {
 		t.Errorf("another source over it: %v", err)
 	}
 	infos, err := m.Table(target)
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(infos) != 2 {
 		t.Errorf("%d mounts: another source of the same type counts as another mount", len(infos))
 	}
@@ -204,11 +176,11 @@ func TestSharedSourceMountedBefore(t *testing.T) {
 func TestUnmountBusyDetaches(t *testing.T) {
 	dir, m := tree(t)
 	made, err := m.Mount(mount.Spec{Source: "tmpfs", Target: dir + "/busy", FSType: "tmpfs"})
-	must(t, err)
+	guesttest.Must(t, err)
 	f, err := os.Create(dir + "/busy/held")
-	must(t, err)
+	guesttest.Must(t, err)
 	defer f.Close()
-	must(t, m.Undo(made))
+	guesttest.Must(t, m.Undo(made))
 	if on, _ := m.IsMounted(dir + "/busy"); on {
 		t.Error("still mounted")
 	}
@@ -219,12 +191,12 @@ func TestUnmountBusyDetaches(t *testing.T) {
 
 func TestRemoveTargetKeepsData(t *testing.T) {
 	dir, m := tree(t)
-	must(t, os.MkdirAll(dir+"/full/x", 0o755))
-	must(t, os.WriteFile(dir+"/file", []byte("data"), 0o644))
-	must(t, os.MkdirAll(dir+"/mounted", 0o755))
-	must(t, unix.Mount("tmpfs", dir+"/mounted", "tmpfs", 0, ""))
+	guesttest.Must(t, os.MkdirAll(dir+"/full/x", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/file", []byte("data"), 0o644))
+	guesttest.Must(t, os.MkdirAll(dir+"/mounted", 0o755))
+	guesttest.Must(t, unix.Mount("tmpfs", dir+"/mounted", "tmpfs", 0, ""))
 	for _, name := range []string{"full", "file", "mounted", "missing", "missing/too"} {
-		must(t, m.RemoveTarget(filepath.Join(dir, name)))
+		guesttest.Must(t, m.RemoveTarget(filepath.Join(dir, name)))
 	}
 	for _, name := range []string{"full/x", "file", "mounted"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
@@ -237,18 +209,18 @@ func TestRemountTmpfs(t *testing.T) {
 	dir, m := tree(t)
 	target := dir + "/eph"
 	_, err := m.Mount(mount.Spec{Source: "tmpfs", Target: target, FSType: "tmpfs", Options: []string{"nosuid", "size=1M"}})
-	must(t, err)
-	must(t, m.RemountTmpfs(target, []string{"remount", "size=2M", "fsgid=7"}))
+	guesttest.Must(t, err)
+	guesttest.Must(t, m.RemountTmpfs(target, []string{"remount", "size=2M", "fsgid=7"}))
 	var st unix.Statfs_t
-	must(t, unix.Statfs(target, &st))
+	guesttest.Must(t, unix.Statfs(target, &st))
 	if got := st.Blocks * uint64(st.Bsize); got != 2<<20 {
 		t.Errorf("size %d", got)
 	}
 	if st.Flags&unix.MS_NOSUID == 0 {
 		t.Error("a new size took nosuid away")
 	}
-	must(t, m.RemountTmpfs(target, []string{"size=4M"}))
-	must(t, os.Mkdir(dir+"/plain", 0o755))
+	guesttest.Must(t, m.RemountTmpfs(target, []string{"size=4M"}))
+	guesttest.Must(t, os.Mkdir(dir+"/plain", 0o755))
 	if err := m.RemountTmpfs(dir+"/plain", []string{"remount", "size=1M"}); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("remount of a plain directory: %v", err)
 	}
@@ -263,34 +235,34 @@ func TestOverlayOfManyLayers(t *testing.T) {
 		if i == 59 {
 			l += ":x"
 		}
-		must(t, os.MkdirAll(l, 0o755))
-		must(t, os.WriteFile(l+"/f"+fmt.Sprint(i), nil, 0o644))
+		guesttest.Must(t, os.MkdirAll(l, 0o755))
+		guesttest.Must(t, os.WriteFile(l+"/f"+fmt.Sprint(i), nil, 0o644))
 		layers = append(layers, strings.ReplaceAll(l, ":", `\:`))
 	}
-	must(t, os.Mkdir(dir+"/u", 0o755))
-	must(t, os.Mkdir(dir+"/w", 0o755))
+	guesttest.Must(t, os.Mkdir(dir+"/u", 0o755))
+	guesttest.Must(t, os.Mkdir(dir+"/w", 0o755))
 	made, err := m.Mount(mount.Spec{Source: "none", Target: dir + "/root", FSType: "overlay", Options: []string{
 		"lowerdir=" + strings.Join(layers, ":"), "upperdir=" + dir + "/u", "workdir=" + dir + "/w", "nosuid", "io.katacontainers.fs-opt.overlay-rw"}})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		t.Skip("kernel without lowerdir+:", err)
 	}
-	must(t, err)
+	guesttest.Must(t, err)
 	names, err := os.ReadDir(dir + "/root")
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(names) != 60 {
 		t.Errorf("%d files of 60 layers", len(names))
 	}
 	if flagsOf(t, dir+"/root")&unix.MS_NOSUID == 0 {
 		t.Error("nosuid was lost")
 	}
-	must(t, m.Undo(made))
+	guesttest.Must(t, m.Undo(made))
 }
 
 func TestTableReadsProc(t *testing.T) {
 	proc := t.TempDir()
-	must(t, os.Mkdir(proc+"/self", 0o755))
+	guesttest.Must(t, os.Mkdir(proc+"/self", 0o755))
 	line := "36 35 98:0 / /run/a\\040b\\134c rw,noatime shared:1 - ext4 /dev/vda rw\n"
-	must(t, os.WriteFile(proc+"/self/mountinfo", []byte(line), 0o644))
+	guesttest.Must(t, os.WriteFile(proc+"/self/mountinfo", []byte(line), 0o644))
 	m := mount.Mounter{Proc: proc}
 	if on, err := m.IsMounted(`/run/a b\c/`); !on || err != nil {
 		t.Errorf("%v, %v", on, err)

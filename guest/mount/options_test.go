@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"golang.org/x/sys/unix"
 )
@@ -49,9 +50,9 @@ func TestOptionWordsTakeBack(t *testing.T) {
 		"strictatime": "nostrictatime", "ro": "rw", "nosuid": "suid",
 	} {
 		on, err := mount.ParseOptions([]string{set})
-		must(t, err)
+		guesttest.Must(t, err)
 		off, err := mount.ParseOptions([]string{set, clear})
-		must(t, err)
+		guesttest.Must(t, err)
 		if on.Flags == 0 || off.Flags != 0 || off.Cleared != on.Flags {
 			t.Errorf("%s then %s: flags %#x then %#x, cleared %#x", set, clear, on.Flags, off.Flags, off.Cleared)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/moby/sys/mountinfo"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -24,9 +25,7 @@ type lab struct {
 
 func newLab(t *testing.T) lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t, "to mount")
 	dir := t.TempDir()
 	l := lab{t: t, root: filepath.Join(dir, "bundles"), source: filepath.Join(dir, "image")}
 	for _, d := range []string{l.root, filepath.Join(l.source, "etc")} {

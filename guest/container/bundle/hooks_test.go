@@ -8,32 +8,26 @@ import (
 	"testing"
 
 	"github.com/kata-containers/kata-agent/guest/container/bundle"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestScan(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.MkdirAll(dir+"/prestart/sub", 0o755))
-	must(t, os.MkdirAll(dir+"/createRuntime", 0o755))
+	guesttest.Must(t, os.MkdirAll(dir+"/prestart/sub", 0o755))
+	guesttest.Must(t, os.MkdirAll(dir+"/createRuntime", 0o755))
 	for name, mode := range map[string]os.FileMode{
 		"prestart/20-b": 0o755, "prestart/10-a": 0o700, "prestart/group": 0o010,
 		"prestart/plain": 0o644, "createRuntime/x": 0o755,
 	} {
-		must(t, os.WriteFile(dir+"/"+name, nil, mode))
-		must(t, os.Chmod(dir+"/"+name, mode))
+		guesttest.Must(t, os.WriteFile(dir+"/"+name, nil, mode))
+		guesttest.Must(t, os.Chmod(dir+"/"+name, mode))
 	}
-	must(t, os.Symlink("20-b", dir+"/prestart/link"))
-	must(t, unix.Mkfifo(dir+"/prestart/fifo", 0o755))
+	guesttest.Must(t, os.Symlink("20-b", dir+"/prestart/link"))
+	guesttest.Must(t, unix.Mkfifo(dir+"/prestart/fifo", 0o755))
 
 	h, err := bundle.ScanHooks(dir)
-	must(t, err)
+	guesttest.Must(t, err)
 	var got [][]string
 	for _, x := range h.Prestart { //nolint:staticcheck // deprecated by OCI
 		got = append(got, append([]string{x.Path}, x.Args...))
@@ -65,9 +59,9 @@ func TestScanWithoutHooks(t *testing.T) {
 		t.Error("a relative path was taken")
 	}
 	// A kind that cannot be read does not hide the others.
-	must(t, os.WriteFile(dir+"/prestart", nil, 0o644))
-	must(t, os.Mkdir(dir+"/poststop", 0o755))
-	must(t, os.WriteFile(dir+"/poststop/x", nil, 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/prestart", nil, 0o644))
+	guesttest.Must(t, os.Mkdir(dir+"/poststop", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/poststop/x", nil, 0o755))
 	h, err := bundle.ScanHooks(dir)
 	if err == nil || h == nil || len(h.Poststop) != 1 {
 		t.Errorf("%+v, %v", h, err)

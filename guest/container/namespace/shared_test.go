@@ -12,35 +12,27 @@ import (
 	"testing"
 
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 )
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 func inode(t *testing.T, p string) uint64 {
 	t.Helper()
 	var st unix.Stat_t
-	must(t, unix.Stat(p, &st))
+	guesttest.Must(t, unix.Stat(p, &st))
 	return st.Ino
 }
 
 func TestShared(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make namespaces")
-	}
+	guesttest.NeedRoot(t, "to make namespaces")
 	own := map[string]uint64{"ipc": inode(t, "/proc/self/ns/ipc"), "uts": inode(t, "/proc/self/ns/uts")}
 	dir := t.TempDir() + "/ns"
 	ipc, err := namespace.NewIPC(dir)
-	must(t, err)
-	t.Cleanup(func() { must(t, ipc.Release()) })
+	guesttest.Must(t, err)
+	t.Cleanup(func() { guesttest.Must(t, ipc.Release()) })
 	uts, err := namespace.NewUTS(dir, "sandbox-name")
-	must(t, err)
-	t.Cleanup(func() { must(t, uts.Release()) })
+	guesttest.Must(t, err)
+	t.Cleanup(func() { guesttest.Must(t, uts.Release()) })
 
 	if ipc.Path != dir+"/ipc" || uts.Path != dir+"/uts" {
 		t.Errorf("paths %s, %s", ipc.Path, uts.Path)
@@ -55,7 +47,7 @@ func TestShared(t *testing.T) {
 	if _, err := namespace.NewUTS(dir, ""); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second one: %v", err)
 	}
-	must(t, uts.Release())
+	guesttest.Must(t, uts.Release())
 	if _, err := os.Lstat(uts.Path); !os.IsNotExist(err) {
 		t.Errorf("after release: %v", err)
 	}
@@ -63,15 +55,13 @@ func TestShared(t *testing.T) {
 
 // No thread of the process may stay in a namespace made here.
 func TestThreadsAreThrownAway(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make namespaces")
-	}
+	guesttest.NeedRoot(t, "to make namespaces")
 	dir := t.TempDir()
 	own := inode(t, "/proc/self/ns/uts")
 	for range 50 {
 		s, err := namespace.NewUTS(dir, "x")
-		must(t, err)
-		must(t, s.Release())
+		guesttest.Must(t, err)
+		guesttest.Must(t, s.Release())
 	}
 	for range 200 {
 		done := make(chan uint64)
@@ -94,12 +84,12 @@ func TestFailureLeavesNothing(t *testing.T) {
 	if _, err := namespace.NewUTS(dir, strings.Repeat("h", 65)); err == nil {
 		t.Error("a name of 65 bytes was taken")
 	}
-	must(t, os.WriteFile(dir+"/file", nil, 0o644))
+	guesttest.Must(t, os.WriteFile(dir+"/file", nil, 0o644))
 	if _, err := namespace.NewIPC(dir + "/file"); err == nil {
 		t.Error("a file was taken for a directory")
 	}
 	if _, err := os.Lstat(dir + "/uts"); !os.IsNotExist(err) {
 		t.Errorf("left: %v", err)
 	}
-	must(t, (namespace.Shared{}).Release())
+	guesttest.Must(t, (namespace.Shared{}).Release())
 }

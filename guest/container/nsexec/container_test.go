@@ -22,6 +22,7 @@ import (
 
 	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer starts containers by running this binary again
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
 )
 
@@ -36,13 +37,6 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
-}
-
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
 }
 
 // container is a running container made by libcontainer.
@@ -100,7 +94,7 @@ func rootfs(t testing.TB) string {
 
 func newContainer(t testing.TB, v variant) *container {
 	t.Helper()
-	needRoot(t)
+	guesttest.NeedRoot(t, "to start containers")
 	root := rootfs(t)
 	if v.rootfs != nil {
 		v.rootfs(root)
@@ -194,7 +188,7 @@ func chownTree(t testing.TB, root string, base int) {
 
 func startHelper(t testing.TB) *nsexec.Helper {
 	t.Helper()
-	needRoot(t)
+	guesttest.NeedRoot(t, "to start containers")
 	h, err := nsexec.Start(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -207,11 +201,11 @@ func startHelper(t testing.TB) *nsexec.Helper {
 // containers before it: libcontainer keeps some open for good.
 func newHelper(t testing.TB) *nsexec.Helper {
 	t.Helper()
-	needRoot(t)
-	descriptors, children := countDescriptors(t), countChildren(t)
+	guesttest.NeedRoot(t, "to start containers")
+	descriptors, children := guesttest.Descriptors(t), countChildren(t)
 	t.Cleanup(func() {
-		eventually(t, "descriptors are closed", func() bool { return countDescriptors(t) <= descriptors })
-		eventually(t, "children are reaped", func() bool { return countChildren(t) <= children })
+		guard.Until(t, "descriptors are closed", func() bool { return guesttest.Descriptors(t) <= descriptors })
+		guard.Until(t, "children are reaped", func() bool { return countChildren(t) <= children })
 	})
 	return startHelper(t)
 }
@@ -225,20 +219,6 @@ func countChildren(t testing.TB) int {
 		n += len(strings.Fields(string(data)))
 	}
 	return n
-}
-
-func countDescriptors(t testing.TB) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
-
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	guard.Until(t, what, holds)
 }
 
 // wait reaps a process and returns how it ended.

@@ -12,12 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-
-	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 )
 
 // inspect prints what a process can see of how it was started. The shell itself reads
@@ -225,7 +225,7 @@ var (
 )
 
 func TestEqualToLibcontainer(t *testing.T) {
-	needRoot(t)
+	guesttest.NeedRoot(t, "to start containers")
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/test/guard"
+	"golang.org/x/sys/unix"
 )
 
 // TestHelperAndItsFreshCopyAreKilled kills both between the clone and the answer, when
@@ -33,7 +33,7 @@ func TestHelperAndItsFreshCopyAreKilled(t *testing.T) {
 		<-killed
 		run(t, h, c.request("true"))
 	}
-	eventually(t, "the process that nobody knew of is reaped", func() bool { return !hasZombie(t, "kata-spawner") })
+	guard.Until(t, "the process that nobody knew of is reaped", func() bool { return !hasZombie(t, "kata-spawner") })
 }
 
 // killAtClone traces the helper up to its next clone and kills it and the new process.

@@ -17,10 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
+	"golang.org/x/sys/unix"
 )
 
 // heldUp checks that a request that cannot go on holds up no other one, that its
@@ -77,7 +77,7 @@ func TestStartCompletesWhenThawed(t *testing.T) {
 		text, err := run(t, h, c.request("echo", "hi"))
 		out <- fmt.Sprint(text, err)
 	}()
-	eventually(t, "the process is in the frozen cgroup", func() bool {
+	guard.Until(t, "the process is in the frozen cgroup", func() bool {
 		pids, _ := os.ReadFile(filepath.Join(c.paths["freezer"], "cgroup.procs"))
 		return strings.Count(string(pids), "\n") == 2
 	})
@@ -99,7 +99,7 @@ func unified(t *testing.T) string {
 			t.Skip(err)
 		}
 		t.Cleanup(func() {
-			eventually(t, "the cgroup is removed", func() bool { return os.Remove(dir) == nil })
+			guard.Until(t, "the cgroup is removed", func() bool { return os.Remove(dir) == nil })
 		})
 		return dir
 	}
@@ -139,7 +139,7 @@ func TestCgroupThatRefuses(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		for _, name := range []string{"threads", "refuses"} {
-			eventually(t, "the cgroup is removed", func() bool {
+			guard.Until(t, "the cgroup is removed", func() bool {
 				err := os.Remove(filepath.Join(dir, name))
 				return err == nil || errors.Is(err, os.ErrNotExist)
 			})
@@ -187,7 +187,7 @@ func TestHelperIsReplaced(t *testing.T) {
 		if out, err := run(t, h, c.request("echo", "hi")); out != "hi\n" && !errors.Is(err, nsexec.ErrHelperDied) {
 			t.Fatal(out, err)
 		}
-		eventually(t, "there is another helper", func() bool {
+		guard.Until(t, "there is another helper", func() bool {
 			run(t, h, c.request("true"))
 			return h.Pid() != 0 && h.Pid() != old
 		})
@@ -288,7 +288,7 @@ func runAgent() {
 }
 
 func TestHelperDiesWithTheAgent(t *testing.T) {
-	needRoot(t)
+	guesttest.NeedRoot(t, "to start containers")
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), "SPAWN_TEST=agent")
 	// Not of this process group: what ends it must be the loss of its agent.
@@ -307,7 +307,7 @@ func TestHelperDiesWithTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%q", line)
 	}
-	eventually(t, "the helper has ended", func() bool {
+	guard.Until(t, "the helper has ended", func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || strings.Contains(string(stat), ") Z ") || !strings.Contains(string(stat), "kata-spawner")
 	})

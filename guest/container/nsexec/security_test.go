@@ -15,16 +15,17 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
+	"github.com/kata-containers/kata-agent/test/guard"
+	"golang.org/x/sys/unix"
 )
 
 // deadMount puts a file system whose server never answers at /dead of a root file
 // system made later. Everything that looks into it waits until release is called.
 func deadMount(t *testing.T) (change func(root string), release func()) {
 	t.Helper()
-	needRoot(t)
+	guesttest.NeedRoot(t, "to start containers")
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Skip("needs /dev/fuse: ", err)
@@ -83,10 +84,10 @@ func unborn(t *testing.T, h *nsexec.Helper, r *nsexec.Request) string {
 		cancel()
 		<-done
 		// It is killed, but reaped in the background: the next one must not be taken for it.
-		eventually(t, "the process is gone", func() bool { return heldByFuse(h) == "" })
+		guard.Until(t, "the process is gone", func() bool { return heldByFuse(h) == "" })
 	})
 	inside := ""
-	eventually(t, "the process waits in the container", func() bool {
+	guard.Until(t, "the process waits in the container", func() bool {
 		inside = heldByFuse(h)
 		return inside != ""
 	})
@@ -281,7 +282,7 @@ func TestHelperHoldsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the descriptors of requests are closed", func() bool {
+	guard.Until(t, "the descriptors of requests are closed", func() bool {
 		fds, _ := os.ReadDir(proc + "fd")
 		return len(fds) == 5
 	})

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/test/guard"
+	"golang.org/x/sys/unix"
 )
 
 func TestRequestsOfEverySize(t *testing.T) {
@@ -177,7 +177,7 @@ func TestContainerIsGone(t *testing.T) {
 	c, h := newContainer(t, variant{}), newHelper(t)
 	// The container's cleanup waits for it.
 	unix.Kill(c.pid, unix.SIGKILL)
-	eventually(t, "no process can be started", func() bool {
+	guard.Until(t, "no process can be started", func() bool {
 		p, err := h.Spawn(t.Context(), c.request("true"))
 		if err == nil {
 			wait(t, p)

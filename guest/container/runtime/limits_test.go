@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -140,9 +141,7 @@ func TestNoControllers(t *testing.T) {
 // TestLimitsOfThisMachine: each limit that the machine's kernel does not have is known without
 // writing it, and each that is kept can be written.
 func TestLimitsOfThisMachine(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t, "to make cgroups")
 	m := emptyCgroup(t, "limits")
 	sent := &cgroups.Resources{
 		Memory: 64 << 20, MemorySwap: 128 << 20, MemorySwappiness: pointer(uint64(10)), CpuShares: 512, CpuWeight: 59, BlkioWeight: 500,

@@ -11,6 +11,7 @@ import (
 
 	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer and the helper run this binary again
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
 	"golang.org/x/sys/unix"
 )
@@ -19,9 +20,7 @@ import (
 // keeps init from ending. A removal reaps it, and does not answer that init lives for ever;
 // one that has an owner is left to its owner.
 func TestRemovalReapsStrays(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t, "to make namespaces")
 	c, h := initOfNamespace(t), startHelper(t)
 	stray, owner := enter(t, h, c), enter(t, h, c)
 	kept := NewProcess(owner.Pid, owner.PidFD, nil)

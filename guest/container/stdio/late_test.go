@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -179,7 +180,7 @@ func TestLeft(t *testing.T) {
 	master.Close()
 	has(Left{Held: true})
 	slave.WriteString("abc")
-	eventually(t, "the terminal has passed the bytes on", func() bool { return r.Left() == Left{Unread: 3, Held: true} })
+	guard.Until(t, "the terminal has passed the bytes on", func() bool { return r.Left() == Left{Unread: 3, Held: true} })
 	if err := unix.SetNonblock(int(slave.Fd()), false); err != nil {
 		t.Fatal(err)
 	}

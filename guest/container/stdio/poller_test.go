@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +123,7 @@ func TestManyStreams(t *testing.T) {
 	for _, w := range ends {
 		go w.WriteString("x")
 	}
-	eventually(t, "all streams are answered", func() bool { return got.Load() == n })
+	guard.Until(t, "all streams are answered", func() bool { return got.Load() == n })
 }
 
 // An event that is on its way when its stream is closed must not reach the next stream

@@ -11,39 +11,25 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
+	"golang.org/x/sys/unix"
 )
 
 // newPoller also checks that the test leaves no descriptor and no goroutine behind.
 func newPoller(t testing.TB) *Poller {
 	t.Helper()
-	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	goroutines, descriptors := runtime.NumGoroutine(), guesttest.Descriptors(t)
 	p, err := NewPoller()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		p.Close()
-		eventually(t, "descriptors are closed", func() bool { return openDescriptors(t) <= descriptors })
-		eventually(t, "goroutines have ended", func() bool { return runtime.NumGoroutine() <= goroutines })
+		guard.Until(t, "descriptors are closed", func() bool { return guesttest.Descriptors(t) <= descriptors })
+		guard.Until(t, "goroutines have ended", func() bool { return runtime.NumGoroutine() <= goroutines })
 	})
 	return p
-}
-
-func openDescriptors(t testing.TB) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
-
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	guard.Until(t, what, holds)
 }
 
 type result struct {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -60,7 +61,7 @@ func TestWritesKeepTheirOrder(t *testing.T) {
 		t.Errorf("read %d bytes of %d, %v", len(got), len(want), err)
 	}
 	answered := func() int { mu.Lock(); defer mu.Unlock(); return len(order) }
-	eventually(t, "all writes are answered", func() bool { return answered() == len(want)/piece })
+	guard.Until(t, "all writes are answered", func() bool { return answered() == len(want)/piece })
 	for i := range order {
 		if order[i] != i*piece {
 			t.Fatalf("write %d was answered as number %d", order[i]/piece, i)

@@ -7,41 +7,33 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/network/dns"
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestApply(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
+	guesttest.NeedRoot(t, "to mount")
 	for _, linked := range []bool{false, true} {
 		dir := t.TempDir()
 		file := dir + "/resolv.conf"
 		if linked {
-			must(t, os.Mkdir(dir+"/run", 0o755))
-			must(t, os.WriteFile(dir+"/run/stub", []byte("old"), 0o644))
-			must(t, os.Symlink("run/stub", file))
+			guesttest.Must(t, os.Mkdir(dir+"/run", 0o755))
+			guesttest.Must(t, os.WriteFile(dir+"/run/stub", []byte("old"), 0o644))
+			guesttest.Must(t, os.Symlink("run/stub", file))
 			t.Cleanup(func() { unix.Unmount(dir+"/run/stub", unix.MNT_DETACH) })
 		} else {
-			must(t, os.WriteFile(file, []byte("old"), 0o644))
+			guesttest.Must(t, os.WriteFile(file, []byte("old"), 0o644))
 			t.Cleanup(func() { unix.Unmount(file, unix.MNT_DETACH) })
 		}
 		r := dns.ResolvConf{Path: file, Content: dir + "/sandbox/resolv.conf"}
 		undo, err := r.Apply([]string{" nameserver 1.1.1.1 ", "search a b", ""})
-		must(t, err)
+		guesttest.Must(t, err)
 		if got, _ := os.ReadFile(file); string(got) != "nameserver 1.1.1.1\nsearch a b\n" {
 			t.Errorf("content %q", got)
 		}
-		must(t, undo())
-		must(t, undo())
+		guesttest.Must(t, undo())
+		guesttest.Must(t, undo())
 		if got, _ := os.ReadFile(file); string(got) != "old" {
 			t.Errorf("after undo %q", got)
 		}
@@ -56,8 +48,8 @@ func TestApplyNothingToDo(t *testing.T) {
 	r := dns.ResolvConf{Path: dir + "/missing", Content: dir + "/content"}
 	for _, lines := range [][]string{nil, {"nameserver 1.1.1.1"}} {
 		undo, err := r.Apply(lines)
-		must(t, err)
-		must(t, undo())
+		guesttest.Must(t, err)
+		guesttest.Must(t, undo())
 	}
 	if _, err := os.Stat(r.Content); !os.IsNotExist(err) {
 		t.Errorf("wrote a file nobody reads: %v", err)

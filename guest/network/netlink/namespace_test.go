@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -22,9 +23,7 @@ func newNamespace(t *testing.T) *Handle {
 // newNamespaceWith calls inside in the new namespace first.
 func newNamespaceWith(t *testing.T, inside func()) *Handle {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make a network namespace")
-	}
+	guesttest.NeedRoot(t, "to make a network namespace")
 	proc := t.TempDir()
 	setIPv6(t, proc, "0")
 	runtime.LockOSThread()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/storage/devicemapper"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
@@ -46,11 +47,11 @@ func TestFailureLeavesNothing(t *testing.T) {
 		},
 		"directory in a read-only layer": {member: func() volume.Storage { return lower("02/00", mkdirOption+"{{ mount 1 }}/new") }, want: "read-only"},
 		"target is a file": {change: func(t *testing.T, dir string, _ *Mounter, _ []string) {
-			must(t, os.WriteFile(dir+"/c", nil, 0o600))
+			guesttest.Must(t, os.WriteFile(dir+"/c", nil, 0o600))
 		}, want: "not a directory"},
 		"target is a link": {change: func(t *testing.T, dir string, _ *Mounter, _ []string) {
-			must(t, os.Mkdir(dir+"/c", 0o755))
-			must(t, os.Symlink("/mnt", dir+"/c/rootfs"))
+			guesttest.Must(t, os.Mkdir(dir+"/c", 0o755))
+			guesttest.Must(t, os.Symlink("/mnt", dir+"/c/rootfs"))
 		}, want: "symbolic links"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,12 +126,12 @@ func TestMappingsOutliveTheOverlay(t *testing.T) {
 	}
 	g := group(t, dir, part("1", verityTable()...))
 	a, err := m.Mount(t.Context(), "c", g, []string{"/dev/disk"})
-	must(t, err)
+	guesttest.Must(t, err)
 	has(t, a.MountPoint+"/word", "top")
 	if closed != 0 {
 		t.Error("closed under the overlay")
 	}
-	must(t, a.Release())
+	guesttest.Must(t, a.Release())
 	g = group(t, dir, part("1", append(verityTable(), mkdirOption+"{{ mount 1 }}/new")...))
 	if _, err := m.Mount(t.Context(), "c", g, []string{"/dev/disk"}); err == nil {
 		t.Error("a directory in a read-only layer")
@@ -166,8 +167,8 @@ func TestHostileUpper(t *testing.T) {
 		}
 		a, err := m.Mount(t.Context(), "c", group(t, dir, upper(options...), lower("02/00")), []string{ext4(t, tt.entries...), lowerNode})
 		if tt.want == nil {
-			must(t, err)
-			must(t, a.Release())
+			guesttest.Must(t, err)
+			guesttest.Must(t, a.Release())
 		} else if !errors.Is(err, tt.want) && !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOTDIR) {
 			t.Errorf("%q: %v, want %v", tt.entries, err, tt.want)
 		}

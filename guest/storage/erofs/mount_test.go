@@ -8,36 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
-	"golang.org/x/sys/unix"
 )
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // run is a tmpfs in place of /run/kata-containers, and a mounter for it.
 func run(t *testing.T) (string, *Mounter) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
 	needsErofs(t)
-	before := descriptors(t)
-	t.Cleanup(func() {
-		if after := descriptors(t); after > before {
-			t.Errorf("%d descriptors open, %d before", after, before)
-		}
-	})
-	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
-	must(t, unix.Mount("", dir, "", unix.MS_PRIVATE, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	guesttest.NoLeak(t)
+	dir := guesttest.Tmpfs(t)
 	return dir, &Mounter{Volumes: &volume.Drivers{Mounts: mount.Mounter{Confined: []string{dir}}, RunDir: dir}}
 }
 
@@ -48,13 +30,6 @@ func needsErofs(t *testing.T) {
 	}
 }
 
-func descriptors(t *testing.T) int {
-	t.Helper()
-	names, err := os.ReadDir("/proc/self/fd")
-	must(t, err)
-	return len(names)
-}
-
 // group is a parsed group with its target below dir.
 func group(t *testing.T, dir string, members ...volume.Storage) Group {
 	t.Helper()
@@ -62,7 +37,7 @@ func group(t *testing.T, dir string, members ...volume.Storage) Group {
 		members[i].MountPoint = dir + "/c/rootfs"
 	}
 	g, err := Parse(members)
-	must(t, err)
+	guesttest.Must(t, err)
 	return g
 }
 
@@ -70,7 +45,7 @@ func group(t *testing.T, dir string, members ...volume.Storage) Group {
 func mounts(t *testing.T, dir string) []string {
 	t.Helper()
 	table, err := mount.Mounter{}.Table(dir)
-	must(t, err)
+	guesttest.Must(t, err)
 	var out []string
 	for _, i := range table {
 		if i.Mountpoint != dir {
@@ -87,7 +62,7 @@ func nothing(t *testing.T, dir string, but ...string) {
 		t.Errorf("left mounted: %v", left)
 	}
 	entries, err := os.ReadDir(dir)
-	must(t, err)
+	guesttest.Must(t, err)
 	for _, e := range entries {
 		if !slices.Contains(but, e.Name()) {
 			t.Errorf("%s is left", e.Name())
@@ -108,7 +83,7 @@ func TestUpperInMemory(t *testing.T) {
 	nodes := []string{erofstest.Loop(t, erofstest.Top), erofstest.Loop(t, erofstest.Bottom)}
 	for range 2 { // what was written is gone with the container
 		a, err := m.Mount(t.Context(), "c", g, nodes)
-		must(t, err)
+		guesttest.Must(t, err)
 		root := dir + "/c/rootfs"
 		has(t, root+"/word", "top")
 		has(t, root+"/top", "top")
@@ -122,8 +97,8 @@ func TestUpperInMemory(t *testing.T) {
 		if _, err := os.Stat(root + "/written"); err == nil {
 			t.Error("an older container's file")
 		}
-		must(t, os.WriteFile(root+"/written", nil, 0o600))
-		must(t, os.WriteFile(root+"/word", []byte("changed"), 0o600))
+		guesttest.Must(t, os.WriteFile(root+"/written", nil, 0o600))
+		guesttest.Must(t, os.WriteFile(root+"/word", []byte("changed"), 0o600))
 		if fi, err := os.Stat(root); err != nil || fi.Mode().Perm() != 0o755 {
 			t.Error(fi.Mode(), err)
 		}
@@ -135,8 +110,8 @@ func TestUpperInMemory(t *testing.T) {
 		if names, _ := os.ReadDir(dir + "/c"); len(names) != 1 {
 			t.Errorf("in the container's directory: %v", names)
 		}
-		must(t, a.Release())
-		must(t, a.Release())
+		guesttest.Must(t, a.Release())
+		guesttest.Must(t, a.Release())
 		nothing(t, dir)
 	}
 }
@@ -157,9 +132,9 @@ func ext4(t *testing.T, entries ...string) string {
 		} else {
 			err = os.WriteFile(a.MountPoint+"/"+name, []byte(name), 0o600)
 		}
-		must(t, err)
+		guesttest.Must(t, err)
 	}
-	must(t, a.Release())
+	guesttest.Must(t, a.Release())
 	return node
 }
 
@@ -169,18 +144,18 @@ func TestUpperOnDisk(t *testing.T) {
 	nodes := []string{ext4(t, "word"), erofstest.Loop(t, erofstest.Bottom)}
 	for i, want := range []string{"bottom", "kept"} { // what was written stays on the disk
 		a, err := m.Mount(t.Context(), "", g, nodes)
-		must(t, err)
+		guesttest.Must(t, err)
 		has(t, dir+"/c/rootfs/word", want)
-		must(t, os.WriteFile(dir+"/c/rootfs/word", []byte("kept"), 0o600))
+		guesttest.Must(t, os.WriteFile(dir+"/c/rootfs/word", []byte("kept"), 0o600))
 		if got := mounts(t, dir); len(got) != 1 {
 			t.Errorf("mounted: %v", got)
 		}
 		if i == 1 { // in use: it goes with its last user
 			f, err := os.Open(dir + "/c/rootfs/word")
-			must(t, err)
+			guesttest.Must(t, err)
 			defer f.Close()
 		}
-		must(t, a.Release())
+		guesttest.Must(t, a.Release())
 		nothing(t, dir, "c")
 	}
 }
@@ -194,9 +169,9 @@ func TestManyLayers(t *testing.T) {
 		nodes = append(nodes, erofstest.Loop(t, erofstest.Bottom))
 	}
 	a, err := m.Mount(t.Context(), "c", group(t, dir, members...), nodes)
-	must(t, err)
+	guesttest.Must(t, err)
 	has(t, dir+"/c/rootfs/word", "top")
 	has(t, dir+"/c/rootfs/bottom", "bottom")
-	must(t, a.Release())
+	guesttest.Must(t, a.Release())
 	nothing(t, dir)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"golang.org/x/sys/unix"
@@ -39,10 +40,10 @@ func TestCheckedPartitions(t *testing.T) {
 		}
 	}
 	a, err := m.Mount(t.Context(), "c", group(t, dir, members(bottomRoot)...), nodes)
-	must(t, err)
+	guesttest.Must(t, err)
 	has(t, a.MountPoint+"/word", "top")
 	has(t, a.MountPoint+"/bottom", "bottom")
-	must(t, a.Release())
+	guesttest.Must(t, a.Release())
 	// Another root: the layer is refused at the first read.
 	if _, err := m.Mount(t.Context(), "c", group(t, dir, members(topRoot)...), nodes); !errors.Is(err, unix.EIO) {
 		t.Errorf("a layer with another root hash: %v", err)

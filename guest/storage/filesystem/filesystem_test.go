@@ -12,28 +12,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/storage/filesystem"
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestStat(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
+	guesttest.NeedRoot(t, "to mount")
 	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1M,nr_inodes=100"))
+	guesttest.Must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1M,nr_inodes=100"))
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	must(t, os.WriteFile(dir+"/f", make([]byte, 256<<10), 0o600))
+	guesttest.Must(t, os.WriteFile(dir+"/f", make([]byte, 256<<10), 0o600))
 	for _, p := range []string{dir, dir + "/f"} {
 		u, err := filesystem.Stat(t.Context(), p)
-		must(t, err)
+		guesttest.Must(t, err)
 		if u.Bytes != (filesystem.Count{Total: 1 << 20, Available: 768 << 10, Used: 256 << 10}) {
 			t.Errorf("bytes %+v", u.Bytes)
 		}
@@ -45,7 +37,7 @@ func TestStat(t *testing.T) {
 
 func TestStatRefuses(t *testing.T) {
 	dir := t.TempDir()
-	must(t, unix.Mkfifo(dir+"/fifo", 0o600))
+	guesttest.Must(t, unix.Mkfifo(dir+"/fifo", 0o600))
 	if _, err := filesystem.Stat(t.Context(), dir+"/fifo"); !errors.Is(err, filesystem.ErrKind) {
 		t.Errorf("a pipe: %v", err)
 	}
@@ -63,29 +55,27 @@ func TestStatRefuses(t *testing.T) {
 // mounted makes a file system on the first half of a loop device and mounts it.
 func mounted(t *testing.T, size int64, mkfs ...string) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
+	guesttest.NeedRoot(t, "to mount")
 	dir := t.TempDir()
 	img, mnt := filepath.Join(dir, "img"), filepath.Join(dir, "mnt")
-	must(t, os.Mkdir(mnt, 0o755))
-	must(t, os.WriteFile(img, nil, 0o600))
-	must(t, os.Truncate(img, size))
+	guesttest.Must(t, os.Mkdir(mnt, 0o755))
+	guesttest.Must(t, os.WriteFile(img, nil, 0o600))
+	guesttest.Must(t, os.Truncate(img, size))
 	if out, err := exec.Command(mkfs[0], append(mkfs[1:], img)...).CombinedOutput(); err != nil {
 		t.Skipf("%v: %v: %s", mkfs, err, out)
 	}
-	must(t, os.Truncate(img, 2*size))
+	guesttest.Must(t, os.Truncate(img, 2*size))
 	if out, err := exec.Command("mount", "-o", "loop", img, mnt).CombinedOutput(); err != nil {
 		t.Skipf("mount: %v: %s", err, out)
 	}
-	t.Cleanup(func() { must(t, unix.Unmount(mnt, 0)) })
+	t.Cleanup(func() { guesttest.Must(t, unix.Unmount(mnt, 0)) })
 	return mnt
 }
 
 func testGrow(t *testing.T, mnt string, size uint64) {
 	var g filesystem.Grower
 	before, err := filesystem.Stat(t.Context(), mnt)
-	must(t, err)
+	guesttest.Must(t, err)
 	if err := g.Grow(t.Context(), mnt, 2*size+512); !errors.Is(err, filesystem.ErrTooLarge) || !strings.Contains(err.Error(), mnt) {
 		t.Errorf("larger than the device: %v", err)
 	}
@@ -93,13 +83,13 @@ func testGrow(t *testing.T, mnt string, size uint64) {
 	if errors.Is(err, unix.EPERM) {
 		t.Skip("needs CAP_SYS_RESOURCE")
 	}
-	must(t, err)
+	guesttest.Must(t, err)
 	after, err := filesystem.Stat(t.Context(), mnt)
-	must(t, err)
+	guesttest.Must(t, err)
 	if after.Bytes.Total < before.Bytes.Total+size*8/10 {
 		t.Errorf("%d bytes, %d before", after.Bytes.Total, before.Bytes.Total)
 	}
-	must(t, g.Grow(t.Context(), mnt, 2*size))
+	guesttest.Must(t, g.Grow(t.Context(), mnt, 2*size))
 	if err := g.Grow(t.Context(), mnt, size); !errors.Is(err, filesystem.ErrShrink) {
 		t.Errorf("smaller: %v", err)
 	}

@@ -10,45 +10,21 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/storage/fsgroup"
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// noLeak fails if the test ends with more descriptors open than it began with.
-func noLeak(t *testing.T) {
-	t.Helper()
-	count := func() int {
-		names, err := os.ReadDir("/proc/self/fd")
-		must(t, err)
-		return len(names)
-	}
-	before := count()
-	t.Cleanup(func() {
-		if after := count(); after > before {
-			t.Errorf("%d descriptors open, %d before", after, before)
-		}
-	})
-}
-
 func needsRoot(t *testing.T) {
 	t.Helper()
-	noLeak(t)
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to change groups")
-	}
+	guesttest.NoLeak(t)
+	guesttest.NeedRoot(t, "to change groups")
 }
 
 func open(t *testing.T, p string) *os.File {
 	t.Helper()
 	f, err := os.Open(p)
-	must(t, err)
+	guesttest.Must(t, err)
 	t.Cleanup(func() { f.Close() })
 	return f
 }
@@ -56,7 +32,7 @@ func open(t *testing.T, p string) *os.File {
 func check(t *testing.T, p string, gid uint32, mode uint32) {
 	t.Helper()
 	fi, err := os.Lstat(p)
-	must(t, err)
+	guesttest.Must(t, err)
 	st := fi.Sys().(*syscall.Stat_t)
 	if st.Gid != gid || st.Mode&0o7777 != mode {
 		t.Errorf("%s: group %d mode %#o, want %d %#o", p, st.Gid, st.Mode&0o7777, gid, mode)
@@ -66,22 +42,22 @@ func check(t *testing.T, p string, gid uint32, mode uint32) {
 func TestApply(t *testing.T) {
 	needsRoot(t)
 	outside, vol := t.TempDir(), t.TempDir()
-	must(t, os.Chmod(vol, 0o755))
-	must(t, os.WriteFile(outside+"/secret", nil, 0o600))
-	must(t, os.MkdirAll(vol+"/a/b", 0o700))
-	must(t, os.WriteFile(vol+"/a/b/f", nil, 0o600))
-	must(t, os.WriteFile(vol+"/suid", nil, 0o600))
-	must(t, os.Chmod(vol+"/suid", 0o755|os.ModeSetuid))
-	must(t, os.Symlink(outside, vol+"/a/out"))
-	must(t, os.Symlink(outside+"/secret", vol+"/out"))
-	must(t, os.Symlink("../..", vol+"/a/b/cycle"))
-	must(t, unix.Mkfifo(vol+"/fifo", 0o600))
+	guesttest.Must(t, os.Chmod(vol, 0o755))
+	guesttest.Must(t, os.WriteFile(outside+"/secret", nil, 0o600))
+	guesttest.Must(t, os.MkdirAll(vol+"/a/b", 0o700))
+	guesttest.Must(t, os.WriteFile(vol+"/a/b/f", nil, 0o600))
+	guesttest.Must(t, os.WriteFile(vol+"/suid", nil, 0o600))
+	guesttest.Must(t, os.Chmod(vol+"/suid", 0o755|os.ModeSetuid))
+	guesttest.Must(t, os.Symlink(outside, vol+"/a/out"))
+	guesttest.Must(t, os.Symlink(outside+"/secret", vol+"/out"))
+	guesttest.Must(t, os.Symlink("../..", vol+"/a/b/cycle"))
+	guesttest.Must(t, unix.Mkfifo(vol+"/fifo", 0o600))
 	// A mount inside the volume.
-	must(t, os.MkdirAll(vol+"/mnt", 0o755))
-	must(t, unix.Mount(outside, vol+"/mnt", "", unix.MS_BIND, ""))
+	guesttest.Must(t, os.MkdirAll(vol+"/mnt", 0o755))
+	guesttest.Must(t, unix.Mount(outside, vol+"/mnt", "", unix.MS_BIND, ""))
 	t.Cleanup(func() { unix.Unmount(vol+"/mnt", unix.MNT_DETACH) })
 
-	must(t, fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: 77}))
+	guesttest.Must(t, fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: 77}))
 	check(t, vol, 77, 0o2775)
 	check(t, vol+"/a", 77, 0o2770)
 	check(t, vol+"/a/b", 77, 0o2770)
@@ -96,14 +72,14 @@ func TestApply(t *testing.T) {
 func TestOnRootMismatch(t *testing.T) {
 	needsRoot(t)
 	vol := t.TempDir()
-	must(t, os.WriteFile(vol+"/f", nil, 0o600))
-	must(t, os.Chown(vol, -1, 5))
-	must(t, os.Chmod(vol, 0o770|os.ModeSetgid))
+	guesttest.Must(t, os.WriteFile(vol+"/f", nil, 0o600))
+	guesttest.Must(t, os.Chown(vol, -1, 5))
+	guesttest.Must(t, os.Chmod(vol, 0o770|os.ModeSetgid))
 	g := fsgroup.Group{ID: 5, Policy: fsgroup.OnRootMismatch}
-	must(t, fsgroup.Apply(t.Context(), open(t, vol), g))
+	guesttest.Must(t, fsgroup.Apply(t.Context(), open(t, vol), g))
 	check(t, vol+"/f", 0, 0o600)
-	must(t, os.Chmod(vol, 0o770))
-	must(t, fsgroup.Apply(t.Context(), open(t, vol), g))
+	guesttest.Must(t, os.Chmod(vol, 0o770))
+	guesttest.Must(t, fsgroup.Apply(t.Context(), open(t, vol), g))
 	check(t, vol+"/f", 5, 0o660)
 	check(t, vol, 5, 0o2770)
 }
@@ -111,34 +87,34 @@ func TestOnRootMismatch(t *testing.T) {
 func TestReadOnlyVolumeIsLeftAlone(t *testing.T) {
 	needsRoot(t)
 	vol := t.TempDir()
-	must(t, unix.Mount("tmpfs", vol, "tmpfs", 0, ""))
+	guesttest.Must(t, unix.Mount("tmpfs", vol, "tmpfs", 0, ""))
 	t.Cleanup(func() { unix.Unmount(vol, unix.MNT_DETACH) })
-	must(t, os.WriteFile(vol+"/f", nil, 0o600))
-	must(t, unix.Mount("", vol, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	must(t, fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: 5}))
+	guesttest.Must(t, os.WriteFile(vol+"/f", nil, 0o600))
+	guesttest.Must(t, unix.Mount("", vol, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	guesttest.Must(t, fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: 5}))
 	check(t, vol+"/f", 0, 0o600)
 }
 
 func TestDeepTree(t *testing.T) {
 	needsRoot(t)
 	vol := t.TempDir()
-	must(t, unix.Mount("tmpfs", vol, "tmpfs", 0, ""))
+	guesttest.Must(t, unix.Mount("tmpfs", vol, "tmpfs", 0, ""))
 	t.Cleanup(func() { unix.Unmount(vol, unix.MNT_DETACH) })
 	// Deeper than PATH_MAX: made hop by hop.
 	fd, err := unix.Open(vol, unix.O_PATH, 0)
-	must(t, err)
+	guesttest.Must(t, err)
 	name := strings.Repeat("d", 200)
 	for range 60 {
-		must(t, unix.Mkdirat(fd, name, 0o700))
+		guesttest.Must(t, unix.Mkdirat(fd, name, 0o700))
 		next, err := unix.Openat(fd, name, unix.O_PATH, 0)
-		must(t, err)
-		must(t, unix.Close(fd))
+		guesttest.Must(t, err)
+		guesttest.Must(t, unix.Close(fd))
 		fd = next
 	}
 	defer unix.Close(fd)
-	must(t, fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: 9}))
+	guesttest.Must(t, fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: 9}))
 	var st unix.Stat_t
-	must(t, unix.Fstat(fd, &st))
+	guesttest.Must(t, unix.Fstat(fd, &st))
 	if st.Gid != 9 || st.Mode&0o7777 != 0o2770 {
 		t.Errorf("the deepest directory: group %d mode %#o", st.Gid, st.Mode)
 	}
@@ -150,7 +126,7 @@ func TestApplyEndsWithItsContext(t *testing.T) {
 	cancel()
 	vol := t.TempDir()
 	for i := range 300 {
-		must(t, os.WriteFile(vol+"/"+strings.Repeat("f", i%200+1)+string(rune('a'+i/200)), nil, 0o600))
+		guesttest.Must(t, os.WriteFile(vol+"/"+strings.Repeat("f", i%200+1)+string(rune('a'+i/200)), nil, 0o600))
 	}
 	if err := fsgroup.Apply(ctx, open(t, vol), fsgroup.Group{ID: 9}); !errors.Is(err, context.Canceled) {
 		t.Error(err)

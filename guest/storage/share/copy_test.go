@@ -14,38 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// noLeak fails if the test ends with more descriptors open than it began with.
-func noLeak(t *testing.T) {
-	t.Helper()
-	count := func() int {
-		names, err := os.ReadDir("/proc/self/fd")
-		must(t, err)
-		return len(names)
-	}
-	before := count()
-	t.Cleanup(func() {
-		if after := count(); after > before {
-			t.Errorf("%d descriptors open, %d before", after, before)
-		}
-	})
-}
-
 func newTree(t *testing.T) (*Tree, string) {
 	t.Helper()
-	noLeak(t)
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to change owners")
-	}
+	guesttest.NoLeak(t)
+	guesttest.NeedRoot(t, "to change owners")
 	root := t.TempDir() + "/shared"
 	return NewTree(root), root
 }
@@ -57,7 +33,7 @@ func regular(path, data string) Request {
 func stat(t *testing.T, p string) *syscall.Stat_t {
 	t.Helper()
 	fi, err := os.Lstat(p)
-	must(t, err)
+	guesttest.Must(t, err)
 	return fi.Sys().(*syscall.Stat_t)
 }
 
@@ -72,7 +48,7 @@ func wantFile(t *testing.T, p, data string) {
 // noLeftovers fails if a temporary file lies anywhere below root or an upload is listed.
 func noLeftovers(t *testing.T, tree *Tree, root string) {
 	t.Helper()
-	must(t, filepath.WalkDir(root, func(p string, _ os.DirEntry, err error) error {
+	guesttest.Must(t, filepath.WalkDir(root, func(p string, _ os.DirEntry, err error) error {
 		if strings.HasPrefix(filepath.Base(p), ".kata-copy-") {
 			t.Errorf("left: %s", p)
 		}
@@ -85,10 +61,10 @@ func noLeftovers(t *testing.T, tree *Tree, root string) {
 
 func TestModesAndOwners(t *testing.T) {
 	tree, root := newTree(t)
-	must(t, os.MkdirAll(root+"/have", 0o711))
+	guesttest.Must(t, os.MkdirAll(root+"/have", 0o711))
 	r := regular(root+"/have/new/deep/f", "x")
 	r.FileMode, r.DirMode, r.UID, r.GID = unix.S_IFREG|0o4755, 0o20000000750, 7, 8
-	must(t, tree.Copy(r))
+	guesttest.Must(t, tree.Copy(r))
 	if st := stat(t, r.Path); st.Mode&0o7777 != 0o4755 || st.Uid != 7 || st.Gid != 8 {
 		t.Errorf("file %#o %d:%d", st.Mode, st.Uid, st.Gid)
 	}
@@ -96,27 +72,27 @@ func TestModesAndOwners(t *testing.T) {
 		t.Errorf("nearest parent %#o %d:%d", st.Mode, st.Uid, st.Gid)
 	}
 	r.Path = root + "/have/g"
-	must(t, tree.Copy(r))
+	guesttest.Must(t, tree.Copy(r))
 	if st := stat(t, root+"/have"); st.Mode&0o7777 != 0o711 || st.Uid != 0 {
 		t.Errorf("an existing parent was changed: %#o %d", st.Mode, st.Uid)
 	}
 	r.UID, r.GID, r.Path = -1, -1, root+"/keep"
 	r.FileMode, r.DirMode = 0o600, 0 // no type bits, no directory mode
-	must(t, tree.Copy(r))
+	guesttest.Must(t, tree.Copy(r))
 	if st := stat(t, r.Path); st.Mode != unix.S_IFREG|0o600 || st.Uid != 0 {
 		t.Errorf("%#o %d", st.Mode, st.Uid)
 	}
 	d := Request{Path: root + "/dir", FileMode: unix.S_IFDIR | 0o2770, UID: 5, GID: 6}
-	must(t, tree.Copy(d))
-	must(t, os.WriteFile(root+"/dir/content", nil, 0o600))
+	guesttest.Must(t, tree.Copy(d))
+	guesttest.Must(t, os.WriteFile(root+"/dir/content", nil, 0o600))
 	d.FileMode = unix.S_IFDIR | 0o700
-	must(t, tree.Copy(d))
+	guesttest.Must(t, tree.Copy(d))
 	if st := stat(t, d.Path); st.Mode != unix.S_IFDIR|0o700 || st.Uid != 5 || st.Gid != 6 {
 		t.Errorf("directory %#o %d:%d", st.Mode, st.Uid, st.Gid)
 	}
 	wantFile(t, root+"/dir/content", "")
 	l := Request{Path: root + "/link", FileMode: unix.S_IFLNK | 0o777, UID: 3, GID: 4, Data: []byte("/anywhere")}
-	must(t, tree.Copy(l))
+	guesttest.Must(t, tree.Copy(l))
 	if st := stat(t, l.Path); st.Uid != 3 || st.Gid != 4 {
 		t.Errorf("link %d:%d", st.Uid, st.Gid)
 	}
@@ -136,9 +112,9 @@ func TestReplace(t *testing.T) {
 	modes := map[string]uint32{"file": unix.S_IFREG, "empty": unix.S_IFREG, "dir": unix.S_IFDIR, "link": unix.S_IFLNK}
 	for before, b := range kinds {
 		for after, a := range kinds {
-			must(t, tree.Copy(b))
+			guesttest.Must(t, tree.Copy(b))
 			if before == "dir" {
-				must(t, os.MkdirAll(p+"/full/of", 0o755))
+				guesttest.Must(t, os.MkdirAll(p+"/full/of", 0o755))
 			}
 			if err := tree.Copy(a); err != nil {
 				t.Errorf("%s over %s: %v", after, before, err)
@@ -164,7 +140,7 @@ func TestReplacedIsNeverMissing(t *testing.T) {
 		"link by link": link,
 		"each by each": func(i int) Request { return []Request{link(i), file, dir}[i%3] },
 	} {
-		must(t, tree.Copy(next(0)))
+		guesttest.Must(t, tree.Copy(next(0)))
 		stop, missing := make(chan struct{}), make(chan int)
 		go func() {
 			n := 0
@@ -181,7 +157,7 @@ func TestReplacedIsNeverMissing(t *testing.T) {
 			}
 		}()
 		for i := range 300 {
-			must(t, tree.Copy(next(i)))
+			guesttest.Must(t, tree.Copy(next(i)))
 		}
 		close(stop)
 		if n := <-missing; n > 0 {
@@ -209,10 +185,10 @@ func TestChunks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tree, root := newTree(t)
-			must(t, os.MkdirAll(root, 0o755))
-			must(t, os.WriteFile(root+"/f", []byte("old"), 0o600))
+			guesttest.Must(t, os.MkdirAll(root, 0o755))
+			guesttest.Must(t, os.WriteFile(root+"/f", []byte("old"), 0o600))
 			for i, o := range order {
-				must(t, tree.Copy(piece(root+"/f", o[0], o[1])))
+				guesttest.Must(t, tree.Copy(piece(root+"/f", o[0], o[1])))
 				if i < len(order)-1 {
 					wantFile(t, root+"/f", "old")
 				}
@@ -227,8 +203,8 @@ func TestAnotherSizeBeginsAnew(t *testing.T) {
 	tree, root := newTree(t)
 	r := regular(root+"/f", "")
 	r.FileSize, r.Data = 10, []byte("01234")
-	must(t, tree.Copy(r))
-	must(t, tree.Copy(regular(root+"/f", "short")))
+	guesttest.Must(t, tree.Copy(r))
+	guesttest.Must(t, tree.Copy(regular(root+"/f", "short")))
 	wantFile(t, root+"/f", "short")
 	noLeftovers(t, tree, root)
 }
@@ -273,34 +249,34 @@ func TestRefused(t *testing.T) {
 func TestHostileTree(t *testing.T) {
 	tree, root := newTree(t)
 	outside := t.TempDir()
-	must(t, os.WriteFile(outside+"/secret", []byte("secret"), 0o600))
-	must(t, os.MkdirAll(root+"/vol", 0o755))
-	must(t, os.Symlink(outside, root+"/vol/abs"))
-	must(t, os.Symlink("../../../../../../../.."+outside, root+"/vol/rel"))
-	must(t, os.Symlink(outside+"/secret", root+"/vol/file"))
-	must(t, os.Symlink("/proc/self/cwd", root+"/vol/magic"))
-	must(t, os.Symlink("loop", root+"/vol/loop"))
+	guesttest.Must(t, os.WriteFile(outside+"/secret", []byte("secret"), 0o600))
+	guesttest.Must(t, os.MkdirAll(root+"/vol", 0o755))
+	guesttest.Must(t, os.Symlink(outside, root+"/vol/abs"))
+	guesttest.Must(t, os.Symlink("../../../../../../../.."+outside, root+"/vol/rel"))
+	guesttest.Must(t, os.Symlink(outside+"/secret", root+"/vol/file"))
+	guesttest.Must(t, os.Symlink("/proc/self/cwd", root+"/vol/magic"))
+	guesttest.Must(t, os.Symlink("loop", root+"/vol/loop"))
 	for _, rel := range []string{"vol/abs/secret", "vol/rel/secret", "vol/magic/x", "vol/loop/x"} {
 		// Re-rooted, these lead to directories that do not exist below the tree.
 		if err := tree.Copy(regular(root+"/"+rel, "evil")); err == nil {
 			t.Logf("%s was placed inside the tree", rel)
 		}
 	}
-	must(t, tree.Copy(regular(root+"/vol/file", "mine")))
+	guesttest.Must(t, tree.Copy(regular(root+"/vol/file", "mine")))
 	if stat(t, root+"/vol/file").Mode&unix.S_IFMT != unix.S_IFREG {
 		t.Error("the link was written through, not replaced")
 	}
-	must(t, tree.Copy(Request{Path: root + "/vol/abs", FileMode: unix.S_IFDIR | 0o777, UID: 1, GID: 1}))
+	guesttest.Must(t, tree.Copy(Request{Path: root + "/vol/abs", FileMode: unix.S_IFDIR | 0o777, UID: 1, GID: 1}))
 	wantFile(t, outside+"/secret", "secret")
 	names, err := os.ReadDir(outside)
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(names) != 1 || stat(t, outside).Uid != 0 {
 		t.Errorf("outside: %v", names)
 	}
 	// An absolute link stays inside, as if the tree were "/".
-	must(t, os.MkdirAll(root+"/there", 0o755))
-	must(t, os.Symlink("/there", root+"/vol/in"))
-	must(t, tree.Copy(regular(root+"/vol/in/f", "x")))
+	guesttest.Must(t, os.MkdirAll(root+"/there", 0o755))
+	guesttest.Must(t, os.Symlink("/there", root+"/vol/in"))
+	guesttest.Must(t, tree.Copy(regular(root+"/vol/in/f", "x")))
 	wantFile(t, root+"/there/f", "x")
 	noLeftovers(t, tree, root)
 }
@@ -309,8 +285,8 @@ func TestHostileTree(t *testing.T) {
 func TestUnfinishedFileExchanged(t *testing.T) {
 	tree, root := newTree(t)
 	victim := t.TempDir() + "/victim"
-	must(t, os.WriteFile(victim, []byte("victim"), 0o600))
-	must(t, os.MkdirAll(root, 0o755))
+	guesttest.Must(t, os.WriteFile(victim, []byte("victim"), 0o600))
+	guesttest.Must(t, os.MkdirAll(root, 0o755))
 	tmp := root + "/" + tempName("f")
 	plant := map[string]func() error{
 		"link":      func() error { return os.Symlink(victim, tmp) },
@@ -319,16 +295,16 @@ func TestUnfinishedFileExchanged(t *testing.T) {
 		"directory": func() error { return os.MkdirAll(tmp+"/x", 0o755) },
 	}
 	for name, p := range plant {
-		must(t, os.RemoveAll(tmp))
-		must(t, p())
+		guesttest.Must(t, os.RemoveAll(tmp))
+		guesttest.Must(t, p())
 		if err := tree.Copy(regular(root+"/f", "whole")); err != nil {
 			t.Errorf("%s before: %v", name, err)
 		}
 		r := regular(root+"/f", "01234")
 		r.FileSize = 10
-		must(t, tree.Copy(r))
-		must(t, os.RemoveAll(tmp))
-		must(t, p())
+		guesttest.Must(t, tree.Copy(r))
+		guesttest.Must(t, os.RemoveAll(tmp))
+		guesttest.Must(t, p())
 		r.Offset = 5
 		if err := tree.Copy(r); err == nil {
 			t.Errorf("%s between two pieces was not noticed", name)
@@ -382,14 +358,14 @@ func TestAbandonedUploadsAreCleared(t *testing.T) {
 	tree.now = func() time.Time { return now }
 	r := regular(root+"/d/half", "01234")
 	r.FileSize = 10
-	must(t, tree.Copy(r))
+	guesttest.Must(t, tree.Copy(r))
 	now = now.Add(abandoned - time.Second)
-	must(t, tree.Copy(regular(root+"/other", "x")))
+	guesttest.Must(t, tree.Copy(regular(root+"/other", "x")))
 	if _, err := os.Lstat(root + "/d/" + tempName("d/half")); err != nil {
 		t.Error("cleared away too early:", err)
 	}
 	now = now.Add(time.Second)
-	must(t, tree.Copy(regular(root+"/other", "x")))
+	guesttest.Must(t, tree.Copy(regular(root+"/other", "x")))
 	noLeftovers(t, tree, root)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,9 +32,7 @@ func swapFile(t *testing.T) string {
 }
 
 func TestOn(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t, "for swapon")
 	path := swapFile(t)
 	if err := On(path); errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
 		t.Skipf("no swapping to a file here: %v", err)

@@ -3,17 +3,15 @@
 package volume_test
 
 import (
-	"os"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 )
 
 func BenchmarkEphemeral(b *testing.B) {
-	if os.Geteuid() != 0 {
-		b.Skip("needs root to mount")
-	}
+	guesttest.NeedRoot(b, "to mount")
 	dir := b.TempDir()
 	d := &volume.Drivers{Mounts: mount.Mounter{Confined: []string{dir}}}
 	s := volume.Storage{Driver: "ephemeral", Source: "shm", FSType: "tmpfs", MountPoint: dir + "/a/shm",

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 )
@@ -19,8 +20,8 @@ func TestMountDeviceMakesAFilesystem(t *testing.T) {
 	s := volume.Storage{Driver: "blk", Source: "02/03", FSType: "ext4", MountPoint: dir + "/sandbox/storage/x",
 		DriverOptions: []string{"create_filesystem"}, Options: []string{"discard"}}
 	a, err := d.MountDevice(t.Context(), dev, s)
-	must(t, err)
-	must(t, os.WriteFile(s.MountPoint+"/f", []byte("data"), 0o644))
+	guesttest.Must(t, err)
+	guesttest.Must(t, os.WriteFile(s.MountPoint+"/f", []byte("data"), 0o644))
 	out, err := exec.Command("dumpe2fs", "-h", dev).Output()
 	if err == nil && (strings.Contains(string(out), "has_journal") || !strings.Contains(string(out), "Inode size:	          128")) {
 		t.Errorf("made with other features than asked for:\n%s", out)
@@ -35,7 +36,7 @@ func TestMountDeviceMakesAFilesystem(t *testing.T) {
 
 	s.DriverOptions = nil
 	a, err = d.MountDevice(t.Context(), dev, s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if b, _ := os.ReadFile(s.MountPoint + "/f"); string(b) != "data" {
 		t.Error("data written before the release is gone")
 	}
@@ -44,7 +45,7 @@ func TestMountDeviceMakesAFilesystem(t *testing.T) {
 	// A raw volume: the device itself at the mount point.
 	s.FSType, s.Options = "bind", []string{"bind"}
 	a, err = d.MountDevice(t.Context(), dev, s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if fi, err := os.Stat(s.MountPoint); err != nil || fi.Mode()&os.ModeDevice == 0 {
 		t.Errorf("%v, %v", fi.Mode(), err)
 	}
@@ -91,7 +92,7 @@ func TestMkfsArguments(t *testing.T) {
 	dir, d := run(t)
 	dev := erofstest.Blank(t, 1<<20)
 	d.Mkfs = dir + "/mkfs"
-	must(t, os.WriteFile(d.Mkfs, []byte("#!/bin/sh\necho \"$@\" > "+dir+"/args\necho broken >&2; exit 9\n"), 0o755))
+	guesttest.Must(t, os.WriteFile(d.Mkfs, []byte("#!/bin/sh\necho \"$@\" > "+dir+"/args\necho broken >&2; exit 9\n"), 0o755))
 	_, err := d.MountDevice(t.Context(), dev, volume.Storage{Driver: "scsi", FSType: "ext4", MountPoint: dir + "/x", DriverOptions: []string{"create_filesystem"}})
 	if err == nil || !strings.Contains(err.Error(), "exit code 9") || !strings.Contains(err.Error(), "broken") {
 		t.Error(err)

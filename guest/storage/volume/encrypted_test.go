@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs/erofstest"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
@@ -49,8 +50,8 @@ func crypt(t *testing.T) (fakeCrypt, *volume.Drivers, string, volume.Storage) {
 	dev := erofstest.Blank(t, 32<<20)
 	f := fakeCrypt{t, dir}
 	d.Cryptsetup, d.MapperDir = dir+"/cryptsetup", dir+"/mapper"
-	must(t, os.Mkdir(d.MapperDir, 0o755))
-	must(t, os.WriteFile(d.Cryptsetup, []byte(standIn), 0o755))
+	guesttest.Must(t, os.Mkdir(d.MapperDir, 0o755))
+	guesttest.Must(t, os.WriteFile(d.Cryptsetup, []byte(standIn), 0o755))
 	d.SetRemoveMapping(f.remove)
 	return f, d, dev, volume.Storage{Driver: "blk", Source: "02/03", FSType: "ext4", MountPoint: dir + "/secret",
 		DriverOptions: []string{"create_filesystem", "encryption_key=ephemeral"}, Options: []string{"nodev"}}
@@ -59,12 +60,12 @@ func crypt(t *testing.T) (fakeCrypt, *volume.Drivers, string, volume.Storage) {
 // remove is in the kernel's place: it does not remove a mapping that is mounted.
 func (f fakeCrypt) remove(name string) error {
 	mounts, err := os.ReadFile("/proc/mounts")
-	must(f.t, err)
+	guesttest.Must(f.t, err)
 	if strings.Contains(string(mounts), "/mapper/"+name+" ") {
 		f.t.Errorf("%s is removed while it is mounted", name)
 	}
 	calls, err := os.OpenFile(f.dir+"/calls", os.O_APPEND|os.O_WRONLY, 0)
-	must(f.t, err)
+	guesttest.Must(f.t, err)
 	defer calls.Close()
 	_, err = calls.WriteString("remove " + name + "\n")
 	return errors.Join(err, os.RemoveAll(f.dir+"/mapper/"+name))
@@ -90,9 +91,9 @@ func (f fakeCrypt) nothing(s volume.Storage) {
 func TestEncryptedVolume(t *testing.T) {
 	f, d, dev, s := crypt(t)
 	a, err := d.MountDevice(t.Context(), dev, s)
-	must(t, err)
+	guesttest.Must(t, err)
 	table, err := mount.Mounter{}.Table(s.MountPoint)
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(table) != 1 || filepath.Dir(table[0].Source) != d.MapperDir || table[0].FSType != "ext4" {
 		t.Errorf("mounted: %+v", table)
 	}
@@ -100,7 +101,7 @@ func TestEncryptedVolume(t *testing.T) {
 	if len(key) != 64 || key != f.read("key.open") || bytes.Count([]byte(key), []byte{0}) > 8 {
 		t.Errorf("keys %x and %x", key, f.read("key.open"))
 	}
-	must(t, os.WriteFile(s.MountPoint+"/f", nil, 0o600))
+	guesttest.Must(t, os.WriteFile(s.MountPoint+"/f", nil, 0o600))
 	released(t, a)
 	f.nothing(s)
 	calls := strings.Split(f.read("calls"), "\n")
@@ -115,7 +116,7 @@ func TestEncryptedVolume(t *testing.T) {
 
 	// Each volume has a key of its own.
 	a, err = d.MountDevice(t.Context(), dev, s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if key == f.read("key.format") {
 		t.Error("the same key again")
 	}
@@ -129,14 +130,14 @@ func TestEncryptionFailsWhole(t *testing.T) {
 		last   string // call
 	}{
 		"format": {func(f fakeCrypt, _ *volume.Drivers, _ *volume.Storage) {
-			must(t, os.WriteFile(f.dir+"/fail", []byte("luksFormat"), 0o600))
+			guesttest.Must(t, os.WriteFile(f.dir+"/fail", []byte("luksFormat"), 0o600))
 		}, "told to fail", "luksFormat"},
 		"open": {func(f fakeCrypt, _ *volume.Drivers, _ *volume.Storage) {
-			must(t, os.WriteFile(f.dir+"/fail", []byte("open"), 0o600))
+			guesttest.Must(t, os.WriteFile(f.dir+"/fail", []byte("open"), 0o600))
 		}, "told to fail", "open"},
 		"mkfs": {func(f fakeCrypt, d *volume.Drivers, _ *volume.Storage) {
 			d.Mkfs = f.dir + "/mkfs"
-			must(t, os.WriteFile(d.Mkfs, []byte("#!/bin/sh\necho no >&2; exit 9\n"), 0o755))
+			guesttest.Must(t, os.WriteFile(d.Mkfs, []byte("#!/bin/sh\necho no >&2; exit 9\n"), 0o755))
 		}, "exit code 9", "remove"},
 		"mount":    {func(_ fakeCrypt, _ *volume.Drivers, s *volume.Storage) { s.Options = []string{"nosuchoption"} }, "mount", "remove"},
 		"fstype":   {func(_ fakeCrypt, _ *volume.Drivers, s *volume.Storage) { s.FSType = "xfs" }, "unsupported", ""},
@@ -163,7 +164,7 @@ func TestEncryptionFailsWhole(t *testing.T) {
 // An open that is killed has made its mapping perhaps: it goes.
 func TestEncryptionIsGivenUp(t *testing.T) {
 	f, d, dev, s := crypt(t)
-	must(t, os.WriteFile(f.dir+"/slow", nil, 0o600))
+	guesttest.Must(t, os.WriteFile(f.dir+"/slow", nil, 0o600))
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {
@@ -194,7 +195,7 @@ func TestRealEncryption(t *testing.T) {
 	s := volume.Storage{Driver: "scsi", FSType: "ext4", MountPoint: dir + "/secret",
 		DriverOptions: []string{"create_filesystem", "encryption_key=ephemeral"}, Options: []string{"discard"}}
 	a, err := d.MountDevice(t.Context(), dev, s)
-	must(t, err)
+	guesttest.Must(t, err)
 	out, err := exec.Command("cryptsetup", "status", source(t, s.MountPoint)).CombinedOutput()
 	for _, want := range []string{"is active and is in use", "LUKS2", "aes-xts-plain64", "hmac(sha256)", "4096"} {
 		if err != nil || !strings.Contains(string(out), want) {
@@ -202,7 +203,7 @@ func TestRealEncryption(t *testing.T) {
 		}
 	}
 	word := bytes.Repeat([]byte("plain words "), 1<<18)
-	must(t, os.WriteFile(s.MountPoint+"/f", word, 0o600))
+	guesttest.Must(t, os.WriteFile(s.MountPoint+"/f", word, 0o600))
 	// A device in use is not taken for another volume.
 	other := s
 	other.MountPoint = dir + "/other"
@@ -211,12 +212,12 @@ func TestRealEncryption(t *testing.T) {
 	}
 	for i := range 100 {
 		dir := fmt.Sprint(s.MountPoint, "/", i)
-		must(t, os.Mkdir(dir, 0o755))
-		must(t, os.WriteFile(dir+"/f", word[:i<<8], 0o600))
-		must(t, os.Truncate(dir+"/f", int64(i<<9)))
+		guesttest.Must(t, os.Mkdir(dir, 0o755))
+		guesttest.Must(t, os.WriteFile(dir+"/f", word[:i<<8], 0o600))
+		guesttest.Must(t, os.Truncate(dir+"/f", int64(i<<9)))
 	}
 	unix.Sync()
-	must(t, os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0))
+	guesttest.Must(t, os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0))
 	for i := range 100 {
 		b, err := os.ReadFile(fmt.Sprint(s.MountPoint, "/", i, "/f"))
 		if err != nil || !bytes.Equal(b, append(bytes.Clone(word[:i<<8]), make([]byte, i<<8)...)) {
@@ -236,11 +237,11 @@ func TestRealEncryption(t *testing.T) {
 	}
 	// In use when it is released: it goes with its last user.
 	a, err = d.MountDevice(t.Context(), dev, s)
-	must(t, err)
+	guesttest.Must(t, err)
 	busy, err := os.Create(s.MountPoint + "/busy")
-	must(t, err)
+	guesttest.Must(t, err)
 	released(t, a)
-	must(t, busy.Close())
+	guesttest.Must(t, busy.Close())
 	guard.Until(t, "no mapping is left", func() bool {
 		left, _ := filepath.Glob("/sys/block/dm-*")
 		return len(left) == 0
@@ -251,7 +252,7 @@ func TestRealEncryption(t *testing.T) {
 func contains(t *testing.T, dev, word string) bool {
 	t.Helper()
 	f, err := os.Open(dev)
-	must(t, err)
+	guesttest.Must(t, err)
 	defer f.Close()
 	for piece := make([]byte, 1<<20); ; {
 		n, err := io.ReadFull(f, piece)
@@ -267,7 +268,7 @@ func contains(t *testing.T, dev, word string) bool {
 func source(t *testing.T, target string) string {
 	t.Helper()
 	table, err := mount.Mounter{}.Table(target)
-	must(t, err)
+	guesttest.Must(t, err)
 	if len(table) != 1 {
 		t.Fatalf("mounted on %s: %v", target, table)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/fsgroup"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
@@ -18,40 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// noLeak fails if the test ends with more descriptors open than it began with.
-func noLeak(t *testing.T) {
-	t.Helper()
-	count := func() int {
-		names, err := os.ReadDir("/proc/self/fd")
-		must(t, err)
-		return len(names)
-	}
-	before := count()
-	t.Cleanup(func() {
-		if after := count(); after > before {
-			t.Errorf("%d descriptors open, %d before", after, before)
-		}
-	})
-}
-
 // run is a tmpfs in place of /run/kata-containers, whose mounts go with it.
 func run(t *testing.T) (string, *volume.Drivers) {
 	t.Helper()
-	noLeak(t)
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
-	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
-	must(t, unix.Mount("", dir, "", unix.MS_PRIVATE, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	guesttest.NoLeak(t)
+	dir := guesttest.Tmpfs(t)
 	m := mount.Mounter{Confined: []string{dir}}
 	return dir, &volume.Drivers{Mounts: m, RunDir: dir, SysDir: dir + "/sys",
 		Watches: &watchable.Set{Mounts: m, Roots: []string{dir + "/watchable"}}}
@@ -60,22 +32,22 @@ func run(t *testing.T) (string, *volume.Drivers) {
 func stat(t *testing.T, p string) *syscall.Stat_t {
 	t.Helper()
 	fi, err := os.Lstat(p)
-	must(t, err)
+	guesttest.Must(t, err)
 	return fi.Sys().(*syscall.Stat_t)
 }
 
 func mounted(t *testing.T, p string) bool {
 	t.Helper()
 	on, err := mount.Mounter{}.IsMounted(p)
-	must(t, err)
+	guesttest.Must(t, err)
 	return on
 }
 
 // released checks that Release leaves nothing and may be repeated.
 func released(t *testing.T, a volume.Attached) {
 	t.Helper()
-	must(t, a.Release())
-	must(t, a.Release())
+	guesttest.Must(t, a.Release())
+	guesttest.Must(t, a.Release())
 	if _, err := os.Lstat(a.MountPoint); !os.IsNotExist(err) {
 		t.Errorf("%s after Release: %v", a.MountPoint, err)
 	}
@@ -86,9 +58,9 @@ func TestEphemeralHonoursItsOptions(t *testing.T) {
 	shm := dir + "/sandbox/shm"
 	a, err := d.Attach(t.Context(), "", volume.Storage{Driver: "ephemeral", Source: "shm", FSType: "tmpfs", MountPoint: shm,
 		Options: []string{"noexec", "nosuid", "nodev", "mode=1777", "size=67108864"}})
-	must(t, err)
+	guesttest.Must(t, err)
 	var fs unix.Statfs_t
-	must(t, unix.Statfs(shm, &fs))
+	guesttest.Must(t, unix.Statfs(shm, &fs))
 	if fs.Blocks*uint64(fs.Bsize) != 64<<20 || fs.Flags&unix.MS_NOEXEC == 0 || stat(t, shm).Mode&0o7777 != 0o1777 {
 		t.Errorf("size %d, flags %#x, mode %#o", fs.Blocks*uint64(fs.Bsize), fs.Flags, stat(t, shm).Mode)
 	}
@@ -102,13 +74,13 @@ func TestEphemeralGroupAndStrangeOptions(t *testing.T) {
 	dir, d := run(t)
 	s := volume.Storage{Driver: "ephemeral", Source: "tmpfs", FSType: "tmpfs", MountPoint: dir + "/e", Options: []string{"fsgid=123"}}
 	a, err := d.Attach(t.Context(), "c", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if st := stat(t, s.MountPoint); st.Gid != 123 || st.Mode&0o7777 != 0o3777 {
 		t.Errorf("group %d mode %#o", st.Gid, st.Mode)
 	}
-	must(t, d.UpdateEphemeral(volume.Storage{Driver: "ephemeral", MountPoint: s.MountPoint, Options: []string{"remount", "size=8M", "fsgid=123"}}))
+	guesttest.Must(t, d.UpdateEphemeral(volume.Storage{Driver: "ephemeral", MountPoint: s.MountPoint, Options: []string{"remount", "size=8M", "fsgid=123"}}))
 	var fs unix.Statfs_t
-	must(t, unix.Statfs(s.MountPoint, &fs))
+	guesttest.Must(t, unix.Statfs(s.MountPoint, &fs))
 	if fs.Blocks*uint64(fs.Bsize) != 8<<20 {
 		t.Errorf("size %d", fs.Blocks*uint64(fs.Bsize))
 	}
@@ -116,7 +88,7 @@ func TestEphemeralGroupAndStrangeOptions(t *testing.T) {
 
 	s.Options = []string{"size=1M", "nosuchthing"}
 	a, err = d.Attach(t.Context(), "c", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if a.Warning == nil || !strings.Contains(a.Warning.Error(), "nosuchthing") {
 		t.Errorf("warning %v", a.Warning)
 	}
@@ -135,7 +107,7 @@ func TestEphemeralGroupAndStrangeOptions(t *testing.T) {
 
 func TestUpdateEphemeral(t *testing.T) {
 	dir, d := run(t)
-	must(t, d.UpdateEphemeral(volume.Storage{Driver: "ephemeral", MountPoint: dir + "/new"}))
+	guesttest.Must(t, d.UpdateEphemeral(volume.Storage{Driver: "ephemeral", MountPoint: dir + "/new"}))
 	if stat(t, dir+"/new").Mode&unix.S_IFDIR == 0 || mounted(t, dir+"/new") {
 		t.Error("without options only the mount point is made")
 	}
@@ -149,8 +121,8 @@ func TestUpdateEphemeral(t *testing.T) {
 func pool(t *testing.T, dir, pages string) string {
 	t.Helper()
 	p := dir + "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-	must(t, os.MkdirAll(filepath.Dir(p), 0o755))
-	must(t, os.WriteFile(p, []byte(pages), 0o644))
+	guesttest.Must(t, os.MkdirAll(filepath.Dir(p), 0o755))
+	guesttest.Must(t, os.WriteFile(p, []byte(pages), 0o644))
 	return p
 }
 
@@ -167,11 +139,11 @@ func TestHugePagesAreAddedAndGivenBack(t *testing.T) {
 	s := volume.Storage{Driver: "ephemeral", Source: "nodev", FSType: "hugetlbfs", MountPoint: dir + "/h1",
 		Options: []string{"pagesize=2097152,size=8388608"}}
 	a, err := d.Attach(t.Context(), "c", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	wantPages(t, p, "7")
 	s.MountPoint = dir + "/h2"
 	b, err := d.Attach(t.Context(), "c", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	wantPages(t, p, "11")
 	released(t, a)
 	wantPages(t, p, "7")
@@ -197,19 +169,19 @@ func TestLocal(t *testing.T) {
 	dir, d := run(t)
 	s := volume.Storage{Driver: "local", Source: "local", FSType: "local", MountPoint: dir + "/sb/rootfs/local/x", Options: []string{"mode=0777", "fsgid=9"}}
 	a, err := d.Attach(t.Context(), "c", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if st := stat(t, s.MountPoint); st.Gid != 9 || st.Mode&0o7777 != 0o2777 {
 		t.Errorf("group %d mode %#o", st.Gid, st.Mode)
 	}
-	must(t, os.WriteFile(s.MountPoint+"/data", nil, 0o600))
+	guesttest.Must(t, os.WriteFile(s.MountPoint+"/data", nil, 0o600))
 	b, err := d.Attach(t.Context(), "c2", s)
-	must(t, err)
-	must(t, b.Release())
-	must(t, a.Release())
+	guesttest.Must(t, err)
+	guesttest.Must(t, b.Release())
+	guesttest.Must(t, a.Release())
 	if _, err := os.Stat(s.MountPoint + "/data"); err != nil {
 		t.Error("the pod's data went:", err)
 	}
-	must(t, os.Remove(s.MountPoint+"/data"))
+	guesttest.Must(t, os.Remove(s.MountPoint+"/data"))
 	released(t, a)
 	if !a.Keep {
 		t.Error("an emptyDir must outlive its container")
@@ -222,20 +194,20 @@ func TestLocal(t *testing.T) {
 	}
 	s.Options = []string{"mode=0700=0777"}
 	a, err = d.Attach(t.Context(), "c", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	released(t, a)
 }
 
 func TestOverlay(t *testing.T) {
 	dir, d := run(t)
-	must(t, os.MkdirAll(dir+"/lower", 0o755))
-	must(t, os.WriteFile(dir+"/lower/f", []byte("lower"), 0o644))
+	guesttest.Must(t, os.MkdirAll(dir+"/lower", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/lower/f", []byte("lower"), 0o644))
 	s := volume.Storage{Driver: "overlayfs", Source: "none", FSType: "fuse.whatever", MountPoint: dir + "/cid/rootfs",
 		Options:       []string{"lowerdir=" + dir + "/lower", "io.katacontainers.fs-opt.overlay-rw"},
 		DriverOptions: []string{"io.katacontainers.volume.overlayfs.create_directory=" + dir + "/extra/deep", "other"}}
 	a, err := d.Attach(t.Context(), "cid", s)
-	must(t, err)
-	must(t, os.WriteFile(s.MountPoint+"/f", []byte("upper"), 0o644))
+	guesttest.Must(t, err)
+	guesttest.Must(t, os.WriteFile(s.MountPoint+"/f", []byte("upper"), 0o644))
 	if b, _ := os.ReadFile(dir + "/lower/f"); string(b) != "lower" {
 		t.Error("written to the lower layer")
 	}
@@ -264,11 +236,11 @@ func TestOverlay(t *testing.T) {
 
 func TestBindAndGroup(t *testing.T) {
 	dir, d := run(t)
-	must(t, os.MkdirAll(dir+"/src", 0o755))
-	must(t, os.WriteFile(dir+"/src/f", nil, 0o600))
+	guesttest.Must(t, os.MkdirAll(dir+"/src", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/src/f", nil, 0o600))
 	s := volume.Storage{Driver: "bind", Source: dir + "/src", FSType: "bind", MountPoint: dir + "/dst", FSGroup: &fsgroup.Group{ID: 44}}
 	a, err := d.Attach(t.Context(), "", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if st := stat(t, dir+"/src/f"); st.Gid != 44 || st.Mode&0o7777 != 0o660 {
 		t.Errorf("group %d mode %#o", st.Gid, st.Mode)
 	}
@@ -284,7 +256,7 @@ func TestBindAndGroup(t *testing.T) {
 	}
 	s.FSGroup, s.Options = &fsgroup.Group{ID: 46}, []string{"ro"}
 	a, err = d.Attach(t.Context(), "", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if st := stat(t, dir+"/src/f"); st.Gid == 46 {
 		t.Error("a read-only volume was changed")
 	}
@@ -293,11 +265,11 @@ func TestBindAndGroup(t *testing.T) {
 
 func TestSharedMountedBeforeStays(t *testing.T) {
 	dir, d := run(t)
-	must(t, os.Mkdir(dir+"/shared", 0o755))
-	must(t, unix.Mount("x", dir+"/shared", "tmpfs", 0, ""))
+	guesttest.Must(t, os.Mkdir(dir+"/shared", 0o755))
+	guesttest.Must(t, unix.Mount("x", dir+"/shared", "tmpfs", 0, ""))
 	a, err := d.Attach(t.Context(), "", volume.Storage{Driver: "virtio-fs", Source: "kataShared", FSType: "virtiofs", MountPoint: dir + "/shared", Options: []string{"nodev"}})
-	must(t, err)
-	must(t, a.Release())
+	guesttest.Must(t, err)
+	guesttest.Must(t, a.Release())
 	if !mounted(t, dir+"/shared") {
 		t.Error("the share was taken away")
 	}
@@ -326,20 +298,20 @@ func TestUnknownDriver(t *testing.T) {
 
 func TestWatchable(t *testing.T) {
 	dir, d := run(t)
-	must(t, os.MkdirAll(dir+"/watchable", 0o755))
-	must(t, os.MkdirAll(dir+"/cm", 0o755))
-	must(t, os.WriteFile(dir+"/cm/key", []byte("v"), 0o644))
+	guesttest.Must(t, os.MkdirAll(dir+"/watchable", 0o755))
+	guesttest.Must(t, os.MkdirAll(dir+"/cm", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/cm/key", []byte("v"), 0o644))
 	s := volume.Storage{Driver: "watchable-bind", Source: dir + "/cm", FSType: "bind", MountPoint: dir + "/watchable/cm"}
 	a, err := d.Attach(t.Context(), "", s)
-	must(t, err)
-	must(t, a.Release())
+	guesttest.Must(t, err)
+	guesttest.Must(t, a.Release())
 	a, err = d.Attach(t.Context(), "cid", s)
-	must(t, err)
+	guesttest.Must(t, err)
 	if b, _ := os.ReadFile(s.MountPoint + "/key"); string(b) != "v" {
 		t.Errorf("%q", b)
 	}
 	released(t, a)
-	must(t, d.Watches.Close(t.Context()))
+	guesttest.Must(t, d.Watches.Close(t.Context()))
 }
 
 // A container that can write to the tree a later mount point lies in gets no mount
@@ -347,8 +319,8 @@ func TestWatchable(t *testing.T) {
 func TestHostileMountPoint(t *testing.T) {
 	dir, d := run(t)
 	outside := t.TempDir()
-	must(t, os.Symlink(outside, dir+"/link"))
-	must(t, os.MkdirAll(dir+"/src", 0o755))
+	guesttest.Must(t, os.Symlink(outside, dir+"/link"))
+	guesttest.Must(t, os.MkdirAll(dir+"/src", 0o755))
 	for _, s := range []volume.Storage{
 		{Driver: "ephemeral", Source: "tmpfs", FSType: "tmpfs", MountPoint: dir + "/link/x"},
 		{Driver: "local", MountPoint: dir + "/link/x", Options: []string{"mode=0777"}},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,26 +42,26 @@ func TestTornSource(t *testing.T) {
 	dir := t.TempDir()
 	open := func(p string) *os.File {
 		f, err := os.Open(p)
-		must(t, err)
+		guesttest.Must(t, err)
 		t.Cleanup(func() { f.Close() })
 		return f
 	}
-	must(t, os.Symlink("..gen_2", dir+"/..data"))
+	guesttest.Must(t, os.Symlink("..gen_2", dir+"/..data"))
 	if _, err := scan(open(dir)); !errors.Is(err, errTorn) {
 		t.Errorf("..data leads to nothing yet: %v", err)
 	}
-	must(t, os.Mkdir(dir+"/..gen_2", 0o755))
-	must(t, os.WriteFile(dir+"/..gen_2/f", []byte("12345"), 0o600))
+	guesttest.Must(t, os.Mkdir(dir+"/..gen_2", 0o755))
+	guesttest.Must(t, os.WriteFile(dir+"/..gen_2/f", []byte("12345"), 0o600))
 	s, err := scan(open(dir))
-	must(t, err)
+	guesttest.Must(t, err)
 	e := s["..gen_2/f"]
 	if b, err := readOpen(open(dir+"/..gen_2/f"), e); string(b) != "12345" || err != nil {
 		t.Errorf("%q, %v", b, err)
 	}
 	// Other bytes of the same size, and fewer of them.
 	for _, content := range []string{"54321", "1"} {
-		must(t, os.WriteFile(dir+"/..gen_2/f", []byte(content), 0o600))
-		must(t, os.Chtimes(dir+"/..gen_2/f", time.Time{}, time.Unix(e.mtime.Unix())))
+		guesttest.Must(t, os.WriteFile(dir+"/..gen_2/f", []byte(content), 0o600))
+		guesttest.Must(t, os.Chtimes(dir+"/..gen_2/f", time.Time{}, time.Unix(e.mtime.Unix())))
 		if _, err := readOpen(open(dir+"/..gen_2/f"), e); !errors.Is(err, errTorn) {
 			t.Errorf("changed to %q since the scan: %v", content, err)
 		}

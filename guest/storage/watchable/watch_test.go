@@ -14,39 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// noLeak fails if the test ends with more descriptors open than it began with.
-func noLeak(t *testing.T) {
-	t.Helper()
-	count := func() int {
-		names, err := os.ReadDir("/proc/self/fd")
-		must(t, err)
-		return len(names)
-	}
-	before := count()
-	t.Cleanup(func() {
-		if after := count(); after > before {
-			t.Errorf("%d descriptors open, %d before", after, before)
-		}
-	})
-}
-
-// eventually waits for a condition; the time is only a guard against hanging.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	guard.Until(t, what, ok)
-}
 
 func reads(p, want string) func() bool {
 	return func() bool { b, err := os.ReadFile(p); return err == nil && string(b) == want }
@@ -55,19 +27,13 @@ func reads(p, want string) func() bool {
 // share is a tmpfs with a source directory and an empty watchable directory.
 func share(t *testing.T, poll bool) (s *Set, source, root string) {
 	t.Helper()
-	noLeak(t)
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
-	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
-	must(t, unix.Mount("", dir, "", unix.MS_PRIVATE, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	guesttest.NoLeak(t)
+	dir := guesttest.Tmpfs(t)
 	source, root = dir+"/source", dir+"/watchable"
-	must(t, os.Mkdir(source, 0o755))
-	must(t, os.Mkdir(root, 0o755))
+	guesttest.Must(t, os.Mkdir(source, 0o755))
+	guesttest.Must(t, os.Mkdir(root, 0o755))
 	s = &Set{Mounts: mount.Mounter{Confined: []string{dir}}, Roots: []string{root}, Interval: 10 * time.Millisecond, pollOnly: poll}
-	t.Cleanup(func() { must(t, s.Close(context.Background())) })
+	t.Cleanup(func() { guesttest.Must(t, s.Close(context.Background())) })
 	return s, source, root
 }
 
@@ -81,40 +47,40 @@ func both(t *testing.T, f func(t *testing.T, poll bool)) {
 func TestContentFollows(t *testing.T) {
 	both(t, func(t *testing.T, poll bool) {
 		s, source, root := share(t, poll)
-		must(t, os.MkdirAll(source+"/sub", 0o750))
-		must(t, os.WriteFile(source+"/sub/a", []byte("1"), 0o640))
-		must(t, os.Chown(source+"/sub/a", 11, 12))
-		must(t, os.Symlink("sub/a", source+"/link"))
-		must(t, unix.Mkfifo(source+"/fifo", 0o644))
+		guesttest.Must(t, os.MkdirAll(source+"/sub", 0o750))
+		guesttest.Must(t, os.WriteFile(source+"/sub/a", []byte("1"), 0o640))
+		guesttest.Must(t, os.Chown(source+"/sub/a", 11, 12))
+		guesttest.Must(t, os.Symlink("sub/a", source+"/link"))
+		guesttest.Must(t, unix.Mkfifo(source+"/fifo", 0o644))
 		target := root + "/cm"
 		w, warning, err := s.Add(t.Context(), source, target)
-		must(t, errors.Join(warning, err))
+		guesttest.Must(t, errors.Join(warning, err))
 		if !reads(target+"/link", "1")() {
 			t.Error("the first copy is not there when Add returns")
 		}
 		fi, err := os.Stat(target + "/sub/a")
-		must(t, err)
+		guesttest.Must(t, err)
 		if st := fi.Sys().(*syscall.Stat_t); st.Uid != 11 || st.Gid != 12 || st.Mode&0o7777 != 0o640 {
 			t.Errorf("%d:%d %#o", st.Uid, st.Gid, st.Mode)
 		}
-		must(t, os.WriteFile(source+"/sub/a", []byte("22"), 0o640))
-		must(t, os.WriteFile(source+"/new", []byte("n"), 0o600))
-		must(t, os.Chmod(source+"/sub", 0o700))
-		eventually(t, "a change arrives", reads(target+"/sub/a", "22"))
-		eventually(t, "a new file arrives", reads(target+"/new", "n"))
-		eventually(t, "a mode arrives", func() bool {
+		guesttest.Must(t, os.WriteFile(source+"/sub/a", []byte("22"), 0o640))
+		guesttest.Must(t, os.WriteFile(source+"/new", []byte("n"), 0o600))
+		guesttest.Must(t, os.Chmod(source+"/sub", 0o700))
+		guard.Until(t, "a change arrives", reads(target+"/sub/a", "22"))
+		guard.Until(t, "a new file arrives", reads(target+"/new", "n"))
+		guard.Until(t, "a mode arrives", func() bool {
 			fi, err := os.Stat(target + "/sub")
 			return err == nil && fi.Mode().Perm() == 0o700
 		})
-		must(t, os.RemoveAll(source+"/sub"))
-		eventually(t, "a removal arrives", func() bool { _, err := os.Lstat(target + "/sub"); return os.IsNotExist(err) })
+		guesttest.Must(t, os.RemoveAll(source+"/sub"))
+		guard.Until(t, "a removal arrives", func() bool { _, err := os.Lstat(target + "/sub"); return os.IsNotExist(err) })
 		// A kind that changes, in a directory that came later.
-		must(t, os.MkdirAll(source+"/d/e", 0o755))
-		eventually(t, "a directory arrives", func() bool { _, err := os.Lstat(target + "/d/e"); return err == nil })
-		must(t, os.Remove(source+"/d/e"))
-		must(t, os.WriteFile(source+"/d/e", []byte("file"), 0o600))
-		eventually(t, "a file in place of a directory", reads(target+"/d/e", "file"))
-		must(t, w.Close(t.Context()))
+		guesttest.Must(t, os.MkdirAll(source+"/d/e", 0o755))
+		guard.Until(t, "a directory arrives", func() bool { _, err := os.Lstat(target + "/d/e"); return err == nil })
+		guesttest.Must(t, os.Remove(source+"/d/e"))
+		guesttest.Must(t, os.WriteFile(source+"/d/e", []byte("file"), 0o600))
+		guard.Until(t, "a file in place of a directory", reads(target+"/d/e", "file"))
+		guesttest.Must(t, w.Close(t.Context()))
 		if _, err := os.Lstat(target); !os.IsNotExist(err) {
 			t.Errorf("after Close: %v", err)
 		}
@@ -128,21 +94,21 @@ func TestDataSwapIsAtomic(t *testing.T) {
 		s, source, root := share(t, poll)
 		publish := func(gen int) {
 			dir := fmt.Sprintf("..gen_%d", gen)
-			must(t, os.Mkdir(source+"/"+dir, 0o755))
+			guesttest.Must(t, os.Mkdir(source+"/"+dir, 0o755))
 			for _, key := range []string{"key", "other"} {
-				must(t, os.WriteFile(source+"/"+dir+"/"+key, []byte(fmt.Sprint(gen)), 0o644))
+				guesttest.Must(t, os.WriteFile(source+"/"+dir+"/"+key, []byte(fmt.Sprint(gen)), 0o644))
 			}
-			must(t, os.Symlink(dir, source+"/..data_tmp"))
-			must(t, os.Rename(source+"/..data_tmp", source+"/..data"))
+			guesttest.Must(t, os.Symlink(dir, source+"/..data_tmp"))
+			guesttest.Must(t, os.Rename(source+"/..data_tmp", source+"/..data"))
 			if gen > 0 {
-				must(t, os.RemoveAll(fmt.Sprintf("%s/..gen_%d", source, gen-1)))
+				guesttest.Must(t, os.RemoveAll(fmt.Sprintf("%s/..gen_%d", source, gen-1)))
 			}
 		}
 		publish(0)
-		must(t, os.Symlink("..data/key", source+"/key"))
+		guesttest.Must(t, os.Symlink("..data/key", source+"/key"))
 		target := root + "/cm"
 		_, warning, err := s.Add(t.Context(), source, target)
-		must(t, errors.Join(warning, err))
+		guesttest.Must(t, errors.Join(warning, err))
 		stop, bad := make(chan struct{}), make(chan []string, 1)
 		go func() {
 			var seen []string
@@ -164,13 +130,13 @@ func TestDataSwapIsAtomic(t *testing.T) {
 		}()
 		for gen := 1; gen <= 20; gen++ {
 			publish(gen)
-			eventually(t, "the generation arrives", reads(target+"/key", fmt.Sprint(gen)))
+			guard.Until(t, "the generation arrives", reads(target+"/key", fmt.Sprint(gen)))
 		}
 		close(stop)
 		if seen := <-bad; len(seen) > 0 {
 			t.Errorf("%d times, first: %s", len(seen), seen[0])
 		}
-		eventually(t, "the old directory goes", func() bool {
+		guard.Until(t, "the old directory goes", func() bool {
 			names, _ := filepath.Glob(target + "/..gen_*")
 			return len(names) == 1
 		})
@@ -180,15 +146,15 @@ func TestDataSwapIsAtomic(t *testing.T) {
 // A container has the file itself bound, so it must stay the same file.
 func TestSingleFile(t *testing.T) {
 	s, source, root := share(t, false)
-	must(t, os.WriteFile(source+"/f", []byte("first, longer"), 0o644))
+	guesttest.Must(t, os.WriteFile(source+"/f", []byte("first, longer"), 0o644))
 	target := root + "/f"
 	_, warning, err := s.Add(t.Context(), source+"/f", target)
-	must(t, errors.Join(warning, err))
+	guesttest.Must(t, errors.Join(warning, err))
 	held, err := os.Open(target)
-	must(t, err)
+	guesttest.Must(t, err)
 	defer held.Close()
-	must(t, os.WriteFile(source+"/f", []byte("second"), 0o644))
-	eventually(t, "the change arrives", reads(target, "second"))
+	guesttest.Must(t, os.WriteFile(source+"/f", []byte("second"), 0o644))
+	guard.Until(t, "the change arrives", reads(target, "second"))
 	b := make([]byte, 20)
 	if n, _ := held.ReadAt(b, 0); string(b[:n]) != "second" {
 		t.Errorf("the file was exchanged: %q", b[:n])
@@ -199,12 +165,12 @@ func TestLimits(t *testing.T) {
 	fill := func(t *testing.T, dir string, files int) {
 		t.Helper()
 		for i := range files {
-			must(t, os.WriteFile(fmt.Sprintf("%s/f%d", dir, i), nil, 0o644))
+			guesttest.Must(t, os.WriteFile(fmt.Sprintf("%s/f%d", dir, i), nil, 0o644))
 		}
 	}
 	size := func(t *testing.T, dir string, n int) {
 		t.Helper()
-		must(t, os.WriteFile(dir+"/big", make([]byte, n), 0o644))
+		guesttest.Must(t, os.WriteFile(dir+"/big", make([]byte, n), 0o644))
 	}
 	for name, tt := range map[string]struct {
 		make func(t *testing.T, dir string)
@@ -221,14 +187,14 @@ func TestLimits(t *testing.T) {
 			tt.make(t, source)
 			target := root + "/cm"
 			w, warning, err := s.Add(t.Context(), source, target)
-			must(t, err)
+			guesttest.Must(t, err)
 			if !errors.Is(warning, tt.want) || tt.want == nil && warning != nil {
 				t.Errorf("%v, want %v", warning, tt.want)
 			}
 			if bound, _ := s.Mounts.IsMounted(target); bound != (tt.want != nil) {
 				t.Errorf("bound: %v", bound)
 			}
-			must(t, w.Close(t.Context()))
+			guesttest.Must(t, w.Close(t.Context()))
 			if names, _ := os.ReadDir(source); len(names) == 0 {
 				t.Error("Close removed the source through the bind")
 			}
@@ -244,8 +210,8 @@ func TestGrowingTooLargeIsTold(t *testing.T) {
 	events := make(chan Event, 10)
 	s.Tell = func(e Event) { events <- e }
 	_, warning, err := s.Add(t.Context(), source, root+"/cm")
-	must(t, errors.Join(warning, err))
-	must(t, os.WriteFile(source+"/big", make([]byte, 2<<20), 0o644))
+	guesttest.Must(t, errors.Join(warning, err))
+	guesttest.Must(t, os.WriteFile(source+"/big", make([]byte, 2<<20), 0o644))
 	for e := range events {
 		if errors.Is(e.Err, ErrTooLarge) {
 			break
@@ -262,16 +228,16 @@ func TestShrunkSourceIsFollowedAgain(t *testing.T) {
 	for _, poll := range []bool{false, true} {
 		s, source, root := share(t, poll)
 		target := root + "/cm"
-		must(t, os.WriteFile(source+"/f", []byte("1"), 0o644))
+		guesttest.Must(t, os.WriteFile(source+"/f", []byte("1"), 0o644))
 		_, warning, err := s.Add(t.Context(), source, target)
-		must(t, errors.Join(warning, err))
+		guesttest.Must(t, errors.Join(warning, err))
 		copied, err := os.Stat(target)
-		must(t, err)
-		must(t, os.WriteFile(source+"/big", make([]byte, 2<<20), 0o644))
-		eventually(t, "the source is bound", func() bool { bound, _ := s.Mounts.IsMounted(target); return bound })
-		must(t, os.Remove(source+"/big"))
-		must(t, os.WriteFile(source+"/f", []byte("2"), 0o644))
-		eventually(t, "the copy follows", func() bool {
+		guesttest.Must(t, err)
+		guesttest.Must(t, os.WriteFile(source+"/big", make([]byte, 2<<20), 0o644))
+		guard.Until(t, "the source is bound", func() bool { bound, _ := s.Mounts.IsMounted(target); return bound })
+		guesttest.Must(t, os.Remove(source+"/big"))
+		guesttest.Must(t, os.WriteFile(source+"/f", []byte("2"), 0o644))
+		guard.Until(t, "the copy follows", func() bool {
 			again, err := os.Stat(target)
 			return err == nil && os.SameFile(copied, again) && reads(target+"/f", "2")()
 		})
@@ -286,18 +252,18 @@ func TestFailureIsRetried(t *testing.T) {
 	s, source, root := share(t, true)
 	events := make(chan Event, 100)
 	s.Tell = func(e Event) { events <- e }
-	must(t, os.WriteFile(source+"/f", []byte("1"), 0o644))
+	guesttest.Must(t, os.WriteFile(source+"/f", []byte("1"), 0o644))
 	target := root + "/cm"
 	_, warning, err := s.Add(t.Context(), source, target)
-	must(t, errors.Join(warning, err))
-	must(t, unix.Mount("", root, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	must(t, os.WriteFile(source+"/f", []byte("2"), 0o644))
+	guesttest.Must(t, errors.Join(warning, err))
+	guesttest.Must(t, unix.Mount("", root, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	guesttest.Must(t, os.WriteFile(source+"/f", []byte("2"), 0o644))
 	e := <-events
 	if !errors.Is(e.Err, unix.EROFS) || e.Source != source || e.Target != target {
 		t.Errorf("%+v", e)
 	}
-	must(t, unix.Mount("", root, "", unix.MS_REMOUNT, ""))
-	eventually(t, "the copy succeeds", reads(target+"/f", "2"))
+	guesttest.Must(t, unix.Mount("", root, "", unix.MS_REMOUNT, ""))
+	guard.Until(t, "the copy succeeds", reads(target+"/f", "2"))
 	if n := len(events); n > 0 {
 		t.Errorf("told %d times more: %v", n, (<-events).Err)
 	}
@@ -334,13 +300,13 @@ func TestSetCloseEndsAll(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for i := range 5 {
 		_, warning, err := s.Add(t.Context(), source, fmt.Sprintf("%s/cm%d", root, i))
-		must(t, errors.Join(warning, err))
+		guesttest.Must(t, errors.Join(warning, err))
 	}
-	must(t, s.Close(t.Context()))
+	guesttest.Must(t, s.Close(t.Context()))
 	if on, _ := s.Mounts.IsMounted(root); on {
 		t.Error("the tmpfs is still mounted")
 	}
-	eventually(t, "the goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+	guard.Until(t, "the goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	if _, _, err := s.Add(t.Context(), source, root+"/late"); !errors.Is(err, errClosed) && err == nil {
 		t.Error("a watch after the end")
 	}
@@ -359,12 +325,12 @@ func TestCloseDoesNotWaitForAHungSource(t *testing.T) {
 // A container may have its copy writable, and remove from it.
 func TestCopyIsMadeAgain(t *testing.T) {
 	s, source, root := share(t, true)
-	must(t, os.MkdirAll(source+"/d", 0o755))
-	must(t, os.WriteFile(source+"/d/f", []byte("1"), 0o644))
+	guesttest.Must(t, os.MkdirAll(source+"/d", 0o755))
+	guesttest.Must(t, os.WriteFile(source+"/d/f", []byte("1"), 0o644))
 	target := root + "/cm"
 	_, warning, err := s.Add(t.Context(), source, target)
-	must(t, errors.Join(warning, err))
-	must(t, os.RemoveAll(target+"/d"))
-	must(t, os.WriteFile(source+"/d/f", []byte("2"), 0o644))
-	eventually(t, "the copy is whole again", reads(target+"/d/f", "2"))
+	guesttest.Must(t, errors.Join(warning, err))
+	guesttest.Must(t, os.RemoveAll(target+"/d"))
+	guesttest.Must(t, os.WriteFile(source+"/d/f", []byte("2"), 0o644))
+	guard.Until(t, "the copy is whole again", reads(target+"/d/f", "2"))
 }

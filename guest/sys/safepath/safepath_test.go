@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
@@ -19,28 +20,21 @@ func hostile(t *testing.T) (root, outside string) {
 	base := t.TempDir()
 	root, outside = filepath.Join(base, "root"), filepath.Join(base, "outside")
 	for _, d := range []string{root + "/dir", outside} {
-		must(t, os.MkdirAll(d, 0o755))
+		guesttest.Must(t, os.MkdirAll(d, 0o755))
 	}
-	must(t, os.WriteFile(outside+"/secret", []byte("s"), 0o600))
-	must(t, os.Symlink(outside, root+"/abs"))
-	must(t, os.Symlink("../outside", root+"/rel"))
-	must(t, os.Symlink("dir", root+"/inside"))
-	must(t, os.Symlink("loop", root+"/loop"))
-	must(t, os.Symlink("/proc/self/cwd", root+"/magic"))
+	guesttest.Must(t, os.WriteFile(outside+"/secret", []byte("s"), 0o600))
+	guesttest.Must(t, os.Symlink(outside, root+"/abs"))
+	guesttest.Must(t, os.Symlink("../outside", root+"/rel"))
+	guesttest.Must(t, os.Symlink("dir", root+"/inside"))
+	guesttest.Must(t, os.Symlink("loop", root+"/loop"))
+	guesttest.Must(t, os.Symlink("/proc/self/cwd", root+"/magic"))
 	return root, outside
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func open(t *testing.T, root string, links safepath.Links) *safepath.Dir {
 	t.Helper()
 	d, err := safepath.Open(root, links)
-	must(t, err)
+	guesttest.Must(t, err)
 	t.Cleanup(func() { d.Close() })
 	return d
 }
@@ -82,13 +76,13 @@ func TestMkdirAll(t *testing.T) {
 	root, outside := hostile(t)
 	d := open(t, root, safepath.Refuse)
 	f, made, err := d.MkdirAll("a/b/c", 0o700)
-	must(t, err)
+	guesttest.Must(t, err)
 	f.Close()
 	if made != 3 {
 		t.Errorf("made %d directories, want 3", made)
 	}
 	f, made, err = d.MkdirAll("a/b/c", 0o700)
-	must(t, err)
+	guesttest.Must(t, err)
 	f.Close()
 	if made != 0 {
 		t.Errorf("made %d directories the second time", made)
@@ -108,14 +102,14 @@ func TestMkdirAll(t *testing.T) {
 
 func TestRemoveAllFollowsNoLinks(t *testing.T) {
 	root, outside := hostile(t)
-	must(t, os.MkdirAll(root+"/dir/deep/er", 0o755))
-	must(t, os.Symlink(outside, root+"/dir/deep/link"))
+	guesttest.Must(t, os.MkdirAll(root+"/dir/deep/er", 0o755))
+	guesttest.Must(t, os.Symlink(outside, root+"/dir/deep/link"))
 	for i := range 600 {
-		must(t, os.WriteFile(root+"/dir/"+strings.Repeat("x", i%50+1)+string(rune('a'+i%26)), nil, 0o600))
+		guesttest.Must(t, os.WriteFile(root+"/dir/"+strings.Repeat("x", i%50+1)+string(rune('a'+i%26)), nil, 0o600))
 	}
 	d := open(t, root, safepath.Refuse)
 	for _, name := range []string{"dir", "abs", "missing"} {
-		must(t, d.RemoveAll(name))
+		guesttest.Must(t, d.RemoveAll(name))
 		if _, err := os.Lstat(filepath.Join(root, name)); !os.IsNotExist(err) {
 			t.Errorf("%s is still there: %v", name, err)
 		}
@@ -126,13 +120,11 @@ func TestRemoveAllFollowsNoLinks(t *testing.T) {
 }
 
 func TestRemoveAllStopsAtMounts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount")
-	}
+	guesttest.NeedRoot(t, "to mount")
 	root, outside := hostile(t)
 	target := root + "/dir/mnt"
-	must(t, os.Mkdir(target, 0o755))
-	must(t, unix.Mount(outside, target, "", unix.MS_BIND, ""))
+	guesttest.Must(t, os.Mkdir(target, 0o755))
+	guesttest.Must(t, unix.Mount(outside, target, "", unix.MS_BIND, ""))
 	t.Cleanup(func() { unix.Unmount(target, unix.MNT_DETACH) })
 	if err := open(t, root, safepath.Refuse).RemoveAll("dir"); err == nil {
 		t.Error("a tree with a mount in it was removed without an error")
@@ -148,7 +140,7 @@ func TestRemoveAllDeep(t *testing.T) {
 	for range 300 {
 		at += "/d"
 	}
-	must(t, os.MkdirAll(at, 0o755))
+	guesttest.Must(t, os.MkdirAll(at, 0o755))
 	d := open(t, root, safepath.Refuse)
 	if err := d.RemoveAll("d"); !errors.Is(err, unix.ENAMETOOLONG) {
 		t.Errorf("a tree deeper than the limit: %v", err)

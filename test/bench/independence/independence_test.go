@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
@@ -48,22 +49,15 @@ func newLab(t *testing.T) *lab {
 		Env:    []string{"KATA_AGENT_LOG_LEVEL=warn"},
 		Config: "hotplug_timeout = 30\n",
 	}), root: harness.Rootfs(t)}
-	l.must(l.a.Do(t.Context(), "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sb"}))
+	guesttest.Must(l.t, l.a.Do(t.Context(), "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sb"}))
 	l.container("c1")
 	return l
 }
 
-func (l *lab) must(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
 func (l *lab) container(id string) {
 	l.t.Helper()
-	l.must(l.a.Create(l.t.Context(), id, l.a.Spec(id, l.root, "sleep", "100000")))
-	l.must(l.a.StartContainer(l.t.Context(), id))
+	guesttest.Must(l.t, l.a.Create(l.t.Context(), id, l.a.Spec(id, l.root, "sleep", "100000")))
+	guesttest.Must(l.t, l.a.StartContainer(l.t.Context(), id))
 }
 
 // calls are what is measured, on container c1.
@@ -103,7 +97,7 @@ func (l *lab) measure() map[string]time.Duration {
 	for range samples {
 		for name, call := range l.calls() {
 			begin := time.Now()
-			l.must(call())
+			guesttest.Must(l.t, call())
 			took := time.Since(begin)
 			if took > longest {
 				l.t.Errorf("%s took %v", name, took)
@@ -171,7 +165,7 @@ func spawn() error { return exec.Command("/bin/busybox", "echo", "hi").Run() }
 func (l *lab) background(call func(context.Context) error) (end func()) {
 	ctx, cancel := context.WithCancel(l.t.Context())
 	client, err := harness.Dial(l.a.Address)
-	l.must(err)
+	guesttest.Must(l.t, err)
 	done := make(chan error, 1)
 	go func() { done <- call(ctx) }()
 	select {
@@ -192,7 +186,7 @@ func (l *lab) background(call func(context.Context) error) (end func()) {
 func (l *lab) hang(call func(context.Context, *harness.Client) error) func() {
 	l.t.Helper()
 	client, err := harness.Dial(l.a.Address)
-	l.must(err)
+	guesttest.Must(l.t, err)
 	end := l.background(func(ctx context.Context) error { return call(ctx, client) })
 	return func() { client.Close(); end() }
 }
@@ -225,16 +219,16 @@ func TestContainerPaused(t *testing.T) {
 	l := newLab(t)
 	l.container("paused")
 	id := "held"
-	l.must(l.a.Exec(t.Context(), "paused", id, harness.Process("cat")))
+	guesttest.Must(l.t, l.a.Exec(t.Context(), "paused", id, harness.Process("cat")))
 	l.compare(func() func() {
-		l.must(l.a.Do(t.Context(), "PauseContainer", &protocols.PauseContainerRequest{ContainerId: "paused"}))
+		guesttest.Must(l.t, l.a.Do(t.Context(), "PauseContainer", &protocols.PauseContainerRequest{ContainerId: "paused"}))
 		end := l.hang(func(ctx context.Context, c *harness.Client) error {
 			_, err := c.ReadAll(ctx, "paused", id)
 			return err
 		})
 		return func() {
 			end()
-			l.must(l.a.Do(t.Context(), "ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: "paused"}))
+			guesttest.Must(l.t, l.a.Do(t.Context(), "ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: "paused"}))
 		}
 	})
 }

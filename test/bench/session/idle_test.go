@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -36,11 +37,11 @@ func BenchmarkIdle(b *testing.B) {
 // do once for each time they are woken (proc(5), voluntary_ctxt_switches).
 func wakeUps(b *testing.B, pid int) int {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-	must(b, err)
+	guesttest.Must(b, err)
 	total := 0
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		must(b, err)
+		guesttest.Must(b, err)
 		total += field(string(text), "\nvoluntary_ctxt_switches:")
 	}
 	return total

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
@@ -37,10 +38,10 @@ func pod(b *testing.B) (*harness.Agent, string) {
 	b.Helper()
 	a := harness.Start(b, harness.Options{Env: []string{"KATA_AGENT_LOG_LEVEL=warn", "GOGC=" + agentGOGC()}})
 	ctx := b.Context()
-	must(b, a.Do(ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sb"}))
+	guesttest.Must(b, a.Do(ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sb"}))
 	root := harness.Rootfs(b)
-	must(b, a.Create(ctx, "c1", a.Spec("c1", root, "sleep", "100000")))
-	must(b, a.StartContainer(ctx, "c1"))
+	guesttest.Must(b, a.Create(ctx, "c1", a.Spec("c1", root, "sleep", "100000")))
+	guesttest.Must(b, a.StartContainer(ctx, "c1"))
 	return a, root
 }
 
@@ -53,32 +54,25 @@ func agentGOGC() string {
 	return "" // what the agent chooses
 }
 
-func must(b testing.TB, err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
-}
-
 // floor is a bare spawn of the same program: fork, exec, read to the end, wait.
 func floor(b *testing.B) time.Duration {
 	begin := time.Now()
 	r, w, err := os.Pipe()
-	must(b, err)
+	guesttest.Must(b, err)
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	must(b, err)
+	guesttest.Must(b, err)
 	pid, err := syscall.ForkExec("/bin/busybox", []string{"echo", "hi"}, &syscall.ProcAttr{
 		Files: []uintptr{null.Fd(), w.Fd(), w.Fd()},
 	})
-	must(b, err)
+	guesttest.Must(b, err)
 	w.Close()
 	null.Close()
 	out, err := io.ReadAll(r)
-	must(b, err)
+	guesttest.Must(b, err)
 	r.Close()
 	var ws syscall.WaitStatus
 	_, err = syscall.Wait4(pid, &ws, 0, nil)
-	must(b, err)
+	guesttest.Must(b, err)
 	if string(out) != "hi\n" {
 		b.Fatalf("floor printed %q", out)
 	}
@@ -157,12 +151,12 @@ func BenchmarkLife(b *testing.B) {
 			id := fmt.Sprintf("life%d", serial.Add(1))
 			spec := a.Spec(id, root, "sleep", "1000")
 			begin := time.Now()
-			must(b, a.Create(ctx, id, spec))
-			must(b, a.StartContainer(ctx, id))
-			must(b, a.Signal(ctx, id, "", 9))
+			guesttest.Must(b, a.Create(ctx, id, spec))
+			guesttest.Must(b, a.StartContainer(ctx, id))
+			guesttest.Must(b, a.Signal(ctx, id, "", 9))
 			_, err := a.Wait(ctx, id, id)
-			must(b, err)
-			must(b, a.Remove(ctx, id))
+			guesttest.Must(b, err)
+			guesttest.Must(b, a.Remove(ctx, id))
 			ours = append(ours, time.Since(begin))
 		}
 		slices.Sort(ours)
@@ -185,7 +179,7 @@ func BenchmarkHold(b *testing.B) {
 		var ids []string
 		for range held {
 			id := fmt.Sprintf("h%d", serial.Add(1))
-			must(b, a.Exec(ctx, "c1", id, harness.Process("/bin/cat")))
+			guesttest.Must(b, a.Exec(ctx, "c1", id, harness.Process("/bin/cat")))
 			wg.Go(func() { _, _ = a.ReadAll(done, "c1", id) })
 			wg.Go(func() { _, _ = a.ReadStderr(done, "c1", id, 4096) })
 			wg.Go(func() { _, _ = a.Wait(done, "c1", id) })
@@ -198,7 +192,7 @@ func BenchmarkHold(b *testing.B) {
 		b.ReportMetric(quantile(ours, .99), "beside-p99-us")
 		b.ReportMetric(quantile(bare, .99), "floor-p99-us")
 		for _, id := range ids {
-			must(b, a.Do(ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: "c1", ExecId: id}))
+			guesttest.Must(b, a.Do(ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: "c1", ExecId: id}))
 		}
 		wg.Wait()
 		cancel()
@@ -223,7 +217,7 @@ func memory(b *testing.B, pid int) int {
 	}
 	for _, p := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
-		must(b, err)
+		guesttest.Must(b, err)
 		for _, key := range []string{"RssAnon:", "RssShmem:"} {
 			total += field(string(text), key)
 		}

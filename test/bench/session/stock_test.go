@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/containerd/ttrpc"
-
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
@@ -30,8 +30,8 @@ func stock(b *testing.B) *harness.Client {
 	cmd.Env = append(os.Environ(), stockEnv+"="+path)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe() // its end ends the server
-	must(b, err)
-	must(b, cmd.Start())
+	guesttest.Must(b, err)
+	guesttest.Must(b, cmd.Start())
 	b.Cleanup(func() { stdin.Close(); _ = cmd.Wait() })
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		c, err := harness.Dial("unix://" + path)

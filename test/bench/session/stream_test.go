@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
@@ -26,15 +27,15 @@ const mib = 1 << 20
 func start(b *testing.B, a *harness.Agent, args ...string) string {
 	b.Helper()
 	id := fmt.Sprintf("s%d", serial.Add(1))
-	must(b, a.Exec(b.Context(), "c1", id, harness.Process(args...)))
+	guesttest.Must(b, a.Exec(b.Context(), "c1", id, harness.Process(args...)))
 	return id
 }
 
 func end(b *testing.B, a *harness.Agent, id string) {
 	b.Helper()
-	must(b, a.Signal(b.Context(), "c1", id, 9))
+	guesttest.Must(b, a.Signal(b.Context(), "c1", id, 9))
 	_, err := a.Wait(b.Context(), "c1", id)
-	must(b, err)
+	guesttest.Must(b, err)
 }
 
 // BenchmarkReadStdout reports the median of one stream of 32 KiB reads, and of two floors
@@ -67,7 +68,7 @@ func readRate(b *testing.B, c *harness.Client, cid, id string) float64 {
 	total, begin := 0, time.Now()
 	for time.Since(begin) < streamTime {
 		data, err := c.ReadStdout(b.Context(), cid, id, 32<<10)
-		must(b, err)
+		guesttest.Must(b, err)
 		total += len(data)
 	}
 	return float64(total) / mib / time.Since(begin).Seconds()
@@ -76,13 +77,13 @@ func readRate(b *testing.B, c *harness.Client, cid, id string) float64 {
 func pipe(b *testing.B) float64 {
 	cmd := exec.Command("/bin/busybox", "dd", "if=/dev/zero", "bs=65536")
 	r, err := cmd.StdoutPipe()
-	must(b, err)
-	must(b, cmd.Start())
+	guesttest.Must(b, err)
+	guesttest.Must(b, cmd.Start())
 	buf := make([]byte, 32<<10)
 	total, begin := 0, time.Now()
 	for time.Since(begin) < streamTime {
 		n, err := r.Read(buf)
-		must(b, err)
+		guesttest.Must(b, err)
 		total += n
 	}
 	rate := float64(total) / mib / time.Since(begin).Seconds()
@@ -101,7 +102,7 @@ func BenchmarkWriteStdin(b *testing.B) {
 		total, begin := 0, time.Now()
 		for time.Since(begin) < streamTime {
 			n, err := a.WriteStdin(b.Context(), "c1", id, data)
-			must(b, err)
+			guesttest.Must(b, err)
 			total += int(n)
 		}
 		b.ReportMetric(float64(total)/mib/time.Since(begin).Seconds(), "MiB/s")
@@ -117,13 +118,13 @@ func BenchmarkEcho(b *testing.B) {
 		var echo, check []time.Duration
 		for range 2000 {
 			begin := time.Now()
-			must(b, a.Check(b.Context()))
+			guesttest.Must(b, a.Check(b.Context()))
 			check = append(check, time.Since(begin))
 			begin = time.Now()
 			_, err := a.WriteStdin(b.Context(), "c1", id, []byte("x"))
-			must(b, err)
+			guesttest.Must(b, err)
 			data, err := a.ReadStdout(b.Context(), "c1", id, 32<<10)
-			must(b, err)
+			guesttest.Must(b, err)
 			if string(data) != "x" {
 				b.Fatalf("echo of %q", data)
 			}
@@ -134,7 +135,7 @@ func BenchmarkEcho(b *testing.B) {
 		b.ReportMetric(float64(echo[len(echo)/2])/1e3, "echo-us")
 		b.ReportMetric(float64(check[len(check)/2])/1e3, "check-us")
 	}
-	must(b, a.Do(b.Context(), "CloseStdin", &protocols.CloseStdinRequest{ContainerId: "c1", ExecId: id}))
+	guesttest.Must(b, a.Do(b.Context(), "CloseStdin", &protocols.CloseStdinRequest{ContainerId: "c1", ExecId: id}))
 }
 
 // BenchmarkStart reports the median time from the start of the program to its first
@@ -158,13 +159,13 @@ func startTime(b *testing.B, binary string) time.Duration {
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), "KATA_AGENT_SERVER_ADDR=unix://"+path, "KATA_AGENT_LOG_LEVEL=warn", "GOGC="+agentGOGC())
 	begin := time.Now()
-	must(b, cmd.Start())
+	guesttest.Must(b, cmd.Start())
 	for {
 		conn, err := net.Dial("unix", path)
 		if err == nil {
 			took := time.Since(begin)
 			conn.Close()
-			must(b, cmd.Process.Signal(syscall.SIGTERM))
+			guesttest.Must(b, cmd.Process.Signal(syscall.SIGTERM))
 			_ = cmd.Wait()
 			return took
 		}

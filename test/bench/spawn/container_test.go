@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer starts containers by running this binary again
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 )
 
 // box is a running container and the helper.
@@ -27,16 +28,14 @@ type box struct {
 
 func newBox(b *testing.B) *box {
 	b.Helper()
-	if os.Geteuid() != 0 {
-		b.Skip("needs root")
-	}
+	guesttest.NeedRoot(b, "to start containers")
 	root := b.TempDir()
 	for _, dir := range []string{"bin", "proc", "dev"} {
-		must(b, os.MkdirAll(filepath.Join(root, dir), 0o755))
+		guesttest.Must(b, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
 	busybox, err := os.ReadFile("/bin/busybox")
-	must(b, err)
-	must(b, os.WriteFile(filepath.Join(root, "bin/busybox"), busybox, 0o755))
+	guesttest.Must(b, err)
+	guesttest.Must(b, os.WriteFile(filepath.Join(root, "bin/busybox"), busybox, 0o755))
 	name := fmt.Sprintf("bench-%d", os.Getpid())
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: name, NoNewKeyring: true, Spec: &specs.Spec{
 		Root:     &specs.Root{Path: root},
@@ -48,34 +47,27 @@ func newBox(b *testing.B) *box {
 			Namespaces: []specs.LinuxNamespace{{Type: "mount"}, {Type: "pid"}, {Type: "ipc"}, {Type: "uts"}},
 		},
 	}})
-	must(b, err)
+	guesttest.Must(b, err)
 	x := &box{}
 	x.container, err = libcontainer.Create(b.TempDir(), name, config)
-	must(b, err)
+	guesttest.Must(b, err)
 	init := &libcontainer.Process{Args: []string{"/bin/busybox", "sleep", "100000"}, Cwd: "/", Init: true}
-	must(b, x.container.Start(init))
+	guesttest.Must(b, x.container.Start(init))
 	b.Cleanup(func() {
 		init.Signal(os.Kill)
 		init.Wait()
-		must(b, x.container.Destroy())
+		guesttest.Must(b, x.container.Destroy())
 	})
 	pid, _ := init.Pid()
 	state, err := x.container.State()
-	must(b, err)
+	guesttest.Must(b, err)
 	x.target, err = nsexec.OpenTarget(pid, state.CgroupPaths)
-	must(b, err)
-	must(b, x.container.Exec())
+	guesttest.Must(b, err)
+	guesttest.Must(b, x.container.Exec())
 	x.helper, err = nsexec.Start(b.TempDir())
-	must(b, err)
+	guesttest.Must(b, err)
 	x.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	must(b, err)
+	guesttest.Must(b, err)
 	b.Cleanup(func() { x.null.Close(); x.helper.Close(); x.target.Close() })
 	return x
-}
-
-func must(b *testing.B, err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
 }

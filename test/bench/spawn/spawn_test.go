@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
-
-	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 )
 
 // A way starts "echo hi" with its output on out and returns how to wait for it.
@@ -102,7 +102,7 @@ func BenchmarkOne(b *testing.B) {
 					continue // slow, and steady enough
 				}
 				start := time.Now()
-				must(b, w.session())
+				guesttest.Must(b, w.session())
 				times[n] = append(times[n], time.Since(start))
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/containerd/ttrpc"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/harness"
@@ -42,7 +43,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("seed %d", seed)
 	c := &chaos{Agent: harness.Start(t, harness.Options{}), t: t, rootfs: harness.Rootfs(t), outcomes: map[string]int{}}
-	c.must(c.Do(t.Context(), "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sandbox"}))
+	guesttest.Must(c.t, c.Do(t.Context(), "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sandbox"}))
 	c.life()
 	before := c.State()
 
@@ -68,23 +69,16 @@ type chaos struct {
 	outcomes map[string]int // how often a method has ended with a code
 }
 
-func (c *chaos) must(err error) {
-	c.t.Helper()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-}
-
 // life leads one container from its creation to its removal.
 func (c *chaos) life() {
 	c.t.Helper()
 	ctx := harness.Context(c.t)
-	c.must(c.Create(ctx, "orderly", c.Spec("orderly", c.rootfs, "sleep", "1000")))
-	c.must(c.StartContainer(ctx, "orderly"))
+	guesttest.Must(c.t, c.Create(ctx, "orderly", c.Spec("orderly", c.rootfs, "sleep", "1000")))
+	guesttest.Must(c.t, c.StartContainer(ctx, "orderly"))
 	if out, code, err := c.Run(ctx, "orderly", "e", "echo", "hi"); out != "hi\n" || code != 0 || err != nil {
 		c.t.Fatalf("session: %q, %d, %v", out, code, err)
 	}
-	c.must(c.Remove(ctx, "orderly"))
+	guesttest.Must(c.t, c.Remove(ctx, "orderly"))
 }
 
 // client makes requests one after the other until the time is over or one was not answered.
