@@ -153,19 +153,19 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 	}
 }
 
-// begin marks an exclusive operation as under way. Its context ends when the one who
-// asked has gone, the operation is given up, or the actor dies.
-func (c *container) begin(asker context.Context) func(context.Context) (context.Context, func()) {
-	given, cancel := context.WithCancel(asker)
+// begin marks an exclusive operation as under way. The context ends when the one who asked
+// has gone, the operation is given up, or it has ended; the work joins it with the actor's.
+func (c *container) begin(asker context.Context) context.Context {
+	wanted, cancel := context.WithCancel(asker)
 	c.busy, c.cancelOp = true, cancel
-	return func(actor context.Context) (context.Context, func()) {
-		stop := context.AfterFunc(actor, cancel)
-		return given, func() { stop(); cancel() }
-	}
+	return wanted
 }
 
 // end lets the next exclusive operation begin.
 func (c *container) end(t *core.Turn) {
+	if c.cancelOp != nil {
+		c.cancelOp()
+	}
 	c.busy, c.cancelOp = false, nil
 	t.Unpark()
 	if c.removing {

@@ -11,12 +11,10 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
-	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.uber.org/zap"
 )
 
@@ -48,12 +46,12 @@ func (c *container) create(t *core.Turn, m *Create) {
 		c.createFailed(t, m, undoList{}, err)
 		return
 	}
-	begin := c.begin(m.Context())
+	wanted := c.begin(m.Context())
 	log := t.Log()
 	out := &made{} // here, and not the work's, whose panic it outlives
 	core.Go(t, func(actor context.Context) (*made, error) {
-		ctx, done := begin(actor)
-		defer done()
+		ctx, cancel := core.Join(actor, wanted)
+		defer cancel()
 		defer m.PID.Release()
 		err := core.Guard(func() error {
 			if err := c.make(ctx, m, out); err != nil {
@@ -127,11 +125,9 @@ func (c *container) createFailed(t *core.Turn, m *Create, left undoList, err err
 
 // make does the work of a create, beside the mailbox. Each step enters its undo before
 // the next begins; on error the caller runs them.
-func (c *container) make(ctx context.Context, m *Create, out *made) (err error) {
-	if c.deps.Devices != nil {
-		if out.pci, err = c.deps.Devices(ctx, m.Spec, m.Devices); err != nil {
-			return err
-		}
+func (c *container) make(ctx context.Context, m *Create, out *made) error {
+	if err := c.putDevices(ctx, m, out); err != nil {
+		return err
 	}
 	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
@@ -144,18 +140,16 @@ func (c *container) make(ctx context.Context, m *Create, out *made) (err error) 
 	}
 	shareNamespaces(m)
 	mergeHooks(m.Spec, m.GuestHooks)
-	driver := c.deps.Cgroup.Choose(m.Spec.Linux.CgroupsPath, string(c.id))
-	m.Spec.Linux.CgroupsPath = driver.Path
-	out.undo.add("bundle", func() error { return bundle.Remove(c.deps.BundleRoot, string(c.id)) })
-	b, err := bundle.Make(c.deps.BundleRoot, string(c.id), m.Spec)
+	systemd := c.placeCgroup(m.Spec)
+	dir, err := c.makeBundle(m.Spec, out)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	return c.run(ctx, m, runtime.CreateParams{
-		ID: string(c.id), Bundle: b.Dir(), Spec: m.Spec, SystemdCgroup: driver.Systemd,
+		ID: string(c.id), Bundle: dir, Spec: m.Spec, SystemdCgroup: systemd,
 	}, out)
 }
 
@@ -207,46 +201,6 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 	_, err := core.Ask(ctx, c.deps.Storage, &storage.Attach{Holder: holder, Volume: s})
 	return err
 }
-
-// shareNamespaces puts the pod's namespaces into the spec: ipc and uts where the spec
-// has an entry, pid always, in place of what the spec says (hosts strip it).
-func shareNamespaces(m *Create) {
-	if m.Spec.Linux == nil {
-		m.Spec.Linux = &specs.Linux{}
-	}
-	kept := m.Spec.Linux.Namespaces[:0]
-	for _, ns := range m.Spec.Linux.Namespaces {
-		switch ns.Type {
-		case specs.IPCNamespace:
-			ns.Path = m.IPC
-		case specs.UTSNamespace:
-			ns.Path = m.UTS
-			if ns.Path != "" {
-				m.Spec.Hostname = "" // the pod's namespace has its name
-			}
-		case specs.PIDNamespace:
-			continue
-		}
-		kept = append(kept, ns)
-	}
-	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID.Path()})
-}
-
-// mergeHooks puts the guest image's hooks before the spec's own.
-func mergeHooks(spec *specs.Spec, guest *specs.Hooks) {
-	if guest == nil {
-		return
-	}
-	if spec.Hooks == nil {
-		spec.Hooks = &specs.Hooks{}
-	}
-	h := spec.Hooks
-	h.Prestart = append(clone(guest.Prestart), h.Prestart...) //nolint:staticcheck // deprecated, still what guest images have
-	h.Poststart = append(clone(guest.Poststart), h.Poststart...)
-	h.Poststop = append(clone(guest.Poststop), h.Poststop...)
-}
-
-func clone(h []specs.Hook) []specs.Hook { return append([]specs.Hook(nil), h...) }
 
 // destroyer kills whatever runs in the container, waits for its init and removes it.
 func destroyer(rt *runtime.Container, warn func(error)) func() error {

@@ -63,10 +63,10 @@ func (c *container) work(t *core.Turn, call *core.Call[struct{}], do func(contex
 		call.Reply(struct{}{}, err)
 		return
 	}
-	begin := c.begin(call.Context())
+	wanted := c.begin(call.Context())
 	core.Go(t, func(actor context.Context) (struct{}, error) {
-		ctx, done := begin(actor)
-		defer done()
+		ctx, cancel := core.Join(actor, wanted)
+		defer cancel()
 		return struct{}{}, do(ctx)
 	}, func(t *core.Turn, _ struct{}, err error) {
 		then(err)

@@ -84,9 +84,6 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if err := fitSysctls(o.Proc, p.Spec); err != nil {
-		return nil, nil, fmt.Errorf("spec of container %q: %w", p.ID, err)
-	}
 	c, err := prepare(ctx, o, p)
 	if err != nil {
 		return nil, nil, err
@@ -118,8 +115,10 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 
 // prepare makes the container's state directory; nothing runs yet.
 func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error) {
-	wanted := wantedCPUs(p.Spec.Linux)
-	unknownCapabilities := dropCapabilities(p.Spec.Process)
+	was, err := fitSpec(o, p)
+	if err != nil {
+		return nil, err
+	}
 	config, err := libcontainerConfig(o, p)
 	if err != nil {
 		return nil, err
@@ -133,13 +132,13 @@ func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error)
 	}
 	told := &told{warn: o.Warn}
 	told.once(p.ID, notEnforced, dropUnsupported(config.Cgroups.Resources, kernelOf(cgroup, o.Sys)))
-	told.once(p.ID, noCapability, unknownCapabilities)
+	told.once(p.ID, noCapability, was.capabilities)
 	resources := *config.Cgroups.Resources
 	own.Resources = &resources
 	c := &Container{
 		id: p.ID, bundle: p.Bundle, options: o, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, state: filepath.Join(o.StateRoot, p.ID),
-		systemd: p.SystemdCgroup, wantedCPUs: wanted,
+		systemd: p.SystemdCgroup, wantedCPUs: was.cpus,
 		limits: own.Resources, told: told,
 	}
 	given, err := c.stage(config)

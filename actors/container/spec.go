@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package container
+
+import (
+	"context"
+
+	"github.com/kata-containers/kata-agent/guest/container/bundle"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// The spec of a container is the host's, changed step by step into what libcontainer makes
+// in the guest. These are the steps, in their order; nothing else changes it:
+//
+//  1. convert.Spec (rpc): the words of both OCI libraries become those of the runtime
+//     specification, absent parts get their defaults, and what is malformed is refused.
+//  2. putDevices: numbers, names and addresses of the devices become the guest's, and CDI
+//     devices bring their mounts, hooks and environment.
+//  3. shareNamespaces: the pod's namespaces.
+//  4. mergeHooks: the guest image's hooks.
+//  5. placeCgroup: the cgroups path in the form of the driver in use.
+//  6. makeBundle: the root becomes the bundle's rootfs. config.json is written here, and has
+//     what the steps above give.
+//  7. runtime.Create: what this guest's kernel does not have is refused or passed over, see
+//     fitSpec there.
+//
+// The storages are attached between 2 and 3: a root may lie on one, and none is mounted for a
+// container whose devices do not come.
+
+// putDevices waits for the devices and puts them into the spec.
+func (c *container) putDevices(ctx context.Context, m *Create, out *made) (err error) {
+	if c.deps.Devices != nil {
+		out.pci, err = c.deps.Devices(ctx, m.Spec, m.Devices)
+	}
+	return err
+}
+
+// shareNamespaces puts the pod's namespaces into the spec: ipc and uts where the spec
+// has an entry, pid always, in place of what the spec says (hosts strip it).
+func shareNamespaces(m *Create) {
+	if m.Spec.Linux == nil {
+		m.Spec.Linux = &specs.Linux{}
+	}
+	kept := m.Spec.Linux.Namespaces[:0]
+	for _, ns := range m.Spec.Linux.Namespaces {
+		switch ns.Type {
+		case specs.IPCNamespace:
+			ns.Path = m.IPC
+		case specs.UTSNamespace:
+			ns.Path = m.UTS
+			if ns.Path != "" {
+				m.Spec.Hostname = "" // the pod's namespace has its name
+			}
+		case specs.PIDNamespace:
+			continue
+		}
+		kept = append(kept, ns)
+	}
+	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID.Path()})
+}
+
+// mergeHooks puts the guest image's hooks before the spec's own.
+func mergeHooks(spec *specs.Spec, guest *specs.Hooks) {
+	if guest == nil {
+		return
+	}
+	if spec.Hooks == nil {
+		spec.Hooks = &specs.Hooks{}
+	}
+	h := spec.Hooks
+	h.Prestart = append(clone(guest.Prestart), h.Prestart...) //nolint:staticcheck // deprecated, still what guest images have
+	h.Poststart = append(clone(guest.Poststart), h.Poststart...)
+	h.Poststop = append(clone(guest.Poststop), h.Poststop...)
+}
+
+func clone(h []specs.Hook) []specs.Hook { return append([]specs.Hook(nil), h...) }
+
+// placeCgroup tells also whether the driver is systemd's.
+func (c *container) placeCgroup(spec *specs.Spec) (systemd bool) {
+	driver := c.deps.Cgroup.Choose(spec.Linux.CgroupsPath, string(c.id))
+	spec.Linux.CgroupsPath = driver.Path
+	return driver.Systemd
+}
+
+// makeBundle makes the bundle, whose directory it returns.
+func (c *container) makeBundle(spec *specs.Spec, out *made) (dir string, err error) {
+	out.undo.add("bundle", func() error { return bundle.Remove(c.deps.BundleRoot, string(c.id)) })
+	b, err := bundle.Make(c.deps.BundleRoot, string(c.id), spec)
+	if err != nil {
+		return "", err
+	}
+	return b.Dir(), nil
+}
