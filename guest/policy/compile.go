@@ -45,6 +45,7 @@ func Compile(name, text string) (p *Policy, err error) {
 	if err != nil {
 		return nil, refused(err)
 	}
+	forgive(module)
 	// The rewrite would hide variables that are not bound.
 	if _, err := compile(name, module.Copy(), ast.StageCheckSafetyRuleBodies); err != nil {
 		return nil, refused(err)
