@@ -18,13 +18,13 @@ import (
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
 
-func (s *Service) containerRoutes() []server.Route {
-	return []server.Route{
+func (s *Service) containerMethods() []server.Method {
+	return []server.Method{
 		empty("CreateContainer", s.createContainer),
 		empty("StartContainer", s.startContainer),
 		empty("RemoveContainer", s.removeContainer, server.Urgent),
 		empty("UpdateContainer", s.updateContainer),
-		unary("StatsContainer", s.statsContainer),
+		blocking("StatsContainer", s.statsContainer),
 		empty("PauseContainer", s.pauseContainer),
 		empty("ResumeContainer", s.resumeContainer),
 	}

@@ -14,8 +14,8 @@ import (
 // sharedDir is where hosts share files with the guest, and the only place CopyFile writes to.
 const sharedDir = "/run/kata-containers/shared/containers"
 
-func (s *Service) fileRoutes() []server.Route {
-	return []server.Route{empty("CopyFile", s.copyFile, server.Quiet)}
+func (s *Service) fileMethods() []server.Method {
+	return []server.Method{empty("CopyFile", s.copyFile, server.Quiet)}
 }
 
 func (s *Service) copyFile(_ context.Context, q *protocols.CopyFileRequest) error {

@@ -14,20 +14,20 @@ import (
 	"go.uber.org/zap"
 )
 
-func (s *Service) guestRoutes() []server.Route {
-	return []server.Route{
-		unary("GetMetrics", s.getMetrics),
-		unary("GetGuestDetails", s.getGuestDetails),
-		unary("GetDiagnosticData", s.getDiagnosticData),
+func (s *Service) guestMethods() []server.Method {
+	return []server.Method{
+		blocking("GetMetrics", s.getMetrics),
+		blocking("GetGuestDetails", s.getGuestDetails),
+		blocking("GetDiagnosticData", s.getDiagnosticData),
 		empty("SetGuestDateTime", s.setGuestDateTime),
 		empty("ReseedRandomDev", s.reseedRandomDev),
-		s.setPolicyRoute(),
+		s.setPolicyMethod(),
 		unsupported[protocols.MemAgentMemcgConfig]("MemAgentMemcgSet"),
 		unsupported[protocols.MemAgentCompactConfig]("MemAgentCompactSet"),
 	}
 }
 
-func (s *Service) setPolicyRoute() server.Route {
+func (s *Service) setPolicyMethod() server.Method {
 	if s.options.Policy == nil {
 		return unsupported[protocols.SetPolicyRequest]("SetPolicy")
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // Health is answered at the frame: it waits for nothing, whatever else goes on.
-func (s *Service) healthRoutes() []server.Route {
-	return []server.Route{
+func (s *Service) healthMethods() []server.Method {
+	return []server.Method{
 		server.Inline(healthService, "Check", func(*protocols.CheckRequest) (*protocols.HealthCheckResponse, error) {
 			return &protocols.HealthCheckResponse{Status: protocols.HealthCheckResponse_SERVING}, nil
 		}),

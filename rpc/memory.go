@@ -17,8 +17,8 @@ import (
 // sys is the mount point of sysfs.
 const sys = "/sys"
 
-func (s *Service) memoryRoutes() []server.Route {
-	return []server.Route{
+func (s *Service) memoryMethods() []server.Method {
+	return []server.Method{
 		empty("OnlineCPUMem", s.onlineCPUMem),
 		empty("MemHotplugByProbe", s.memHotplugByProbe),
 		empty("AddSwap", s.addSwap),

@@ -14,15 +14,15 @@ import (
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
 
-func (s *Service) networkRoutes() []server.Route {
-	return []server.Route{
-		unary("UpdateInterface", s.updateInterface),
-		unary("UpdateRoutes", s.updateRoutes),
-		unary("ListInterfaces", s.listInterfaces),
-		unary("ListRoutes", s.listRoutes),
+func (s *Service) networkMethods() []server.Method {
+	return []server.Method{
+		blocking("UpdateInterface", s.updateInterface),
+		blocking("UpdateRoutes", s.updateRoutes),
+		blocking("ListInterfaces", s.listInterfaces),
+		blocking("ListRoutes", s.listRoutes),
 		empty("AddARPNeighbors", s.addARPNeighbors),
-		unary("GetIPTables", s.getIPTables),
-		unary("SetIPTables", s.setIPTables),
+		blocking("GetIPTables", s.getIPTables),
+		blocking("SetIPTables", s.setIPTables),
 	}
 }
 

@@ -18,11 +18,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (s *Service) processRoutes() []server.Route {
-	return []server.Route{
+func (s *Service) processMethods() []server.Method {
+	return []server.Method{
 		empty("ExecProcess", s.execProcess),
 		empty("SignalProcess", s.signalProcess, server.Urgent),
-		parked("WaitProcess", s.waitProcess),
+		async("WaitProcess", s.waitProcess),
 		empty("TtyWinResize", s.ttyWinResize),
 	}
 }

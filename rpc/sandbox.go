@@ -13,11 +13,11 @@ import (
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
 
-func (s *Service) sandboxRoutes() []server.Route {
-	return []server.Route{
+func (s *Service) sandboxMethods() []server.Method {
+	return []server.Method{
 		empty("CreateSandbox", s.createSandbox),
 		empty("DestroySandbox", s.destroySandbox, server.Urgent),
-		parked("GetOOMEvent", s.getOOMEvent),
+		async("GetOOMEvent", s.getOOMEvent),
 	}
 }
 

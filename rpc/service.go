@@ -62,12 +62,12 @@ func New(o Options) *Service {
 	}
 }
 
-// Routes binds every method of the two services.
-func (s *Service) Routes() []server.Route {
-	var all []server.Route
-	for _, part := range [][]server.Route{
-		s.healthRoutes(), s.containerRoutes(), s.processRoutes(), s.streamRoutes(), s.sandboxRoutes(),
-		s.fileRoutes(), s.guestRoutes(), s.networkRoutes(), s.memoryRoutes(), s.volumeRoutes(),
+// Methods binds every method of the two services.
+func (s *Service) Methods() []server.Method {
+	var all []server.Method
+	for _, part := range [][]server.Method{
+		s.healthMethods(), s.containerMethods(), s.processMethods(), s.streamMethods(), s.sandboxMethods(),
+		s.fileMethods(), s.guestMethods(), s.networkMethods(), s.memoryMethods(), s.volumeMethods(),
 	} {
 		all = append(all, part...)
 	}

@@ -18,11 +18,11 @@ import (
 
 // Streams are answered at the frame: bytes go from the pipe straight into the reply, and
 // a call that waits costs no goroutine.
-func (s *Service) streamRoutes() []server.Route {
-	return []server.Route{
-		parked("ReadStdout", s.readStdout, server.Bulk, server.Denied(s.dropStdout)),
-		parked("ReadStderr", s.readStderr, server.Bulk, server.Denied(s.dropStderr)),
-		parked("WriteStdin", s.writeStdin, server.Recycled(emptied)),
+func (s *Service) streamMethods() []server.Method {
+	return []server.Method{
+		async("ReadStdout", s.readStdout, server.Bulk, server.Denied(s.dropStdout)),
+		async("ReadStderr", s.readStderr, server.Bulk, server.Denied(s.dropStderr)),
+		async("WriteStdin", s.writeStdin, server.Recycled(emptied)),
 		empty("CloseStdin", s.closeStdin, server.Quiet),
 	}
 }

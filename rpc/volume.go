@@ -17,11 +17,11 @@ import (
 	"go.uber.org/zap"
 )
 
-func (s *Service) volumeRoutes() []server.Route {
-	return []server.Route{
+func (s *Service) volumeMethods() []server.Method {
+	return []server.Method{
 		empty("UpdateEphemeralMounts", s.updateEphemeralMounts),
 		empty("RemoveStaleVirtiofsShareMounts", s.removeStaleShareMounts),
-		unary("GetVolumeStats", s.getVolumeStats),
+		blocking("GetVolumeStats", s.getVolumeStats),
 		empty("ResizeVolume", s.resizeVolume),
 	}
 }

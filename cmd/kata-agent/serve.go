@@ -69,7 +69,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})
 	s, err := server.New(server.Options{
-		Routes: service.Routes(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
+		Methods: service.Methods(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
 	})
 	if err != nil {
 		return err

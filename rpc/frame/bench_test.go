@@ -25,20 +25,20 @@ import (
 
 const chunk = 32 << 10
 
-// startStock serves cold routes by containerd/ttrpc alone.
-func startStock(b *testing.B, routes ...Route) string {
+// startStock serves blocking methods by containerd/ttrpc alone.
+func startStock(b *testing.B, all ...Method) string {
 	s, err := ttrpc.NewServer()
 	if err != nil {
 		b.Fatal(err)
 	}
 	methods := map[string]ttrpc.Method{}
-	for _, r := range routes {
-		methods[r.Method] = func(ctx context.Context, unmarshal func(any) error) (any, error) {
+	for _, r := range all {
+		methods[r.Name] = func(ctx context.Context, unmarshal func(any) error) (any, error) {
 			m := r.New()
 			if err := unmarshal(protocols.Wire(m)); err != nil {
 				return nil, err
 			}
-			reply, err := r.Cold(ctx, m)
+			reply, err := r.Blocking(ctx, m)
 			if err != nil {
 				return nil, err
 			}
@@ -104,14 +104,14 @@ func (c *caller) call() int {
 	return n
 }
 
-// startFrame serves routes behind the frame.
-func startFrame(b *testing.B, routes ...Route) string {
-	_, path := serveMux(b, Config{Routes: routes})
+// startFrame serves methods behind the frame.
+func startFrame(b *testing.B, methods ...Method) string {
+	_, path := serveMux(b, Options{Methods: methods})
 	return path
 }
 
 func BenchmarkEcho(b *testing.B) {
-	routes := []Route{cold("Cold", echo)}
+	methods := []Method{blocking("Blocking", echo)}
 	run := func(name, path, method string) {
 		b.Run(name, func(b *testing.B) {
 			c := newCaller(b, path, method, &protocols.ReadStreamRequest{ContainerId: "c", ExecId: "e", Len: 1})
@@ -121,9 +121,9 @@ func BenchmarkEcho(b *testing.B) {
 			}
 		})
 	}
-	run("stock", startStock(b, routes...), "Cold")
-	run("cold", startFrame(b, routes...), "Cold")
-	run("hot", startFrame(b, hot("Hot", hotEcho)), "Hot")
+	run("stock", startStock(b, methods...), "Blocking")
+	run("blocking", startFrame(b, methods...), "Blocking")
+	run("async", startFrame(b, async("Async", asyncEcho)), "Async")
 }
 
 // child runs busybox with one of its standard descriptors on a pipe, of which it returns the other end.
@@ -155,9 +155,9 @@ func child(b *testing.B, write bool, args ...string) *os.File {
 
 // BenchmarkReadPipe reads 32 KiB at a time from a process that writes as fast as it can.
 func BenchmarkReadPipe(b *testing.B) {
-	run := func(name, method string, start func(*testing.B, ...Route) string, route func(*os.File) Route) {
+	run := func(name, method string, start func(*testing.B, ...Method) string, serve func(*os.File) Method) {
 		b.Run(name, func(b *testing.B) {
-			path := start(b, route(child(b, false, "dd", "if=/dev/zero", "bs=65536")))
+			path := start(b, serve(child(b, false, "dd", "if=/dev/zero", "bs=65536")))
 			c := newCaller(b, path, method, &protocols.ReadStreamRequest{ContainerId: "c", ExecId: "e", Len: chunk})
 			b.ReportAllocs()
 			total := 0
@@ -167,16 +167,16 @@ func BenchmarkReadPipe(b *testing.B) {
 			b.ReportMetric(float64(total)/b.Elapsed().Seconds()/(1<<20), "MiB/s")
 		})
 	}
-	coldRead := func(f *os.File) Route {
-		return cold("Cold", func(_ context.Context, q *protocols.ReadStreamRequest) (protocols.Message, error) {
+	blockingRead := func(f *os.File) Method {
+		return blocking("Blocking", func(_ context.Context, q *protocols.ReadStreamRequest) (protocols.Message, error) {
 			data := make([]byte, q.Len)
 			n, err := f.Read(data)
 			return &protocols.ReadStreamResponse{Data: data[:n]}, err
 		})
 	}
-	hotRead := func(f *os.File) Route {
+	asyncRead := func(f *os.File) Method {
 		data := make([]byte, chunk)
-		return hot("Hot", func(c *Call, q *protocols.ReadStreamRequest) {
+		return async("Async", func(c *Call, q *protocols.ReadStreamRequest) {
 			n, err := f.Read(data[:q.Len])
 			if err != nil {
 				c.Fail(err)
@@ -185,16 +185,16 @@ func BenchmarkReadPipe(b *testing.B) {
 			c.ReplyBytes(data[:n])
 		})
 	}
-	run("stock", "Cold", startStock, coldRead)
-	run("cold", "Cold", startFrame, coldRead)
-	run("hot", "Hot", startFrame, hotRead)
+	run("stock", "Blocking", startStock, blockingRead)
+	run("blocking", "Blocking", startFrame, blockingRead)
+	run("async", "Async", startFrame, asyncRead)
 }
 
 // BenchmarkWritePipe writes 32 KiB at a time to a process that reads as fast as it can.
 func BenchmarkWritePipe(b *testing.B) {
-	run := func(name, method string, start func(*testing.B, ...Route) string, route func(*os.File) Route) {
+	run := func(name, method string, start func(*testing.B, ...Method) string, serve func(*os.File) Method) {
 		b.Run(name, func(b *testing.B) {
-			path := start(b, route(child(b, true, "dd", "of=/dev/null", "bs=65536")))
+			path := start(b, serve(child(b, true, "dd", "of=/dev/null", "bs=65536")))
 			c := newCaller(b, path, method, &protocols.WriteStreamRequest{ContainerId: "c", ExecId: "e", Data: make([]byte, chunk)})
 			b.ReportAllocs()
 			b.SetBytes(chunk)
@@ -203,31 +203,31 @@ func BenchmarkWritePipe(b *testing.B) {
 			}
 		})
 	}
-	write := func(r Route) Route {
+	write := func(r Method) Method {
 		r.New = func() protocols.Message { return &protocols.WriteStreamRequest{} }
 		return r
 	}
-	coldWrite := func(f *os.File) Route {
-		r := write(Route{Service: "grpc.AgentService", Method: "Cold"})
-		r.Cold = func(_ context.Context, m protocols.Message) (protocols.Message, error) {
+	blockingWrite := func(f *os.File) Method {
+		r := write(Method{Service: "grpc.AgentService", Name: "Blocking"})
+		r.Blocking = func(_ context.Context, m protocols.Message) (protocols.Message, error) {
 			n, err := f.Write(m.(*protocols.WriteStreamRequest).Data)
 			return &protocols.WriteStreamResponse{Len: uint32(n)}, err
 		}
 		return r
 	}
-	hotWrite := func(f *os.File) Route {
-		r := write(Route{Service: "grpc.AgentService", Method: "Hot"})
+	asyncWrite := func(f *os.File) Method {
+		r := write(Method{Service: "grpc.AgentService", Name: "Async"})
 		r.Recycle = func(m protocols.Message) {
 			q := m.(*protocols.WriteStreamRequest)
 			*q = protocols.WriteStreamRequest{Data: q.Data[:0]}
 		}
-		r.Hot = func(c *Call, m protocols.Message) {
+		r.Async = func(c *Call, m protocols.Message) {
 			n, _ := f.Write(m.(*protocols.WriteStreamRequest).Data)
 			c.Reply(&protocols.WriteStreamResponse{Len: uint32(n)})
 		}
 		return r
 	}
-	run("stock", "Cold", startStock, coldWrite)
-	run("cold", "Cold", startFrame, coldWrite)
-	run("hot", "Hot", startFrame, hotWrite)
+	run("stock", "Blocking", startStock, blockingWrite)
+	run("blocking", "Blocking", startFrame, blockingWrite)
+	run("async", "Async", startFrame, asyncWrite)
 }

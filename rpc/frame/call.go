@@ -17,23 +17,23 @@ import (
 // them counts and the others do nothing, as they do once its deadline has passed or its client is
 // gone. None of them blocks, and all may be called from any goroutine.
 type Call struct {
-	conn  *Conn
-	route *Route
+	conn   *Conn
+	method *Method
 
 	// next and prev link the calls of a connection that have no answer yet.
 	next, prev *Call
-	// request is kept for Bulk calls only, body until a cold call is run.
+	// request is kept for Bulk calls only, body until a blocking call is run.
 	request protocols.Message
 	body    []byte
 	extra   *extra
 
-	withdraw func() bool
+	cancel   func() bool
 	deadline time.Duration // since epoch; 0: none
 	stream   uint32
 	heapAt   int32 // place in Conn.deadlines; -1: none
-	size     int32 // what a cold call counts for in Conn.requests, a hot one in Conn.held
+	size     int32 // what a blocking call counts for in Conn.requests, an async one in Conn.held
 	state    atomic.Uint32
-	served   bool  // Route.Hot has been called
+	served   bool  // Method.Async has been called
 	again    bool  // and then a second time
 	flags    uint8 // guarded by Conn.mu
 }
@@ -51,7 +51,7 @@ const (
 )
 
 const (
-	flagParked = 1 << iota // hot and waiting
+	flagParked = 1 << iota // async and waiting
 	flagLinked             // in the list of the connection
 )
 
@@ -59,10 +59,10 @@ const (
 var epoch = time.Now()
 
 // Service returns the full name of the service that was called.
-func (c *Call) Service() string { return c.route.Service }
+func (c *Call) Service() string { return c.method.Service }
 
 // Method returns the name of the method that was called.
-func (c *Call) Method() string { return c.route.Method }
+func (c *Call) Method() string { return c.method.Name }
 
 // Metadata returns what the client sent along, such as traceparent; often nothing.
 func (c *Call) Metadata() ttrpc.MD {
@@ -72,7 +72,7 @@ func (c *Call) Metadata() ttrpc.MD {
 	return c.extra.metadata
 }
 
-// Context returns a context that carries the client's metadata as that of a cold call does. It has
+// Context returns a context that carries the client's metadata as that of a blocking call does. It has
 // no deadline and does not end with the call.
 func (c *Call) Context() context.Context {
 	if md := c.Metadata(); md != nil {
@@ -81,7 +81,7 @@ func (c *Call) Context() context.Context {
 	return c.conn.ctx
 }
 
-// Again says, within Route.Hot, that it has been called for this call before (Route.Bulk).
+// Again says, within Method.Async, that it has been called for this call before (Method.Bulk).
 func (c *Call) Again() bool { return c.again }
 
 // Deadline returns when the call will be answered with DEADLINE_EXCEEDED, if ever.
@@ -91,7 +91,7 @@ func (c *Call) Deadline() (time.Time, bool) {
 
 // OnEnd sets the function that is called once when the call has ended, with the code and text of
 // the answer: CANCELED if the client has gone. It must not block. It is set before the call can
-// end, that is in Route.Hot before the call is given away.
+// end, that is in Method.Async before the call is given away.
 func (c *Call) OnEnd(ended func(codes.Code, string)) {
 	if c.extra == nil {
 		c.extra = &extra{}
@@ -99,21 +99,21 @@ func (c *Call) OnEnd(ended func(codes.Code, string)) {
 	c.extra.ended = ended
 }
 
-// OnCancel sets the function that withdraws the call at its source, when its deadline passes, its
-// client goes away, or (Bulk) its client does not read. It returns true if it has withdrawn the
+// OnCancel sets the function that cancels the call at its source, when its deadline passes, its
+// client goes away, or (Bulk) its client does not read. It returns true if it has canceled the
 // call, so that nothing has been consumed and no answer will come; false if the answer is on its
 // way. It is called at most once for each time it is set, without locks, and must not block. If
 // the call has ended in the meantime, it is called before OnCancel returns.
-func (c *Call) OnCancel(withdraw func() bool) {
+func (c *Call) OnCancel(cancel func() bool) {
 	k := c.conn
 	k.mu.Lock()
 	if c.flags&flagLinked != 0 && c.state.Load() == waiting {
-		c.withdraw = withdraw
-		withdraw = nil
+		c.cancel = cancel
+		cancel = nil
 	}
 	k.mu.Unlock()
-	if withdraw != nil {
-		withdraw()
+	if cancel != nil {
+		cancel()
 	}
 }
 
@@ -151,7 +151,7 @@ func (c *Call) answer(buf *buffer, data []byte, err error) {
 	code, text := codes.OK, ""
 	if err != nil {
 		data = nil
-		code, text = c.conn.mux.config.Status(err)
+		code, text = c.conn.mux.options.Status(err)
 		if e, ok := err.(*Error); ok {
 			code, text = e.Code, e.Message
 		} else if c.overdue() {

@@ -31,10 +31,10 @@ type client struct {
 }
 
 // serveMux serves a Mux on a unix socket until the test ends and checks that nothing is left.
-func serveMux(t testing.TB, config Config) (*Mux, string) {
+func serveMux(t testing.TB, options Options) (*Mux, string) {
 	t.Helper()
 	before := runtime.NumGoroutine()
-	m, err := NewMux(config)
+	m, err := NewMux(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,23 +153,23 @@ func waitFor(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// cold makes a cold route whose request is a ReadStreamRequest.
-func cold(method string, fn func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error)) Route {
-	return Route{
-		Service: "grpc.AgentService", Method: method,
+// blocking makes a blocking method whose request is a ReadStreamRequest.
+func blocking(method string, fn func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error)) Method {
+	return Method{
+		Service: "grpc.AgentService", Name: method,
 		New: func() protocols.Message { return &protocols.ReadStreamRequest{} },
-		Cold: func(ctx context.Context, m protocols.Message) (protocols.Message, error) {
+		Blocking: func(ctx context.Context, m protocols.Message) (protocols.Message, error) {
 			return fn(ctx, m.(*protocols.ReadStreamRequest))
 		},
 	}
 }
 
-// hot makes a hot route whose request is a ReadStreamRequest.
-func hot(method string, fn func(*Call, *protocols.ReadStreamRequest)) Route {
-	return Route{
-		Service: "grpc.AgentService", Method: method,
-		New: func() protocols.Message { return &protocols.ReadStreamRequest{} },
-		Hot: func(c *Call, m protocols.Message) { fn(c, m.(*protocols.ReadStreamRequest)) },
+// async makes an async method whose request is a ReadStreamRequest.
+func async(method string, fn func(*Call, *protocols.ReadStreamRequest)) Method {
+	return Method{
+		Service: "grpc.AgentService", Name: method,
+		New:   func() protocols.Message { return &protocols.ReadStreamRequest{} },
+		Async: func(c *Call, m protocols.Message) { fn(c, m.(*protocols.ReadStreamRequest)) },
 	}
 }
 
@@ -178,7 +178,7 @@ func echo(_ context.Context, r *protocols.ReadStreamRequest) (protocols.Message,
 	return &protocols.ReadStreamResponse{Data: make([]byte, r.Len)}, nil
 }
 
-func hotEcho(c *Call, r *protocols.ReadStreamRequest) { c.ReplyBytes(make([]byte, r.Len)) }
+func asyncEcho(c *Call, r *protocols.ReadStreamRequest) { c.ReplyBytes(make([]byte, r.Len)) }
 
 func requestTo(method string, payload []byte) *ttrpc.Request {
 	return &ttrpc.Request{Service: "grpc.AgentService", Method: method, Payload: payload}

@@ -19,26 +19,26 @@ type Conn struct {
 	nc     net.Conn
 	in     *bufio.Reader
 	box    outbox
-	ctx    context.Context // parent of the contexts of cold calls
+	ctx    context.Context // parent of the contexts of blocking calls
 	cancel context.CancelFunc
 	// finished is closed when nothing reads any more.
 	finished chan struct{}
-	turns    [turns]turn
+	loops    [loops]loop
 	watch    watch
 
 	draining atomic.Bool // set under mu
 
 	mu      sync.Mutex
 	calls   *Call // those without an answer, newest first
-	parked  int   // hot calls among them
-	held    int   // bytes that hot calls have kept of their requests (Call.Hold)
+	parked  int   // async calls among them
+	held    int   // bytes that async calls have kept of their requests (Call.Hold)
 	closed  bool
 	drained chan struct{} // closed when draining has nothing left to wait for
 	gated   bool          // the reader waits for room
 
-	backlog  fifo      // cold calls that wait because Limits.Running others run
-	requests int       // bytes of cold calls waiting or running
-	running  int       // cold calls whose handlers have not returned
+	backlog  fifo      // blocking calls that wait because Limits.Running others run
+	requests int       // bytes of blocking calls waiting or running
+	running  int       // blocking calls whose handlers have not returned
 	open     sync.Cond // the gate, for connections without a raw descriptor
 
 	deadlines deadlines
@@ -58,7 +58,7 @@ func newConn(m *Mux, nc net.Conn) *Conn {
 	c.watch.timer.Stop()
 	c.box.init(nc)
 	c.box.changed = c.queueChanged
-	c.box.failed = func(error) { go c.Close() } // it withdraws calls: not on a goroutine that replies
+	c.box.failed = func(error) { go c.Close() } // it cancels calls: not on a goroutine that replies
 	return c
 }
 
@@ -79,7 +79,7 @@ func (c *Conn) link(call *Call) bool {
 	if call.deadline != 0 {
 		c.schedule(call)
 	}
-	if call.route.Hot != nil {
+	if call.method.Async != nil {
 		call.flags |= flagParked
 		c.parked++
 		return true
@@ -110,7 +110,7 @@ func (c *Conn) remove(call *Call) {
 		call.next.prev = call.prev
 	}
 	call.next, call.prev = nil, nil
-	call.withdraw, call.request = nil, nil
+	call.cancel, call.request = nil, nil
 	c.deadlines.remove(call)
 	if call.flags&flagParked != 0 {
 		c.parked--
@@ -118,7 +118,7 @@ func (c *Conn) remove(call *Call) {
 	}
 }
 
-// Close ends the connection: its socket is closed, waiting calls are withdrawn, and the contexts
+// Close ends the connection: its socket is closed, waiting calls are canceled, and the contexts
 // of running handlers end. Close may be called from anywhere, more than once, and does not wait.
 func (c *Conn) Close() {
 	c.mu.Lock()
@@ -143,34 +143,34 @@ func (c *Conn) Close() {
 		if !g.call.state.CompareAndSwap(waiting, answered) {
 			continue
 		}
-		if g.withdraw != nil {
-			g.withdraw()
+		if g.cancel != nil {
+			g.cancel()
 		}
 		g.call.ended(codes.Canceled, "client has gone")
 	}
 }
 
-// withdrawal is what is left to do for a call whose client is gone.
-type withdrawal struct {
-	call     *Call
-	withdraw func() bool
+// cancellation is what is left to do for a call whose client is gone.
+type cancellation struct {
+	call   *Call
+	cancel func() bool
 }
 
 // detach empties the tables. Conn.mu is held.
-func (c *Conn) detach() []withdrawal {
-	var gone []withdrawal
+func (c *Conn) detach() []cancellation {
+	var gone []cancellation
 	for c.calls != nil {
 		call := c.calls
-		gone = append(gone, withdrawal{call, call.withdraw})
+		gone = append(gone, cancellation{call, call.cancel})
 		c.remove(call)
 	}
 	c.deadlines, c.flow.suspended, c.backlog = nil, nil, fifo{}
 	return gone
 }
 
-// Drain stops reading and waits until the cold calls that have been read are answered and every
-// reply is with the kernel, or ctx ends. Hot calls that wait are left to Close. Calls of routes that
-// wait for events by nature should be hot, or Drain waits for them.
+// Drain stops reading and waits until the blocking calls that have been read are answered and every
+// reply is with the kernel, or ctx ends. Async calls that wait are left to Close. Calls of methods that
+// wait for events by nature should be async, or Drain waits for them.
 func (c *Conn) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining.Store(true)
@@ -184,7 +184,7 @@ func (c *Conn) Drain(ctx context.Context) error {
 	}
 }
 
-// noteDrained tells Drain when nothing is left. It is called whenever a cold call has come back or
+// noteDrained tells Drain when nothing is left. It is called whenever a blocking call has come back or
 // a frame has been sent. Conn.mu is held.
 func (c *Conn) noteDrained() {
 	if !c.closed && (!c.draining.Load() || c.running > 0 || c.backlog.len() > 0 || !c.box.idle()) {

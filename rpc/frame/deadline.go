@@ -78,20 +78,20 @@ func (c *Conn) expire() {
 			return
 		}
 		call := heap.Pop(&c.deadlines).(*Call)
-		withdraw := call.withdraw
-		call.withdraw = nil
+		cancel := call.cancel
+		call.cancel = nil
 		c.mu.Unlock()
-		c.timeout(call, withdraw)
+		c.timeout(call, cancel)
 	}
 }
 
-// grace is how long past its deadline the answer of a call that could not be withdrawn is waited
+// grace is how long past its deadline the answer of a call that could not be canceled is waited
 // for: it is on its way and may carry bytes that would be lost.
 const grace = 50 * time.Millisecond
 
-func (c *Conn) timeout(call *Call, withdraw func() bool) {
+func (c *Conn) timeout(call *Call, cancel func() bool) {
 	over := func() { call.Fail(Errorf(codes.DeadlineExceeded, timeoutText)) }
-	if withdraw != nil && !withdraw() {
+	if cancel != nil && !cancel() {
 		time.AfterFunc(grace, over)
 		return
 	}

@@ -26,21 +26,21 @@ func TestDeadline(t *testing.T) {
 	var s source
 	release := make(chan struct{})
 	deadlines := make(chan bool, 100)
-	_, path := serveMux(t, Config{Routes: []Route{
-		s.route(false),
-		cold("Cold", echo),
-		hot("Silent", func(*Call, *protocols.ReadStreamRequest) {}),
-		hot("Stubborn", func(c *Call, _ *protocols.ReadStreamRequest) { c.OnCancel(func() bool { return false }) }),
-		hot("Late", func(c *Call, _ *protocols.ReadStreamRequest) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		s.method(false),
+		blocking("Blocking", echo),
+		async("Silent", func(*Call, *protocols.ReadStreamRequest) {}),
+		async("Stubborn", func(c *Call, _ *protocols.ReadStreamRequest) { c.OnCancel(func() bool { return false }) }),
+		async("Late", func(c *Call, _ *protocols.ReadStreamRequest) {
 			c.OnCancel(func() bool { c.ReplyBytes([]byte("late")); return false })
 		}),
-		cold("Obeys", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+		blocking("Obeys", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
 			_, ok := ctx.Deadline()
 			deadlines <- ok
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}),
-		cold("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+		blocking("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
 			<-release
 			return &protocols.ReadStreamResponse{Data: []byte("x")}, nil
 		}),
@@ -62,35 +62,35 @@ func TestDeadline(t *testing.T) {
 			}
 		}
 	}
-	reached("Hot", func() bool { return s.withdrawn.Load() == 1 })
+	reached("Async", func() bool { return s.canceled.Load() == 1 })
 	reached("Obeys", func() bool { return len(deadlines) > 0 })
 	if !<-deadlines {
 		t.Error("the handler's context has no deadline")
 	}
-	// A reply that comes instead of a withdrawal is not lost.
+	// A reply that comes instead of a cancellation is not lost.
 	c.callFor(7, "Late", limit)
 	c.expectData(7, 4)
 	// The late reply of Hangs goes nowhere.
 	close(release)
-	c.callFor(7, "Cold", time.Hour)
+	c.callFor(7, "Blocking", time.Hour)
 	c.expectData(7, 0)
 	// The time is over before the call has arrived.
-	c.callFor(9, "Hot", -1)
+	c.callFor(9, "Async", -1)
 	c.expect(9, codes.DeadlineExceeded, "timeout")
 	c.callFor(9, "Obeys", -1)
 	c.expect(9, codes.DeadlineExceeded, "timeout")
 }
 
 // TestAnsweredIsOver holds the handler to what the client was told: once a call has been answered
-// with DEADLINE_EXCEEDED, its context has ended, however late the handler had its turn.
+// with DEADLINE_EXCEEDED, its context has ended, however late the handler ran.
 func TestAnsweredIsOver(t *testing.T) {
 	var answered [300]chan struct{}
 	for i := range answered {
 		answered[i] = make(chan struct{})
 	}
 	var served atomic.Int32
-	_, path := serveMux(t, Config{Routes: []Route{
-		cold("Waits", func(ctx context.Context, r *protocols.ReadStreamRequest) (protocols.Message, error) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		blocking("Waits", func(ctx context.Context, r *protocols.ReadStreamRequest) (protocols.Message, error) {
 			<-answered[r.Len]
 			if ctx.Err() == nil {
 				t.Error("the handler may still go on")
@@ -121,23 +121,23 @@ func TestAnsweredIsOver(t *testing.T) {
 // TestManyDeadlines has calls end in the order of their deadlines, not of their arrival.
 func TestManyDeadlines(t *testing.T) {
 	var s source
-	waits := s.route(false)
-	serve := waits.Hot
+	waits := s.method(false)
+	serve := waits.Async
 	// A deadline counts from the call's arrival, of which a busy machine makes any time.
 	deadlines := make(chan time.Time, 100)
-	waits.Hot = func(c *Call, m protocols.Message) {
+	waits.Async = func(c *Call, m protocols.Message) {
 		deadline, _ := c.Deadline()
 		deadlines <- deadline
 		serve(c, m)
 	}
-	_, path := serveMux(t, Config{Routes: []Route{waits}})
+	_, path := serveMux(t, Options{Methods: []Method{waits}})
 	c := dial(t, path)
-	c.callFor(1, "Hot", time.Hour)
+	c.callFor(1, "Async", time.Hour)
 	<-deadlines
 	due := map[uint32]time.Time{}
 	for i := range 20 {
 		id := uint32(1001 - 2*i)
-		c.callFor(id, "Hot", time.Second-time.Duration(i)*20*time.Millisecond)
+		c.callFor(id, "Async", time.Second-time.Duration(i)*20*time.Millisecond)
 		due[id] = guard.Receive(t, "the call", deadlines)
 	}
 	inOrder := slices.SortedFunc(maps.Keys(due), func(a, b uint32) int { return due[a].Compare(due[b]) })

@@ -13,11 +13,11 @@
 //   - A call is answered exactly once: by its handler, by its deadline (DEADLINE_EXCEEDED "timeout"),
 //     or not at all because the client is gone. A reply longer than a frame may be is replaced by an
 //     error for that call only.
-//   - A hot call (Route.Hot) has no goroutine while it waits, only a Call record. Replies never block
+//   - An async call (Method.Async) has no goroutine while it waits, only a Call record. Replies never block
 //     the goroutine that gives them.
 //   - A peer that does not read blocks nothing but its own connection, and what waits for it in memory
 //     is bounded by Limits.
-//   - When the client goes away, the contexts of its handlers end and its waiting calls are withdrawn.
+//   - When the client goes away, the contexts of its handlers end and its waiting calls are canceled.
 //
 // Locks: Conn.mu guards the table of calls and the backlog, outbox.mu the frames on their way out;
 // the second may be taken under the first, never the other way round. Neither is held during a

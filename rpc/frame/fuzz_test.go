@@ -25,13 +25,13 @@ func FuzzFrame(f *testing.F) {
 			Metadata: []*ttrpc.KeyValue{{Key: "traceparent", Value: "x"}},
 		})
 	}
-	f.Add(frameOf(1, kindRequest, 0, request("Cold", []byte{0x18, 4}, 0)))
-	f.Add(append(frameOf(3, kindRequest, 0, request("Hot", []byte{0x18, 4}, 1)), frameOf(3, kindRequest, 0, request("HotPanics", nil, 0))...))
+	f.Add(frameOf(1, kindRequest, 0, request("Blocking", []byte{0x18, 4}, 0)))
+	f.Add(append(frameOf(3, kindRequest, 0, request("Async", []byte{0x18, 4}, 1)), frameOf(3, kindRequest, 0, request("AsyncPanics", nil, 0))...))
 	f.Add(frameOf(2, kindData, 1, []byte("x")))
 	f.Add(frameOf(1, kindRequest, 0, []byte{0x0a, 0x7f}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 1, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := NewMux(Config{Routes: codeRoutes()})
+		m, err := NewMux(Options{Methods: codeMethods()})
 		if err != nil {
 			t.Fatal(err)
 		}

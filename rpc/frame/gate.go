@@ -10,7 +10,7 @@ import (
 
 // full says that the peer must not send more for now. Conn.mu is held.
 func (c *Conn) full() bool {
-	l := &c.mux.config.Limits
+	l := &c.mux.options.Limits
 	return c.box.size.Load() > int64(l.Queued) || c.requests >= l.Requests || c.parked >= l.Parked || c.draining.Load()
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// ErrFull says that a call has asked for more memory than Limits.Held or Config.HeldByAll leaves.
+// ErrFull says that a call has asked for more memory than Limits.Held or Options.HeldByAll leaves.
 var ErrFull = errors.New("full")
 
 // Hold notes that n bytes of the call's request are kept until it ends, such as those of a write
@@ -20,13 +20,13 @@ func (c *Call) Hold(n int) error {
 	if c.flags&flagLinked == 0 {
 		return nil // it has ended: what it keeps is about to be dropped
 	}
-	limits := &k.mux.config.Limits
+	limits := &k.mux.options.Limits
 	if k.held+n > limits.Held {
 		return fullError("this connection", k.held, limits.Held, n)
 	}
-	if all := k.mux.held.Add(int64(n)); all > int64(k.mux.config.HeldByAll) {
+	if all := k.mux.held.Add(int64(n)); all > int64(k.mux.options.HeldByAll) {
 		k.mux.held.Add(-int64(n))
-		return fullError("the agent", int(all)-n, k.mux.config.HeldByAll, n)
+		return fullError("the agent", int(all)-n, k.mux.options.HeldByAll, n)
 	}
 	k.held += n
 	c.size += int32(n)
@@ -38,7 +38,7 @@ func fullError(whose string, held, limit, wanted int) error {
 		whose, ErrFull, held, limit, wanted)
 }
 
-// letGo gives back what a hot call has held. Conn.mu is held.
+// letGo gives back what an async call has held. Conn.mu is held.
 func (c *Conn) letGo(call *Call) {
 	n := int(call.size)
 	if n == 0 {
@@ -54,7 +54,7 @@ func (c *Conn) letGo(call *Call) {
 const connMemory = readBuffer + 4<<10
 
 func (m *Mux) freed(n int) {
-	if m.config.Freed != nil {
-		m.config.Freed(n)
+	if m.options.Freed != nil {
+		m.options.Freed(n)
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/kata-containers/kata-agent/protocols"
 )
 
-// holding is a route that keeps so many bytes as the request says until it is withdrawn or answered.
-func holding(s *source) Route {
-	return hot("Holds", func(c *Call, r *protocols.ReadStreamRequest) {
+// holding is a method that keeps so many bytes as the request says until it is canceled or answered.
+func holding(s *source) Method {
+	return async("Holds", func(c *Call, r *protocols.ReadStreamRequest) {
 		if err := c.Hold(int(r.Len)); err != nil {
 			c.Fail(err)
 			return
 		}
-		s.hot(c, r)
+		s.async(c, r)
 	})
 }
 
@@ -37,10 +37,10 @@ func statusOfFull(err error) (codes.Code, string) {
 func TestHeldRequests(t *testing.T) {
 	var s source
 	var freed atomic.Int64
-	m, path := serveMux(t, Config{
+	m, path := serveMux(t, Options{
 		Limits: Limits{Held: 100}, HeldByAll: 150, Status: statusOfFull,
-		Routes: []Route{holding(&s), hot("Hot", hotEcho)},
-		Freed:  func(n int) { freed.Add(int64(n)) },
+		Methods: []Method{holding(&s), async("Async", asyncEcho)},
+		Freed:   func(n int) { freed.Add(int64(n)) },
 	})
 	hold := func(c *client, id uint32, n int, full string) {
 		t.Helper()
@@ -52,7 +52,7 @@ func TestHeldRequests(t *testing.T) {
 				t.Errorf("%d bytes more: %v, want RESOURCE_EXHAUSTED with %q", n, resp, full)
 			}
 		}
-		c.call(id+2, "Hot", &protocols.ReadStreamRequest{Len: 1})
+		c.call(id+2, "Async", &protocols.ReadStreamRequest{Len: 1})
 		c.expectData(id+2, 1)
 	}
 	a, b := dial(t, path), dial(t, path)
@@ -74,13 +74,13 @@ func TestHeldRequests(t *testing.T) {
 func TestUrgent(t *testing.T) {
 	release := make(chan struct{})
 	var running atomic.Int32
-	kill := cold("Kill", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+	kill := blocking("Kill", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
 		close(release)
 		return nil, nil
 	})
 	kill.Urgent = true
-	_, path := serveMux(t, Config{Limits: Limits{Running: 2}, Routes: []Route{kill,
-		cold("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+	_, path := serveMux(t, Options{Limits: Limits{Running: 2}, Methods: []Method{kill,
+		blocking("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
 			if n := running.Add(1); n > 2 {
 				t.Errorf("%d calls run, want at most 2", n)
 			}

@@ -24,11 +24,11 @@ func TestStalledReader(t *testing.T) {
 	const reads, size = 2000, 32 << 10
 	var s source
 	limits := Limits{Queued: 1 << 20}
-	_, path := serveMux(t, Config{Routes: []Route{s.route(true), hot("Echo", hotEcho)}, Limits: limits})
+	_, path := serveMux(t, Options{Methods: []Method{s.method(true), async("Echo", asyncEcho)}, Limits: limits})
 	other := dial(t, path)
 	c := dial(t, path)
 	for i := range uint32(reads) {
-		c.call(2*i+1, "Hot", &protocols.ReadStreamRequest{Len: size})
+		c.call(2*i+1, "Async", &protocols.ReadStreamRequest{Len: size})
 	}
 	waitFor(t, "the reads to arrive", func() bool { return s.waiting() == reads })
 
@@ -54,7 +54,7 @@ func TestStalledReader(t *testing.T) {
 			other.expectData(1, 1)
 		}
 	})
-	waitFor(t, "reads to be withdrawn", func() bool { return s.withdrawn.Load() > 0 && s.waiting() == 0 })
+	waitFor(t, "reads to be canceled", func() bool { return s.canceled.Load() > 0 && s.waiting() == 0 })
 	if n := taken.Load(); n*size > int64(limits.Queued)+4*size+1<<20 {
 		t.Errorf("%d replies of %d bytes taken for a peer that does not read", n, size)
 	}
@@ -63,7 +63,7 @@ func TestStalledReader(t *testing.T) {
 	}
 	// Its further calls are not read, or only few.
 	for i := range uint32(5) {
-		c.call(100001+2*i, "Hot", &protocols.ReadStreamRequest{Len: size})
+		c.call(100001+2*i, "Async", &protocols.ReadStreamRequest{Len: size})
 	}
 	seen := map[uint32]bool{}
 	for range reads + 5 {
@@ -85,9 +85,9 @@ func TestStalledReader(t *testing.T) {
 func TestStalledReaderOfReplies(t *testing.T) {
 	var served atomic.Int64
 	var gone atomic.Bool
-	_, path := serveMux(t, Config{Routes: []Route{
-		hot("Echo", func(c *Call, r *protocols.ReadStreamRequest) { served.Add(1); hotEcho(c, r) }),
-		hot("Waits", func(c *Call, _ *protocols.ReadStreamRequest) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		async("Echo", func(c *Call, r *protocols.ReadStreamRequest) { served.Add(1); asyncEcho(c, r) }),
+		async("Waits", func(c *Call, _ *protocols.ReadStreamRequest) {
 			c.OnCancel(func() bool { gone.Store(true); return true })
 		}),
 	}})
@@ -116,19 +116,19 @@ func TestStalledReaderOfReplies(t *testing.T) {
 	}
 	c.nc.Close()
 	<-sent
-	waitFor(t, "the waiting call to be withdrawn", gone.Load)
+	waitFor(t, "the waiting call to be canceled", gone.Load)
 }
 
-// TestFull reaches the limits on calls: hot ones go on while cold ones wait for their turn, a
+// TestFull reaches the limits on calls: async ones go on while blocking ones wait in the backlog, a
 // connection with all the calls it may have is not read, and its end is noticed all the same.
 func TestFull(t *testing.T) {
 	var s source
 	var running, most atomic.Int64
 	release := make(chan struct{})
-	_, path := serveMux(t, Config{
+	_, path := serveMux(t, Options{
 		Limits: Limits{Running: 4, Parked: 50, Requests: 100 * callOverhead},
-		Routes: []Route{s.route(false), hot("Echo", hotEcho),
-			cold("Waits", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+		Methods: []Method{s.method(false), async("Echo", asyncEcho),
+			blocking("Waits", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
 				most.Store(max(most.Load(), running.Add(1)))
 				defer running.Add(-1)
 				select {
@@ -149,7 +149,7 @@ func TestFull(t *testing.T) {
 		c.expectData(3, 1)
 	}
 	for range 60 {
-		c.call(5, "Hot", &protocols.ReadStreamRequest{Len: 1})
+		c.call(5, "Async", &protocols.ReadStreamRequest{Len: 1})
 	}
 	waitFor(t, "the limit", func() bool { return s.waiting() == 50 })
 	c.call(7, "Echo", &protocols.ReadStreamRequest{Len: 1})
@@ -158,7 +158,7 @@ func TestFull(t *testing.T) {
 		c.expect(1, codes.OK, "")
 	}
 	if s.waiting() != 50 || most.Load() > 4 {
-		t.Errorf("%d hot calls wait, at most %d handlers ran", s.waiting(), most.Load())
+		t.Errorf("%d async calls wait, at most %d handlers ran", s.waiting(), most.Load())
 	}
 	for range 11 {
 		s.next().call.ReplyBytes([]byte("x"))
@@ -167,20 +167,20 @@ func TestFull(t *testing.T) {
 	c.expectData(7, 1) // read at last
 
 	for range 20 {
-		c.call(5, "Hot", &protocols.ReadStreamRequest{Len: 1})
+		c.call(5, "Async", &protocols.ReadStreamRequest{Len: 1})
 	}
 	waitFor(t, "the limit again", func() bool { return s.waiting() == 50 })
 	c.nc.Close()
-	waitFor(t, "withdrawal", func() bool { return s.withdrawn.Load() >= 50 })
+	waitFor(t, "cancellation", func() bool { return s.canceled.Load() >= 50 })
 }
 
 // TestRequestBytes lets no more than the limit of request bytes in, but always one request.
 func TestRequestBytes(t *testing.T) {
 	var running atomic.Int64
 	release := make(chan struct{})
-	_, path := serveMux(t, Config{
+	_, path := serveMux(t, Options{
 		Limits: Limits{Requests: 10 << 10},
-		Routes: []Route{cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+		Methods: []Method{blocking("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
 			running.Add(1)
 			<-release
 			return nil, nil
@@ -211,8 +211,8 @@ func TestDrain(t *testing.T) {
 	release := make(chan struct{})
 	entered := make(chan struct{}, 1)
 	var s source
-	m, err := NewMux(Config{Routes: []Route{s.route(false), hot("Echo", hotEcho),
-		cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+	m, err := NewMux(Options{Methods: []Method{s.method(false), async("Echo", asyncEcho),
+		blocking("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
 			entered <- struct{}{}
 			<-release
 			return &protocols.ReadStreamResponse{Data: make([]byte, 3<<20)}, nil
@@ -230,7 +230,7 @@ func TestDrain(t *testing.T) {
 		close(served)
 	}()
 	conn := <-conns
-	c.call(1, "Hot", &protocols.ReadStreamRequest{Len: 1})
+	c.call(1, "Async", &protocols.ReadStreamRequest{Len: 1})
 	c.call(3, "Waits", &protocols.ReadStreamRequest{})
 	<-entered
 
@@ -252,14 +252,14 @@ func TestDrain(t *testing.T) {
 	if _, _, err := c.tryReceive(); err != io.EOF && !isReset(err) {
 		t.Errorf("after the end: %v", err)
 	}
-	if s.withdrawn.Load() != 1 {
-		t.Error("the waiting call was not withdrawn")
+	if s.canceled.Load() != 1 {
+		t.Error("the waiting call was not canceled")
 	}
 }
 
 // TestPipe serves a connection without a descriptor.
 func TestPipe(t *testing.T) {
-	m, err := NewMux(Config{Routes: codeRoutes(), Limits: Limits{Queued: 64 << 10}})
+	m, err := NewMux(Options{Methods: codeMethods(), Limits: Limits{Queued: 64 << 10}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestPipe(t *testing.T) {
 	c.reset()
 	go func() {
 		for i := range uint32(100) {
-			c.call(2*i+1, []string{"Cold", "Hot"}[i%2], &protocols.ReadStreamRequest{Len: 10 << 10})
+			c.call(2*i+1, []string{"Blocking", "Async"}[i%2], &protocols.ReadStreamRequest{Len: 10 << 10})
 		}
 	}()
 	for range 100 {
@@ -285,11 +285,11 @@ func TestPipe(t *testing.T) {
 	<-served
 }
 
-// TestDrainOfOverdue does not wait for calls whose time was over before they had a turn.
+// TestDrainOfOverdue does not wait for calls whose deadline passed before their handlers began.
 func TestDrainOfOverdue(t *testing.T) {
 	release := make(chan struct{})
-	m, err := NewMux(Config{Limits: Limits{Running: 1}, Routes: []Route{
-		cold("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+	m, err := NewMux(Options{Limits: Limits{Running: 1}, Methods: []Method{
+		blocking("Waits", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
 			<-release
 			return nil, nil
 		})}})

@@ -14,7 +14,7 @@ import (
 // TestLinger keeps a drained connection until the peer has read its answers, and then as long as
 // it is told; the peer may end it before.
 func TestLinger(t *testing.T) {
-	m, err := NewMux(Config{Routes: []Route{cold("Cold", echo)}})
+	m, err := NewMux(Options{Methods: []Method{blocking("Blocking", echo)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestLinger(t *testing.T) {
 		close(served)
 	}()
 	conn := <-conns
-	c.call(1, "Cold", &protocols.ReadStreamRequest{Len: 10})
+	c.call(1, "Blocking", &protocols.ReadStreamRequest{Len: 10})
 	waitFor(t, "the answer to be with the kernel", func() bool { return conn.unread() > 0 })
 	if err := conn.Drain(context.Background()); err != nil {
 		t.Fatal(err)

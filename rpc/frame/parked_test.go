@@ -23,8 +23,8 @@ import (
 type source struct {
 	mu    sync.Mutex
 	calls []*sourceCall
-	// withdrawn counts calls taken back, served how often the route was entered.
-	withdrawn, served, ended atomic.Int64
+	// canceled counts calls taken back, served how often the method was entered.
+	canceled, served, ended atomic.Int64
 }
 
 type sourceCall struct {
@@ -33,7 +33,7 @@ type sourceCall struct {
 	gone bool
 }
 
-func (s *source) hot(c *Call, r *protocols.ReadStreamRequest) {
+func (s *source) async(c *Call, r *protocols.ReadStreamRequest) {
 	s.served.Add(1)
 	sc := &sourceCall{call: c, n: int(r.Len)}
 	s.mu.Lock()
@@ -46,12 +46,12 @@ func (s *source) hot(c *Call, r *protocols.ReadStreamRequest) {
 			return false
 		}
 		sc.gone = true
-		s.withdrawn.Add(1)
+		s.canceled.Add(1)
 		return true
 	})
 }
 
-// next takes the oldest call that has not been withdrawn.
+// next takes the oldest call that has not been canceled.
 func (s *source) next() *sourceCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,17 +84,17 @@ func (s *source) answerAll(data []byte) {
 	}
 }
 
-func (s *source) route(bulk bool) Route {
-	r := hot("Hot", s.hot)
+func (s *source) method(bulk bool) Method {
+	r := async("Async", s.async)
 	r.Bulk = bulk
 	return r
 }
 
 // TestStormOfShuffledIDs makes 10,000 calls, 50 at a time, whose ids are neither in order nor new.
 func TestStormOfShuffledIDs(t *testing.T) {
-	_, path := serveMux(t, Config{Routes: codeRoutes()})
+	_, path := serveMux(t, Options{Methods: codeMethods()})
 	const calls, window = 10000, 50
-	for _, method := range []string{"Cold", "Hot"} {
+	for _, method := range []string{"Blocking", "Async"} {
 		c := dial(t, path)
 		free := make([]uint32, 0, window)
 		for i := range uint32(window) {
@@ -128,14 +128,14 @@ func TestStormOfShuffledIDs(t *testing.T) {
 func TestParked(t *testing.T) {
 	const calls = 5000
 	var s source
-	_, path := serveMux(t, Config{Routes: []Route{s.route(true), cold("Cold", echo)}})
+	_, path := serveMux(t, Options{Methods: []Method{s.method(true), blocking("Blocking", echo)}})
 	c := dial(t, path)
-	c.call(1, "Cold", &protocols.ReadStreamRequest{Len: 1})
+	c.call(1, "Blocking", &protocols.ReadStreamRequest{Len: 1})
 	c.expectData(1, 1)
 	goroutines := runtime.NumGoroutine()
 	before := heapInUse()
 	for i := range uint32(calls) {
-		c.call(2*i+1, "Hot", &protocols.ReadStreamRequest{
+		c.call(2*i+1, "Async", &protocols.ReadStreamRequest{
 			ContainerId: fmt.Sprintf("%064d", i), ExecId: fmt.Sprintf("%036d", i), Len: 32,
 		})
 	}
@@ -148,7 +148,7 @@ func TestParked(t *testing.T) {
 	if each > 600 {
 		t.Errorf("%d bytes for each waiting call", each)
 	}
-	c.call(3, "Cold", &protocols.ReadStreamRequest{Len: 2})
+	c.call(3, "Blocking", &protocols.ReadStreamRequest{Len: 2})
 	c.expectData(3, 2)
 
 	go s.answerAll(make([]byte, 32))
@@ -174,13 +174,13 @@ func heapInUse() int64 {
 func TestAnswersOnce(t *testing.T) {
 	var s source
 	var ended atomic.Int64
-	_, path := serveMux(t, Config{Routes: []Route{hot("Hot", func(c *Call, r *protocols.ReadStreamRequest) {
+	_, path := serveMux(t, Options{Methods: []Method{async("Async", func(c *Call, r *protocols.ReadStreamRequest) {
 		c.OnEnd(func(codes.Code, string) { ended.Add(1) })
-		s.hot(c, r)
-	}), hot("Next", hotEcho)}})
+		s.async(c, r)
+	}), async("Next", asyncEcho)}})
 	c := dial(t, path)
 	for i := range 200 {
-		c.call(5, "Hot", &protocols.ReadStreamRequest{Len: 1})
+		c.call(5, "Async", &protocols.ReadStreamRequest{Len: 1})
 		waitFor(t, "the call", func() bool { return s.waiting() == 1 })
 		call := s.next().call
 		var wg sync.WaitGroup
@@ -209,29 +209,29 @@ func TestAnswersOnce(t *testing.T) {
 func TestGone(t *testing.T) {
 	var s source
 	running := make(chan context.Context, 1)
-	_, path := serveMux(t, Config{Routes: []Route{
-		hot("Hot", func(c *Call, r *protocols.ReadStreamRequest) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		async("Async", func(c *Call, r *protocols.ReadStreamRequest) {
 			c.OnEnd(func(code codes.Code, _ string) {
 				if code == codes.Canceled {
 					s.ended.Add(1)
 				}
 			})
-			s.hot(c, r)
+			s.async(c, r)
 		}),
-		cold("Cold", echo),
-		cold("Waits", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+		blocking("Blocking", echo),
+		blocking("Waits", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
 			running <- ctx
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}),
 	}})
 	other := dial(t, path)
-	other.call(1, "Hot", &protocols.ReadStreamRequest{Len: 5})
+	other.call(1, "Async", &protocols.ReadStreamRequest{Len: 5})
 	waitFor(t, "the other's call", func() bool { return s.waiting() == 1 })
 
 	c := dial(t, path)
 	for i := range uint32(100) {
-		c.call(2*i+1, "Hot", &protocols.ReadStreamRequest{Len: 5})
+		c.call(2*i+1, "Async", &protocols.ReadStreamRequest{Len: 5})
 	}
 	c.call(1, "Waits", &protocols.ReadStreamRequest{})
 	ctx := <-running
@@ -241,10 +241,10 @@ func TestGone(t *testing.T) {
 	if ctx.Err() != context.Canceled {
 		t.Errorf("context ended by %v", ctx.Err())
 	}
-	waitFor(t, "withdrawal", func() bool { return s.withdrawn.Load() == 100 && s.ended.Load() == 100 })
+	waitFor(t, "cancellation", func() bool { return s.canceled.Load() == 100 && s.ended.Load() == 100 })
 	s.answerAll(make([]byte, 5))
 	other.expectData(1, 5)
-	other.call(3, "Cold", &protocols.ReadStreamRequest{Len: 1})
+	other.call(3, "Blocking", &protocols.ReadStreamRequest{Len: 1})
 	other.expectData(3, 1)
 }
 
@@ -255,15 +255,15 @@ func TestMetadata(t *testing.T) {
 		v, _ := ttrpc.GetMetadataValue(ctx, "traceparent")
 		got <- v
 	}
-	_, path := serveMux(t, Config{Routes: []Route{
-		cold("Cold", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		blocking("Blocking", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
 			tell(ctx)
 			return nil, nil
 		}),
-		hot("Hot", func(c *Call, _ *protocols.ReadStreamRequest) { tell(c.Context()); c.Reply(nil) }),
+		async("Async", func(c *Call, _ *protocols.ReadStreamRequest) { tell(c.Context()); c.Reply(nil) }),
 	}})
 	c := dial(t, path)
-	for _, method := range []string{"Cold", "Hot"} {
+	for _, method := range []string{"Blocking", "Async"} {
 		for _, want := range []string{"00-1-2-01", ""} {
 			r := &ttrpc.Request{Service: "grpc.AgentService", Method: method}
 			if want != "" {
@@ -280,11 +280,11 @@ func TestMetadata(t *testing.T) {
 
 // TestManyInOneWrite sends a batch of frames, one of them in single bytes.
 func TestManyInOneWrite(t *testing.T) {
-	_, path := serveMux(t, Config{Routes: codeRoutes()})
+	_, path := serveMux(t, Options{Methods: codeMethods()})
 	c := dial(t, path)
 	var batch bytes.Buffer
 	payload, _ := (&protocols.ReadStreamRequest{Len: 9}).Marshal()
-	one := frameOf(9, kindRequest, 0, envelopeOf(t, &ttrpc.Request{Service: "grpc.AgentService", Method: "Hot", Payload: payload}))
+	one := frameOf(9, kindRequest, 0, envelopeOf(t, &ttrpc.Request{Service: "grpc.AgentService", Method: "Async", Payload: payload}))
 	for range 1000 {
 		batch.Write(one)
 	}

@@ -25,7 +25,7 @@ func (c *Conn) read() {
 		if err != nil {
 			break
 		}
-		if call != nil && !c.serveInTurn(call, request) {
+		if call != nil && !c.serveRead(call, request) {
 			return
 		}
 	}
@@ -33,7 +33,7 @@ func (c *Conn) read() {
 	close(c.finished)
 }
 
-// readBody reads the rest of a frame and returns the hot call that is to be served now, if any.
+// readBody reads the rest of a frame and returns the async call that is to be served now, if any.
 // Nothing of it is in the read buffer.
 func (c *Conn) readBody(h header) (*Call, protocols.Message, error) {
 	n := int(h.length)
@@ -67,7 +67,7 @@ func (c *Conn) readBody(h header) (*Call, protocols.Message, error) {
 	return call, request, nil
 }
 
-// take takes in one frame and returns the hot call that is to be served now, if it is one. The
+// take takes in one frame and returns the async call that is to be served now, if it is one. The
 // body may be kept only if owned is set.
 func (c *Conn) take(h header, body []byte, owned bool) (*Call, protocols.Message) {
 	if h.stream%2 != 1 {
@@ -95,15 +95,15 @@ func (c *Conn) take(h header, body []byte, owned bool) (*Call, protocols.Message
 		c.reject(h, &e, Errorf(codes.Unimplemented, noMethodText, e.method))
 		return nil, nil
 	}
-	call := &Call{conn: c, route: r, stream: h.stream}
+	call := &Call{conn: c, method: r, stream: h.stream}
 	if e.metadata != nil {
 		call.extra = &extra{metadata: e.metadata}
 	}
 	if e.timeout != 0 && e.timeout < forever {
 		call.deadline = time.Since(epoch) + time.Duration(e.timeout)
 	}
-	if r.Hot != nil {
-		if request := c.takeHot(call, e.payload); request != nil {
+	if r.Async != nil {
+		if request := c.takeAsync(call, e.payload); request != nil {
 			return call, request
 		}
 		return nil, nil
@@ -118,42 +118,43 @@ func (c *Conn) take(h header, body []byte, owned bool) (*Call, protocols.Message
 // forever is a limit so long, in nanoseconds, that adding it to a time might overflow.
 const forever = 1 << 62
 
-// takeHot decodes a hot call and returns its request if it is to be served now.
-func (c *Conn) takeHot(call *Call, payload []byte) protocols.Message {
+// takeAsync decodes an async call and returns its request if it is to be served now.
+func (c *Conn) takeAsync(call *Call, payload []byte) protocols.Message {
 	defer call.recovered()
 	if !c.link(call) {
 		return nil
 	}
-	request := call.route.request()
+	request := call.method.request()
 	if err := request.Unmarshal(payload); err != nil {
 		call.Fail(Errorf(codes.Unknown, bodyText, err))
 		return nil
 	}
-	if call.route.Bulk && c.hold(call, request) {
+	if call.method.Bulk && c.hold(call, request) {
 		return nil
 	}
 	return request
 }
 
-// serveInTurn serves a hot call and tells whether the caller still has the turn to read.
-func (c *Conn) serveInTurn(call *Call, request protocols.Message) (mine bool) {
+// serveRead serves an async call that has just been read and tells whether the caller still runs the
+// reading loop.
+func (c *Conn) serveRead(call *Call, request protocols.Message) (mine bool) {
 	n := c.enter(reading)
 	call.serve(request)
-	return c.turns[reading].leave(n)
+	return c.loops[reading].leave(n)
 }
 
-// serve gives a hot call to its handler.
+// serve gives an async call to its handler.
 func (c *Call) serve(request protocols.Message) {
 	defer c.recovered()
 	c.again, c.served = c.served, true
-	c.route.Hot(c, request)
-	c.route.recycle(request)
+	c.method.Async(c, request)
+	c.method.recycle(request)
 }
 
 // reject answers a frame that reaches no handler.
 func (c *Conn) reject(h header, e *envelope, err *Error) {
 	c.send(errorFrame(h.stream, err.Code, err.Message), nil)
-	if rejected := c.mux.config.Rejected; rejected != nil {
+	if rejected := c.mux.options.Rejected; rejected != nil {
 		var service, method string
 		if e != nil {
 			service, method = string(e.service), string(e.method)

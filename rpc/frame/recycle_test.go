@@ -14,10 +14,10 @@ import (
 // TestRecycle uses one message for many requests, of which none sees what another held.
 func TestRecycle(t *testing.T) {
 	got := make(chan protocols.WriteStreamRequest, 1)
-	r := Route{
-		Service: "grpc.AgentService", Method: "Hot",
+	r := Method{
+		Service: "grpc.AgentService", Name: "Async",
 		New: func() protocols.Message { return &protocols.WriteStreamRequest{} },
-		Hot: func(c *Call, m protocols.Message) {
+		Async: func(c *Call, m protocols.Message) {
 			q := *m.(*protocols.WriteStreamRequest)
 			q.Data = []byte(string(q.Data))
 			got <- q
@@ -28,7 +28,7 @@ func TestRecycle(t *testing.T) {
 			*q = protocols.WriteStreamRequest{Data: q.Data[:0]}
 		},
 	}
-	_, path := serveMux(t, Config{Routes: []Route{r}})
+	_, path := serveMux(t, Options{Methods: []Method{r}})
 	c := dial(t, path)
 	for i, q := range []protocols.WriteStreamRequest{
 		{ContainerId: "c", ExecId: "e", Data: []byte(strings.Repeat("x", 100))},
@@ -36,14 +36,14 @@ func TestRecycle(t *testing.T) {
 		{Data: []byte("y")},
 		{},
 	} {
-		c.call(1, "Hot", &q)
+		c.call(1, "Async", &q)
 		c.expect(1, codes.OK, "")
 		if g := <-got; g.ContainerId != q.ContainerId || g.ExecId != q.ExecId || string(g.Data) != string(q.Data) {
 			t.Errorf("request %d: %v, want %v", i, g, q)
 		}
 	}
 	r.Bulk = true
-	if _, err := NewMux(Config{Routes: []Route{r}}); err == nil {
-		t.Error("a route both Bulk and recycled")
+	if _, err := NewMux(Options{Methods: []Method{r}}); err == nil {
+		t.Error("a method both Bulk and recycled")
 	}
 }

@@ -9,22 +9,22 @@ import (
 )
 
 // flow is what keeps reads from piling up. A client may have thousands of reads outstanding and
-// then stop taking replies; each read that were answered would move its bytes from a pipe, where
+// then stop taking replies; each read that is answered then moves its bytes from a pipe, where
 // they hold up only their writer, into our memory. So when half of Limits.Queued waits for the peer,
-// its Bulk calls are withdrawn, and served anew in their order when less than a quarter is left.
+// its Bulk calls are canceled, and served anew in their order when less than a quarter is left.
 // All of it is guarded by Conn.mu.
 type flow struct {
-	pausing   bool    // calls are being withdrawn, on a goroutine made for it
+	pausing   bool    // calls are being canceled, on a goroutine made for it
 	paused    bool    // they have been
 	resuming  bool    // they are being served anew, on a goroutine made for it
-	suspended []*Call // withdrawn or not served yet, oldest first
+	suspended []*Call // canceled or not served yet, oldest first
 }
 
 // holds says that new Bulk calls have to queue up behind suspended ones.
 func (f *flow) holds() bool { return f.pausing || f.paused || len(f.suspended) > 0 }
 
-func (c *Conn) congested() bool { return c.box.size.Load() > int64(c.mux.config.Limits.Queued/2) }
-func (c *Conn) relieved() bool  { return c.box.size.Load() <= int64(c.mux.config.Limits.Queued/4) }
+func (c *Conn) congested() bool { return c.box.size.Load() > int64(c.mux.options.Limits.Queued/2) }
+func (c *Conn) relieved() bool  { return c.box.size.Load() <= int64(c.mux.options.Limits.Queued/4) }
 
 // send hands a frame to the socket.
 func (c *Conn) send(buf *buffer, data []byte) {
@@ -36,7 +36,7 @@ func (c *Conn) send(buf *buffer, data []byte) {
 	c.noteDrained()
 	if c.congested() && !c.closed && !c.flow.pausing && !c.flow.paused {
 		c.flow.pausing = true
-		go c.suspend() // withdrawing takes locks of the calls' sources, which the caller may hold
+		go c.suspend() // canceling takes locks of the calls' sources, which the caller may hold
 	}
 	c.mu.Unlock()
 }
@@ -65,30 +65,30 @@ func (c *Conn) hold(call *Call, request protocols.Message) bool {
 	return true
 }
 
-// suspend withdraws the Bulk calls that wait.
+// suspend cancels the Bulk calls that wait.
 func (c *Conn) suspend() {
 	c.mu.Lock()
-	var calls []withdrawal
+	var calls []cancellation
 	for call := c.calls; call != nil; call = call.next {
-		if call.route.Bulk && call.withdraw != nil {
-			calls = append(calls, withdrawal{call, call.withdraw})
-			call.withdraw = nil
+		if call.method.Bulk && call.cancel != nil {
+			calls = append(calls, cancellation{call, call.cancel})
+			call.cancel = nil
 		}
 	}
 	c.mu.Unlock()
 
 	slices.Reverse(calls) // the list has the newest first
-	withdrawn := make([]*Call, 0, len(calls))
+	canceled := make([]*Call, 0, len(calls))
 	for _, w := range calls {
-		if w.withdraw() {
-			withdrawn = append(withdrawn, w.call)
+		if w.cancel() {
+			canceled = append(canceled, w.call)
 		}
 	}
 
 	c.mu.Lock()
 	if !c.closed {
 		// In front: whoever is suspended already has come later.
-		c.flow.suspended = append(withdrawn, c.flow.suspended...)
+		c.flow.suspended = append(canceled, c.flow.suspended...)
 	}
 	c.flow.pausing, c.flow.paused = false, true
 	c.mu.Unlock()
@@ -133,7 +133,7 @@ func (c *Conn) serveSuspended() {
 	f.resuming = false
 }
 
-// serveNext serves the oldest suspended call and tells whether the caller still has the turn.
+// serveNext serves the oldest suspended call and tells whether the caller still runs the loop.
 // Conn.mu is held, but not meanwhile.
 func (c *Conn) serveNext() (mine bool) {
 	f := &c.flow
@@ -150,5 +150,5 @@ func (c *Conn) serveNext() (mine bool) {
 	defer c.mu.Lock()
 	n := c.enter(resuming)
 	call.serve(request)
-	return c.turns[resuming].leave(n)
+	return c.loops[resuming].leave(n)
 }

@@ -19,13 +19,13 @@ type allowList map[string]bool
 // neverBlocked is the service a host pings: blocking it would kill the pod.
 const neverBlocked = protocols.HealthService
 
-func newAllowList(names []string, routes []Route, log *zap.Logger) allowList {
+func newAllowList(names []string, methods []Method, log *zap.Logger) allowList {
 	if names == nil {
 		return nil
 	}
 	known := map[string]bool{}
-	for _, r := range routes {
-		known[r.Request], known[r.frame.Method] = true, true
+	for _, r := range methods {
+		known[r.Request], known[r.frame.Name] = true, true
 	}
 	list := allowList{}
 	for _, name := range names {
@@ -38,17 +38,17 @@ func newAllowList(names []string, routes []Route, log *zap.Logger) allowList {
 }
 
 // blocks says whether calls of r are refused.
-func (l allowList) blocks(r *Route) bool {
-	return l != nil && r.frame.Service != neverBlocked && !l[r.Request] && !l[r.frame.Method]
+func (l allowList) blocks(r *Method) bool {
+	return l != nil && r.frame.Service != neverBlocked && !l[r.Request] && !l[r.frame.Name]
 }
 
 // block makes r refuse every call. The text names the message, by which hosts and their operators
 // know endpoints.
-func block(r *Route) {
+func block(r *Method) {
 	err := frame.Errorf(codes.Unimplemented, "%s is blocked", r.Request)
-	if r.frame.Hot != nil {
-		r.frame.Hot = func(call *frame.Call, _ protocols.Message) { call.Fail(err) }
+	if r.frame.Async != nil {
+		r.frame.Async = func(call *frame.Call, _ protocols.Message) { call.Fail(err) }
 		return
 	}
-	r.frame.Cold = func(context.Context, protocols.Message) (protocols.Message, error) { return nil, err }
+	r.frame.Blocking = func(context.Context, protocols.Message) (protocols.Message, error) { return nil, err }
 }

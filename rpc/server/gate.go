@@ -23,22 +23,22 @@ type Gate interface {
 	Decide(ctx context.Context, info *Info, request protocols.Message) error
 }
 
-// Denied gives a hot route another handler for calls that the gate does not let through. Without it
+// Denied gives an async method another handler for calls that the gate does not let through. Without it
 // they fail with the gate's error.
 func Denied[Q any, PQ message[Q]](fn func(call *frame.Call, request PQ)) Option {
-	return func(r *Route) {
+	return func(r *Method) {
 		r.denied = func(call *frame.Call, m protocols.Message) { fn(call, m.(PQ)) }
 	}
 }
 
 // behind puts a gate in front of a handler.
-func behind(g Gate, r *Route) {
+func behind(g Gate, r *Method) {
 	if g == nil || r.frame.Service == neverBlocked {
 		return
 	}
 	info := r.info()
-	if serve := r.frame.Cold; serve != nil {
-		r.frame.Cold = func(ctx context.Context, request protocols.Message) (protocols.Message, error) {
+	if serve := r.frame.Blocking; serve != nil {
+		r.frame.Blocking = func(ctx context.Context, request protocols.Message) (protocols.Message, error) {
 			ok, err := g.Known(info, request)
 			if !ok {
 				err = g.Decide(ctx, info, request)
@@ -50,16 +50,16 @@ func behind(g Gate, r *Route) {
 		}
 		return
 	}
-	w := &waiting{gate: g, info: info, route: *r}
-	r.frame.Hot = w.serve
+	w := &waiting{gate: g, info: info, method: *r}
+	r.frame.Async = w.serve
 }
 
-// waiting has the calls of a hot route whose decisions are being made. The goroutine that reads the
+// waiting has the calls of an async method whose decisions are being made. The goroutine that reads the
 // connection does not wait for them, and the calls of a stream stay in their order.
 type waiting struct {
-	gate  Gate
-	info  *Info
-	route Route
+	gate   Gate
+	info   *Info
+	method Method
 
 	lines atomic.Int64 // how many streams have calls that wait
 	mu    sync.Mutex
@@ -80,7 +80,7 @@ func (w *waiting) serve(call *frame.Call, request protocols.Message) {
 			return
 		}
 	}
-	if w.route.frame.Recycle != nil {
+	if w.method.frame.Recycle != nil {
 		request = proto.Clone(request.(proto.Message)).(protocols.Message) // it is used again when this returns
 	}
 	w.hold(held{call, request})
@@ -150,9 +150,9 @@ func (w *waiting) decide(h held) {
 func (w *waiting) pass(call *frame.Call, request protocols.Message, err error) {
 	switch {
 	case err == nil:
-		w.route.frame.Hot(call, request)
-	case w.route.denied != nil:
-		w.route.denied(call, request)
+		w.method.frame.Async(call, request)
+	case w.method.denied != nil:
+		w.method.denied(call, request)
 	default:
 		call.Fail(err)
 	}

@@ -60,15 +60,15 @@ func answerFor(id string) error {
 	return nil
 }
 
-// TestGate stands in front of hot and cold calls alike, and never of the health service.
+// TestGate stands in front of async and blocking calls alike, and never of the health service.
 func TestGate(t *testing.T) {
 	g := &fakeGate{known: map[string]bool{"known": true, "known-denied": true}}
 	served := func(c *frame.Call, _ *protocols.ReadStreamRequest) { c.ReplyBytes([]byte("data")) }
 	redacted := func(c *frame.Call, _ *protocols.ReadStreamRequest) { c.ReplyBytes(nil) }
-	_, path := start(t, Options{Gate: g, Routes: []Route{
-		checkRoute,
-		Hot(protocols.AgentService, "ReadStdout", served, Bulk, Denied(redacted)),
-		Hot(protocols.AgentService, "ReadStderr", served, Bulk),
+	_, path := start(t, Options{Gate: g, Methods: []Method{
+		checkMethod,
+		Async(protocols.AgentService, "ReadStdout", served, Bulk, Denied(redacted)),
+		Async(protocols.AgentService, "ReadStderr", served, Bulk),
 		remove(func(context.Context, *protocols.RemoveContainerRequest) error { return errors.New("served") }),
 	}})
 	c := dial(t, path)
@@ -119,9 +119,9 @@ func TestGateHoldsNobodyUp(t *testing.T) {
 	var mu sync.Mutex
 	var written []string
 	clear := func(q *protocols.WriteStreamRequest) { *q = protocols.WriteStreamRequest{Data: q.Data[:0]} }
-	_, path := start(t, Options{Gate: g, Routes: []Route{
-		checkRoute,
-		Hot(protocols.AgentService, "WriteStdin", func(c *frame.Call, q *protocols.WriteStreamRequest) {
+	_, path := start(t, Options{Gate: g, Methods: []Method{
+		checkMethod,
+		Async(protocols.AgentService, "WriteStdin", func(c *frame.Call, q *protocols.WriteStreamRequest) {
 			mu.Lock()
 			written = append(written, q.ContainerId+" "+string(q.Data))
 			mu.Unlock()
@@ -181,8 +181,8 @@ func TestGateAfterTheEnd(t *testing.T) {
 	release := make(chan struct{})
 	g := &fakeGate{slow: map[string]chan struct{}{"slow": release}}
 	served := make(chan uint32, 4)
-	_, path := start(t, Options{Gate: g, Routes: []Route{
-		Hot(protocols.AgentService, "ReadStdout", func(c *frame.Call, q *protocols.ReadStreamRequest) {
+	_, path := start(t, Options{Gate: g, Methods: []Method{
+		Async(protocols.AgentService, "ReadStdout", func(c *frame.Call, q *protocols.ReadStreamRequest) {
 			served <- q.Len
 			c.ReplyBytes(nil)
 		}, Bulk),

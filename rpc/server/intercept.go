@@ -16,15 +16,15 @@ type Info struct {
 	Service, Method string
 	// Request is the name of the request message.
 	Request string
-	// Hot calls have no goroutine of their own: an interceptor of theirs must not block.
-	Hot bool
+	// Async calls have no goroutine of their own: an interceptor of theirs must not block.
+	Async bool
 }
 
 // Interceptor sees a call before its handler. An error refuses the call with the status that stands
-// for the error. The context returned is the handler's; for a hot call it is dropped, and ctx carries
+// for the error. The context returned is the handler's; for an async call it is dropped, and ctx carries
 // the client's metadata (ttrpc.GetMetadata) and nothing else. end, unless nil, is called once when
 // the call has ended, also if a later interceptor has refused it: with the code and text of the
-// answer, CANCELED if the client has gone. end of a hot call may run on any goroutine and must not
+// answer, CANCELED if the client has gone. end of an async call may run on any goroutine and must not
 // block.
 type Interceptor func(ctx context.Context, info *Info, request protocols.Message) (_ context.Context, end func(codes.Code, string), _ error)
 
@@ -54,10 +54,10 @@ func chain(ctx context.Context, all []Interceptor, info *Info, request protocols
 	return ctx, end, nil
 }
 
-// cold puts interceptors in front of a handler with a goroutine of its own.
-func (s *Server) cold(r Route, all []Interceptor) func(context.Context, protocols.Message) (protocols.Message, error) {
+// blocking puts interceptors in front of a handler with a goroutine of its own.
+func (s *Server) blocking(r Method, all []Interceptor) func(context.Context, protocols.Message) (protocols.Message, error) {
 	info := r.info()
-	serve := r.frame.Cold
+	serve := r.frame.Blocking
 	if len(all) == 0 {
 		return serve
 	}
@@ -97,10 +97,10 @@ func (s *Server) code(ctx context.Context, err error) (codes.Code, string) {
 	return s.status(err)
 }
 
-// hot puts interceptors in front of a handler that has no goroutine.
-func (s *Server) hot(r Route, all []Interceptor) func(*frame.Call, protocols.Message) {
+// async puts interceptors in front of a handler that has no goroutine.
+func (s *Server) async(r Method, all []Interceptor) func(*frame.Call, protocols.Message) {
 	info := r.info()
-	serve := r.frame.Hot
+	serve := r.frame.Async
 	if len(all) == 0 {
 		return serve
 	}
@@ -121,11 +121,11 @@ func (s *Server) hot(r Route, all []Interceptor) func(*frame.Call, protocols.Mes
 	}
 }
 
-func (r *Route) info() *Info {
+func (r *Method) info() *Info {
 	return &Info{
 		Service: r.frame.Service,
-		Method:  r.frame.Method,
+		Method:  r.frame.Name,
 		Request: r.Request,
-		Hot:     r.frame.Hot != nil,
+		Async:   r.frame.Async != nil,
 	}
 }

@@ -19,8 +19,8 @@ import (
 
 // Options is what a Server is made of.
 type Options struct {
-	Routes []Route
-	// Interceptors see every call, cold or hot, that is not blocked, the first of them first.
+	Methods []Method
+	// Interceptors see every call, blocking or async, that is not blocked, the first of them first.
 	Interceptors []Interceptor
 	// Gate decides about the calls that are not blocked, after the interceptors. Nil: all are served.
 	Gate Gate
@@ -33,11 +33,11 @@ type Options struct {
 	Allowed []string
 	// Limits bounds what one connection may occupy.
 	Limits frame.Limits
-	// Freed is told what has become garbage with a connection or a call; see frame.Config. May be nil.
+	// Freed is told what has become garbage with a connection or a call; see frame.Options. May be nil.
 	Freed func(bytes int)
 }
 
-// Server serves the routes on any number of listeners.
+// Server serves the methods on any number of listeners.
 type Server struct {
 	log    *zap.Logger
 	status func(error) (codes.Code, string)
@@ -50,7 +50,7 @@ type Server struct {
 	serving   sync.WaitGroup // connections
 }
 
-// New makes a server. It fails if two routes have one name.
+// New makes a server. It fails if two methods have one name.
 func New(o Options) (*Server, error) {
 	s := &Server{
 		log:       o.Log,
@@ -61,13 +61,13 @@ func New(o Options) (*Server, error) {
 		s.log = zap.NewNop()
 	}
 	s.status = statusOf(o.Status)
-	allowed := newAllowList(o.Allowed, o.Routes, s.log)
-	routes := make([]frame.Route, 0, len(o.Routes))
-	for _, r := range o.Routes {
-		routes = append(routes, s.gate(r, allowed, o))
+	allowed := newAllowList(o.Allowed, o.Methods, s.log)
+	methods := make([]frame.Method, 0, len(o.Methods))
+	for _, r := range o.Methods {
+		methods = append(methods, s.gate(r, allowed, o))
 	}
-	mux, err := frame.NewMux(frame.Config{
-		Routes:   routes,
+	mux, err := frame.NewMux(frame.Options{
+		Methods:  methods,
 		Status:   s.status,
 		Panicked: s.panicked,
 		Rejected: s.rejected,
@@ -93,7 +93,7 @@ func statusOf(status func(error) (codes.Code, string)) func(error) (codes.Code, 
 }
 
 // gate puts everything that stands before a handler in front of it.
-func (s *Server) gate(r Route, allowed allowList, o Options) frame.Route {
+func (s *Server) gate(r Method, allowed allowList, o Options) frame.Method {
 	level := zapcore.InfoLevel
 	if r.quiet {
 		level = zapcore.DebugLevel
@@ -108,16 +108,16 @@ func (s *Server) gate(r Route, allowed allowList, o Options) frame.Route {
 		behind(o.Gate, &r)
 		all = append(all, o.Interceptors...)
 	}
-	if r.frame.Hot != nil {
-		r.frame.Hot = s.hot(r, all)
+	if r.frame.Async != nil {
+		r.frame.Async = s.async(r, all)
 	} else {
-		r.frame.Cold = s.cold(r, all)
+		r.frame.Blocking = s.blocking(r, all)
 	}
 	return r.frame
 }
 
-func (s *Server) panicked(r *frame.Route, value any, stack []byte) {
-	s.log.Error("panic in a handler", zap.String("rpc", r.Method), zap.Any("panic", value), zap.ByteString("stack", stack))
+func (s *Server) panicked(r *frame.Method, value any, stack []byte) {
+	s.log.Error("panic in a handler", zap.String("rpc", r.Name), zap.Any("panic", value), zap.ByteString("stack", stack))
 }
 
 func (s *Server) rejected(service, method string, code codes.Code, text string) {

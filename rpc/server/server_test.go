@@ -31,17 +31,17 @@ func check(*protocols.CheckRequest) (*protocols.HealthCheckResponse, error) {
 	return &protocols.HealthCheckResponse{Status: protocols.HealthCheckResponse_SERVING}, nil
 }
 
-var checkRoute = Inline(protocols.HealthService, "Check", check)
+var checkMethod = Inline(protocols.HealthService, "Check", check)
 
-func remove(fn func(context.Context, *protocols.RemoveContainerRequest) error, opts ...Option) Route {
-	return Unary(protocols.AgentService, "RemoveContainer",
+func remove(fn func(context.Context, *protocols.RemoveContainerRequest) error, opts ...Option) Method {
+	return Blocking(protocols.AgentService, "RemoveContainer",
 		func(ctx context.Context, r *protocols.RemoveContainerRequest) (*protocols.Empty, error) {
 			return &protocols.Empty{}, fn(ctx, r)
 		}, opts...)
 }
 
-func readRoute(method string) Route {
-	return Hot(protocols.AgentService, method, func(c *frame.Call, r *protocols.ReadStreamRequest) {
+func readMethod(method string) Method {
+	return Async(protocols.AgentService, method, func(c *frame.Call, r *protocols.ReadStreamRequest) {
 		c.ReplyBytes(make([]byte, r.Len))
 	})
 }
@@ -119,20 +119,20 @@ func ping(t testing.TB, c *ttrpc.Client) {
 }
 
 func TestCheck(t *testing.T) {
-	_, path := start(t, Options{Routes: []Route{checkRoute}})
+	_, path := start(t, Options{Methods: []Method{checkMethod}})
 	c := dial(t, path)
 	ping(t, c)
 	ping(t, c)
 }
 
 func TestNamesTwice(t *testing.T) {
-	if _, err := New(Options{Routes: []Route{checkRoute, checkRoute}}); err == nil {
-		t.Error("two routes with one name")
+	if _, err := New(Options{Methods: []Method{checkMethod, checkMethod}}); err == nil {
+		t.Error("two methods with one name")
 	}
 }
 
 func TestAllowed(t *testing.T) {
-	routes := []Route{checkRoute, readRoute("ReadStdout"), readRoute("ReadStderr"),
+	methods := []Method{checkMethod, readMethod("ReadStdout"), readMethod("ReadStderr"),
 		remove(func(context.Context, *protocols.RemoveContainerRequest) error { return nil })}
 	tests := []struct {
 		name    string
@@ -149,14 +149,14 @@ func TestAllowed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			core, logs := observer.New(zapcore.WarnLevel)
-			_, path := start(t, Options{Routes: routes, Allowed: test.allowed, Log: zap.New(core)})
+			_, path := start(t, Options{Methods: methods, Allowed: test.allowed, Log: zap.New(core)})
 			c := dial(t, path)
-			for _, r := range routes[1:] {
-				err := callAgent(c, r.frame.Method, r.frame.New())
-				if slices.Contains(test.blocked, r.frame.Method) {
+			for _, r := range methods[1:] {
+				err := callAgent(c, r.frame.Name, r.frame.New())
+				if slices.Contains(test.blocked, r.frame.Name) {
 					wantStatus(t, err, codes.Unimplemented, r.Request+" is blocked")
 				} else if err != nil {
-					t.Errorf("%s: %v", r.frame.Method, err)
+					t.Errorf("%s: %v", r.frame.Name, err)
 				}
 			}
 			ping(t, c)
@@ -170,8 +170,8 @@ func TestAllowed(t *testing.T) {
 func TestLogLines(t *testing.T) {
 	for _, level := range []zapcore.Level{zapcore.InfoLevel, zapcore.DebugLevel} {
 		core, logs := observer.New(level)
-		_, path := start(t, Options{Log: zap.New(core), Routes: []Route{
-			checkRoute, readRoute("ReadStdout"),
+		_, path := start(t, Options{Log: zap.New(core), Methods: []Method{
+			checkMethod, readMethod("ReadStdout"),
 			remove(func(_ context.Context, r *protocols.RemoveContainerRequest) error {
 				if r.Timeout == 99 {
 					panic("secret value")
@@ -244,7 +244,7 @@ func TestInterceptors(t *testing.T) {
 	_, path := start(t, Options{
 		Interceptors: []Interceptor{outer, refusing},
 		Status:       func(err error) (codes.Code, string) { return codes.Aborted, "table: " + err.Error() },
-		Routes: []Route{readRoute("ReadStdout"), remove(func(ctx context.Context, r *protocols.RemoveContainerRequest) error {
+		Methods: []Method{readMethod("ReadStdout"), remove(func(ctx context.Context, r *protocols.RemoveContainerRequest) error {
 			note("handler " + ctx.Value(key{}).(string))
 			if r.Timeout != 0 {
 				return errors.New("no")
@@ -293,7 +293,7 @@ func TestInterceptors(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	release, entered := make(chan struct{}), make(chan struct{}, 100)
 	core, logs := observer.New(zapcore.InfoLevel)
-	_, path := start(t, Options{Log: zap.New(core), Routes: []Route{remove(func(ctx context.Context, r *protocols.RemoveContainerRequest) error {
+	_, path := start(t, Options{Log: zap.New(core), Methods: []Method{remove(func(ctx context.Context, r *protocols.RemoveContainerRequest) error {
 		entered <- struct{}{}
 		if r.Timeout == 1 {
 			<-release
@@ -344,7 +344,7 @@ func TestCheckUnderLoad(t *testing.T) {
 	var running atomic.Int64
 	_, path := start(t, Options{
 		Limits: frame.Limits{Running: 16},
-		Routes: []Route{checkRoute, readRoute("ReadStdout"), remove(func(ctx context.Context, _ *protocols.RemoveContainerRequest) error {
+		Methods: []Method{checkMethod, readMethod("ReadStdout"), remove(func(ctx context.Context, _ *protocols.RemoveContainerRequest) error {
 			running.Add(1)
 			<-ctx.Done()
 			return ctx.Err()

@@ -16,8 +16,8 @@ const settleTime = 100 * time.Millisecond
 
 // Shutdown stops accepting and reading, waits until the calls in flight are answered and the
 // answers have been read, and a moment longer (frame.Conn.Linger), then closes the connections, at
-// the latest when ctx ends. It returns ctx's error if calls have had no answer by then. Hot calls that
-// wait are withdrawn without an answer. It returns when all connections have been closed; Serve
+// the latest when ctx ends. It returns ctx's error if calls have had no answer by then. Async calls that
+// wait are canceled without an answer. It returns when all connections have been closed; Serve
 // returns after it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	conns := s.stop()

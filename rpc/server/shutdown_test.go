@@ -47,13 +47,13 @@ func TestShutdown(t *testing.T) {
 	before := runtime.NumGoroutine()
 	entered, release := make(chan struct{}), make(chan struct{})
 	parked := make(chan struct{})
-	s := serve(t, context.Background(), Options{Routes: []Route{
+	s := serve(t, context.Background(), Options{Methods: []Method{
 		remove(func(context.Context, *protocols.RemoveContainerRequest) error {
 			entered <- struct{}{}
 			<-release
 			return nil
 		}),
-		Hot(protocols.AgentService, "ReadStdout", func(*frame.Call, *protocols.ReadStreamRequest) { close(parked) }),
+		Async(protocols.AgentService, "ReadStdout", func(*frame.Call, *protocols.ReadStreamRequest) { close(parked) }),
 	}})
 	c := dial(t, s.path)
 	var read, removed error
@@ -103,7 +103,7 @@ func TestShutdown(t *testing.T) {
 // TestShutdownIsBounded gives up on a handler that hangs.
 func TestShutdownIsBounded(t *testing.T) {
 	entered := make(chan context.Context, 1)
-	s := serve(t, context.Background(), Options{Routes: []Route{
+	s := serve(t, context.Background(), Options{Methods: []Method{
 		remove(func(ctx context.Context, _ *protocols.RemoveContainerRequest) error {
 			entered <- ctx
 			<-ctx.Done()
@@ -127,7 +127,7 @@ func TestShutdownIsBounded(t *testing.T) {
 // TestShutdownFromHandler is DestroySandbox: the call that ends the server gets its answer.
 func TestShutdownFromHandler(t *testing.T) {
 	down := make(chan struct{})
-	s := serve(t, context.Background(), Options{Routes: []Route{
+	s := serve(t, context.Background(), Options{Methods: []Method{
 		remove(func(context.Context, *protocols.RemoveContainerRequest) error { close(down); return nil }),
 	}})
 	stopped := make(chan error, 1)
@@ -147,7 +147,7 @@ func TestShutdownFromHandler(t *testing.T) {
 func TestServeEnds(t *testing.T) {
 	t.Run("context", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		s := serve(t, ctx, Options{Routes: []Route{checkRoute}})
+		s := serve(t, ctx, Options{Methods: []Method{checkMethod}})
 		c := dial(t, s.path)
 		ping(t, c)
 		cancel()
@@ -156,7 +156,7 @@ func TestServeEnds(t *testing.T) {
 		}
 	})
 	t.Run("listener", func(t *testing.T) {
-		s := serve(t, context.Background(), Options{Routes: []Route{checkRoute}})
+		s := serve(t, context.Background(), Options{Methods: []Method{checkMethod}})
 		ping(t, dial(t, s.path))
 		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
@@ -166,7 +166,7 @@ func TestServeEnds(t *testing.T) {
 		}
 	})
 	t.Run("broken listener", func(t *testing.T) {
-		s, err := New(Options{Routes: []Route{checkRoute}})
+		s, err := New(Options{Methods: []Method{checkMethod}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func (r *Reader) begin(share int) (op *readOp, closed bool) {
 	if len(r.queue) == 0 {
 		r.busy = false
 		if r.closed && r.fd >= 0 {
-			r.poller.forget(r.fd, &r.key)
+			r.poller.unwatch(r.fd, &r.key)
 			unix.Close(r.fd)
 			r.fd = -1
 		}

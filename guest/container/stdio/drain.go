@@ -41,7 +41,7 @@ func (w *Writer) begin(share int) (op *writeOp, closed bool) {
 	if len(w.queue) == 0 {
 		w.busy = false
 		if w.last && w.fd >= 0 {
-			w.poller.forget(w.fd, &w.key)
+			w.poller.unwatch(w.fd, &w.key)
 			unix.Close(w.fd)
 			w.fd = -1
 		}

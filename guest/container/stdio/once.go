@@ -23,13 +23,13 @@ func (p *Poller) OnReadable(fd int, fn func()) (cancel func() bool, err error) {
 	if err := p.arm(fd, &o.key, unix.EPOLLIN, o); err != nil {
 		return nil, err
 	}
-	return o.forget, nil
+	return o.cancel, nil
 }
 
-func (o *once) forget() bool { return o.poller.forget(o.fd, &o.key) }
+func (o *once) cancel() bool { return o.poller.unwatch(o.fd, &o.key) }
 
 func (o *once) ready() {
-	if o.forget() {
+	if o.cancel() {
 		o.fn()
 	}
 }

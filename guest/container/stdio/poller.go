@@ -33,8 +33,8 @@ type Poller struct {
 	mu      sync.Mutex
 	table   table
 	closed  bool
-	turn    uint // the goroutine that runs this turn serves the events
-	serving bool // a batch is being served; the turn changes at no other time
+	loops   uint // how often the loop was taken over; the goroutine with this number runs it
+	serving bool // a batch is being served; the loop is taken over at no other time
 	events  [64]unix.EpollEvent
 	next    int // events[next:count] wait to be served
 	count   int
@@ -100,10 +100,11 @@ func (p *Poller) Close() error {
 	return err
 }
 
-// loop serves events until the poller is closed or another goroutine has the turn.
-func (p *Poller) loop(turn uint) {
+// loop serves events until the poller is closed or another goroutine takes over. number says
+// which of the goroutines that have run the loop this one is.
+func (p *Poller) loop(number uint) {
 	for {
-		w, mine := p.pop(turn)
+		w, mine := p.pop(number)
 		switch {
 		case !mine:
 			return
@@ -116,11 +117,11 @@ func (p *Poller) loop(turn uint) {
 }
 
 // pop takes the next watched thing that has an event. A nil one means that the batch is
-// done; mine is false when the turn has passed to another goroutine.
-func (p *Poller) pop(turn uint) (w watched, mine bool) {
+// done; mine is false when another goroutine has taken over the loop.
+func (p *Poller) pop(number uint) (w watched, mine bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.turn != turn || p.closed {
+	if p.loops != number || p.closed {
 		return nil, false
 	}
 	for p.next < p.count {
@@ -157,7 +158,7 @@ func (p *Poller) wait() bool {
 	return true
 }
 
-// replace gives the turn to a new goroutine when the present one does not come back: the
+// replace lets a new goroutine take over the loop when the present one does not return: the
 // kernel can hold up even a nonblocking read of a pipe while a writer that holds the
 // pipe's lock waits for a page from a dead file system.
 func (p *Poller) replace() {
@@ -166,9 +167,9 @@ func (p *Poller) replace() {
 	if p.closed || !p.serving {
 		return
 	}
-	p.turn++
+	p.loops++
 	p.stuck.Reset(stuckAfter)
-	go p.loop(p.turn)
+	go p.loop(p.loops)
 }
 
 // arm asks for one event of fd. k is the key of an earlier arming of the same
@@ -192,9 +193,9 @@ func (p *Poller) arm(fd int, k *key, events uint32, w watched) error {
 	return nil
 }
 
-// forget ends the watch of fd and tells whether there was one. Closing alone would not
+// unwatch ends the watch of fd and tells whether there was one. Closing alone would not
 // end it: epoll follows the open file description, which may have other descriptors.
-func (p *Poller) forget(fd int, k *key) bool {
+func (p *Poller) unwatch(fd int, k *key) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if *k == (key{}) || !p.table.remove(*k) {

@@ -15,11 +15,11 @@ import (
 	"github.com/kata-containers/kata-agent/test/guard"
 )
 
-// stuck is a route whose calls do not come back from the kernel until they are released.
-func stuck(release <-chan struct{}) Route {
-	return hot("Stuck", func(c *Call, r *protocols.ReadStreamRequest) {
+// stuck is a method whose calls do not come back from the kernel until they are released.
+func stuck(release <-chan struct{}) Method {
+	return async("Stuck", func(c *Call, r *protocols.ReadStreamRequest) {
 		<-release
-		hotEcho(c, r)
+		asyncEcho(c, r)
 	})
 }
 
@@ -44,20 +44,20 @@ func (c *client) answers(calls ...uint32) {
 // once, and the stuck ones are answered in the end.
 func TestStuckHandler(t *testing.T) {
 	release := make(chan struct{})
-	_, path := serveMux(t, Config{Routes: []Route{stuck(release), hot("Hot", hotEcho), cold("Cold", echo)}})
+	_, path := serveMux(t, Options{Methods: []Method{stuck(release), async("Async", asyncEcho), blocking("Blocking", echo)}})
 	c := dial(t, path)
 	one := &protocols.ReadStreamRequest{Len: 1}
 	c.call(1, "Stuck", one)
-	c.call(3, "Hot", one)
+	c.call(3, "Async", one)
 	c.answers(3)
 	c.call(5, "Stuck", one)
-	c.call(7, "Hot", one)
-	c.call(9, "Cold", one)
+	c.call(7, "Async", one)
+	c.call(9, "Blocking", one)
 	c.answers(7, 9)
 	close(release)
 	c.answers(1, 5)
 	for i := range uint32(100) {
-		c.call(11+2*i, "Hot", one)
+		c.call(11+2*i, "Async", one)
 		c.answers(11 + 2*i)
 	}
 }
@@ -65,7 +65,7 @@ func TestStuckHandler(t *testing.T) {
 // TestStuckHandlerOfAGoneClient ends the connection of a stuck call.
 func TestStuckHandlerOfAGoneClient(t *testing.T) {
 	release := make(chan struct{})
-	m, _ := serveMux(t, Config{Routes: []Route{stuck(release), hot("Hot", hotEcho)}})
+	m, _ := serveMux(t, Options{Methods: []Method{stuck(release), async("Async", asyncEcho)}})
 	ours, theirs := net.Pipe()
 	served := make(chan struct{})
 	go func() {
@@ -93,9 +93,9 @@ func TestStuckHandlerAmongSuspended(t *testing.T) {
 	var s source
 	var again atomic.Int64
 	release := make(chan struct{})
-	r := hot("Hot", func(c *Call, r *protocols.ReadStreamRequest) {
+	r := async("Async", func(c *Call, r *protocols.ReadStreamRequest) {
 		if !c.Again() {
-			s.hot(c, r)
+			s.async(c, r)
 			return
 		}
 		if again.Add(1) == 1 {
@@ -104,17 +104,17 @@ func TestStuckHandlerAmongSuspended(t *testing.T) {
 		c.ReplyBytes(make([]byte, r.Len))
 	})
 	r.Bulk = true
-	_, path := serveMux(t, Config{Routes: []Route{r}, Limits: Limits{Queued: 1 << 20}})
+	_, path := serveMux(t, Options{Methods: []Method{r}, Limits: Limits{Queued: 1 << 20}})
 	c := dial(t, path)
 	for i := range uint32(reads) {
-		c.call(2*i+1, "Hot", &protocols.ReadStreamRequest{Len: size})
+		c.call(2*i+1, "Async", &protocols.ReadStreamRequest{Len: size})
 	}
 	waitFor(t, "the reads to arrive", func() bool { return s.waiting() == reads })
-	waitFor(t, "reads to be withdrawn", func() bool {
+	waitFor(t, "reads to be canceled", func() bool {
 		if sc := s.next(); sc != nil {
 			sc.call.ReplyBytes(make([]byte, size))
 		}
-		return s.withdrawn.Load() > 0 && s.waiting() == 0
+		return s.canceled.Load() > 0 && s.waiting() == 0
 	})
 	_ = c.nc.SetReadDeadline(time.Now().Add(guard.Hang))
 	for range reads - 1 {

@@ -13,14 +13,14 @@ import (
 	"github.com/kata-containers/kata-agent/protocols"
 )
 
-// TestNothingStays makes many cold calls on one connection, which may live for weeks, and looks for
+// TestNothingStays makes many blocking calls on one connection, which may live for weeks, and looks for
 // what is left of them.
 func TestNothingStays(t *testing.T) {
-	_, path := serveMux(t, Config{Routes: codeRoutes()})
+	_, path := serveMux(t, Options{Methods: codeMethods()})
 	c := dial(t, path)
 	storm := func(n int) {
 		for range n {
-			c.call(1, "Cold", &protocols.ReadStreamRequest{Len: 1})
+			c.call(1, "Blocking", &protocols.ReadStreamRequest{Len: 1})
 			c.expectData(1, 1)
 		}
 	}
@@ -33,23 +33,23 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// TestColdContextEnds ends a handler's context when the handler has returned, with a deadline and
+// TestBlockingContextEnds ends a handler's context when the handler has returned, with a deadline and
 // without, so that what hangs on the context does not live as long as the connection.
-func TestColdContextEnds(t *testing.T) {
+func TestBlockingContextEnds(t *testing.T) {
 	contexts := make(chan context.Context, 1)
-	_, path := serveMux(t, Config{Routes: []Route{
-		cold("Cold", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		blocking("Blocking", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
 			contexts <- ctx
 			return nil, nil
 		}),
-		cold("Panics", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+		blocking("Panics", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
 			contexts <- ctx
 			panic("wanted")
 		}),
 	}})
 	c := dial(t, path)
 	for _, limit := range []time.Duration{0, time.Hour} {
-		for method, code := range map[string]codes.Code{"Cold": codes.OK, "Panics": codes.Internal} {
+		for method, code := range map[string]codes.Code{"Blocking": codes.OK, "Panics": codes.Internal} {
 			c.callFor(1, method, limit)
 			if _, resp := c.receive(); codes.Code(resp.GetStatus().GetCode()) != code {
 				t.Errorf("%s: %v, want %v", method, resp, code)
@@ -66,8 +66,8 @@ func TestBacklogInOrder(t *testing.T) {
 	release := make(chan struct{})
 	order := make(chan uint32, calls)
 	var running atomic.Int32
-	_, path := serveMux(t, Config{Limits: Limits{Running: 1}, Routes: []Route{hot("Hot", hotEcho),
-		cold("Cold", func(_ context.Context, q *protocols.ReadStreamRequest) (protocols.Message, error) {
+	_, path := serveMux(t, Options{Limits: Limits{Running: 1}, Methods: []Method{async("Async", asyncEcho),
+		blocking("Blocking", func(_ context.Context, q *protocols.ReadStreamRequest) (protocols.Message, error) {
 			if n := running.Add(1); n > 1 {
 				t.Errorf("%d calls run, want 1", n)
 			}
@@ -78,9 +78,9 @@ func TestBacklogInOrder(t *testing.T) {
 		})}})
 	c := dial(t, path)
 	for i := range uint32(calls) {
-		c.call(2*i+1, "Cold", &protocols.ReadStreamRequest{Len: i})
+		c.call(2*i+1, "Blocking", &protocols.ReadStreamRequest{Len: i})
 	}
-	c.call(1001, "Hot", &protocols.ReadStreamRequest{Len: 1})
+	c.call(1001, "Async", &protocols.ReadStreamRequest{Len: 1})
 	c.expectData(1001, 1) // all calls before it have been read
 	close(release)
 	for i := range uint32(calls) {

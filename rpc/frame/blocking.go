@@ -9,12 +9,12 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// dispatch starts a cold call, or queues it while as many run as may. Conn.mu is held.
+// dispatch starts a blocking call, or queues it while as many run as may. Conn.mu is held.
 func (c *Conn) dispatch(call *Call) {
 	call.size = int32(len(call.body) + callOverhead)
 	c.requests += int(call.size)
-	limit := c.mux.config.Limits.Running
-	if call.route.Urgent {
+	limit := c.mux.options.Limits.Running
+	if call.method.Urgent {
 		limit *= 2
 	}
 	if c.running >= limit {
@@ -22,24 +22,24 @@ func (c *Conn) dispatch(call *Call) {
 		return
 	}
 	c.running++
-	go c.runCold(call)
+	go c.runBlocking(call)
 }
 
-// runCold runs a cold call, and after it those that wait for their turn.
-func (c *Conn) runCold(call *Call) {
+// runBlocking runs a blocking call, and after it those that wait in the backlog.
+func (c *Conn) runBlocking(call *Call) {
 	for call != nil {
 		call.run()
-		call = c.nextCold(call)
+		call = c.nextBlocking(call)
 	}
 }
 
-// nextCold notes that a cold call's handler has returned. It gives the caller the oldest call that
+// nextBlocking notes that a blocking call's handler has returned. It gives the caller the oldest call that
 // waits and still wants an answer; nil if there is none.
-func (c *Conn) nextCold(done *Call) *Call {
+func (c *Conn) nextBlocking(done *Call) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.release(done)
-	for c.running <= c.mux.config.Limits.Running && c.backlog.len() > 0 {
+	for c.running <= c.mux.options.Limits.Running && c.backlog.len() > 0 {
 		call := c.backlog.pop()
 		if call.state.Load() == waiting {
 			return call
@@ -51,28 +51,28 @@ func (c *Conn) nextCold(done *Call) *Call {
 	return nil
 }
 
-// release gives back the room of a cold call that has come to its end. Conn.mu is held.
+// release gives back the room of a blocking call that has come to its end. Conn.mu is held.
 func (c *Conn) release(call *Call) {
 	c.requests -= int(call.size)
 	c.wake()
 }
 
-// run serves a cold call on a goroutine of its own.
+// run serves a blocking call on a goroutine of its own.
 func (c *Call) run() {
 	defer c.recovered()
 	if c.state.Load() != waiting {
-		return // its time was over before it had a turn
+		return // its deadline passed while it waited in the backlog
 	}
 	body := c.body
 	c.body = nil
-	request := c.route.New()
+	request := c.method.New()
 	if err := request.Unmarshal(body); err != nil {
 		c.Fail(Errorf(codes.Unknown, bodyText, err))
 		return
 	}
-	ctx, cancel := c.coldContext()
+	ctx, cancel := c.blockingContext()
 	defer cancel()
-	reply, err := c.route.Cold(ctx, request)
+	reply, err := c.method.Blocking(ctx, request)
 	if err != nil {
 		c.Fail(err)
 		return
@@ -80,8 +80,8 @@ func (c *Call) run() {
 	c.Reply(reply)
 }
 
-// coldContext makes the context of a cold call's handler, which ends when cancel is called at the latest.
-func (c *Call) coldContext() (ctx context.Context, cancel context.CancelFunc) {
+// blockingContext makes the context of a blocking call's handler, which ends when cancel is called at the latest.
+func (c *Call) blockingContext() (ctx context.Context, cancel context.CancelFunc) {
 	at, ok := c.Deadline()
 	if !ok {
 		return context.WithCancel(c.Context())
@@ -108,7 +108,7 @@ func (c callContext) Err() error {
 	return nil
 }
 
-// Run serves a hot call later, on a goroutine of the caller's, unless it has ended by then: a read
+// Run serves an async call later, on a goroutine of the caller's, unless it has ended by then: a read
 // would take bytes that nobody gets. A panic becomes the answer.
 func (c *Call) Run(serve func()) {
 	defer c.recovered()
@@ -123,8 +123,8 @@ func (c *Call) recovered() {
 	if value == nil {
 		return
 	}
-	c.Fail(Errorf(codes.Internal, panicText, c.route.Method))
-	if panicked := c.conn.mux.config.Panicked; panicked != nil {
-		panicked(c.route, value, debug.Stack())
+	c.Fail(Errorf(codes.Internal, panicText, c.method.Name))
+	if panicked := c.conn.mux.options.Panicked; panicked != nil {
+		panicked(c.method, value, debug.Stack())
 	}
 }
