@@ -338,3 +338,16 @@ default X := false`)
 		t.Errorf("prints %q, %v; want none", d.Prints, err)
 	}
 }
+
+// TestPrintsAreBounded: an answer that is too large would end the host's connection.
+func TestPrintsAreBounded(t *testing.T) {
+	e := engine(t, `default X := false
+X if { every i in numbers.range(1, 20000) { print(i, input.text) }; false }`)
+	d, err := decide(e, "X", fmt.Sprintf(`{"text": %q}`, strings.Repeat("é", 5000)))
+	if err != nil || d.Allowed || len(d.Prints) == 0 {
+		t.Fatalf("%d prints, %v, %v", len(d.Prints), d.Allowed, err)
+	}
+	if n := len(strings.Join(d.Prints, " ")); n > 300<<10 {
+		t.Errorf("%d bytes of prints, want at most 300 KiB", n)
+	}
+}

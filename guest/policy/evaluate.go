@@ -90,22 +90,28 @@ func (o *outcome) read(v ast.Value) (err error) {
 }
 
 // printed collects what rules print.
-type printed struct{ texts []string }
+type printed struct {
+	texts []string
+	size  int // bytes
+}
 
-// Bounds of what is kept of an evaluation's prints.
+// Bounds of what is kept of an evaluation's prints, and of one of them in bytes: they all go into the
+// text of a denial, and an answer of 4 MiB would end the connection.
 const (
 	maxPrints     = 1000
 	maxPrintBytes = 4 << 10
+	maxAllPrints  = 256 << 10
 )
 
 // Print keeps one text with its place.
 func (p *printed) Print(c print.Context, text string) error {
-	if len(p.texts) >= maxPrints {
+	if len(p.texts) >= maxPrints || p.size > maxAllPrints {
 		return nil
 	}
 	if len(text) > maxPrintBytes {
 		text = strings.ToValidUTF8(text[:maxPrintBytes], "") + "..."
 	}
+	p.size += len(text)
 	p.texts = append(p.texts, fmt.Sprintf("%s:%d: %s", c.Location.File, c.Location.Row, text))
 	return nil
 }
