@@ -47,6 +47,21 @@ func Agent(t testing.TB) string {
 	return path
 }
 
+var policyProgram = sync.OnceValues(func() (string, error) {
+	flags := []string{"build", staticCgo[0] + " agent_policy", staticCgo[1]}
+	return build("kata-agent-policy", "./cmd/kata-agent", cgoEnv, flags...)
+})
+
+// PolicyAgent is an agent with the policy's engine, built as Agent is.
+func PolicyAgent(t testing.TB) string {
+	t.Helper()
+	path, err := policyProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // build compiles a program of this module into the cache, one file for each
 // tree it is run from. verb is the go command with its flags.
 func build(name, pkg string, env []string, verb ...string) (string, error) {
