@@ -100,7 +100,7 @@ echo "127.0.0.1 localhost fresh" >"$dir/root/etc/hosts"
 if [ -d /usr/local/share/ca-certificates ]; then
 	cp -RL /usr/local/share/ca-certificates "$dir/root/usr/local/share/"
 fi
-chroot "$dir/root" update-ca-certificates >/dev/null
+env -u TMPDIR chroot "$dir/root" update-ca-certificates >/dev/null
 
 # The checkout: what is tracked or new here, as it is now, and nothing that was built.
 mkdir "$dir/root/root/kata-agent"
