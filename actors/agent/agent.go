@@ -24,8 +24,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Params say how the agent runs.
-type Params struct {
+// Options is what an agent is made with.
+type Options struct {
 	InitMode bool // the guest's first program, or started by our init
 	PipeSize int  // agent.container_pipe_size, in bytes
 	// HotplugTimeout bounds the wait for each device: agent.hotplug_timeout.
@@ -66,7 +66,7 @@ type Agent struct {
 func (a *Agent) Freed(bytes int) { a.trim.freed(bytes) }
 
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
-func Start(system *core.System, p Params) (_ *Agent, err error) {
+func Start(system *core.System, p Options) (_ *Agent, err error) {
 	a := &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
 	defer func() {
 		if err != nil {
@@ -89,7 +89,7 @@ func Start(system *core.System, p Params) (_ *Agent, err error) {
 	if a.Network, err = spawn(system, "network", network.New(a.network(p))); err != nil {
 		return nil, err
 	}
-	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Deps{
+	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Options{
 		Guest:      guest(),
 		Container:  a.containerDeps(p),
 		Containers: a.Containers,
@@ -107,8 +107,8 @@ func spawn(system *core.System, name string, b core.Behavior) (core.Ref, error) 
 }
 
 // watchDevices starts the actor that waits for devices, before anything can ask for one.
-func (a *Agent) watchDevices(system *core.System, p Params) error {
-	ref, err := spawn(system, "uevent", device.New(device.Deps{
+func (a *Agent) watchDevices(system *core.System, p Options) error {
+	ref, err := spawn(system, "uevent", device.New(device.Options{
 		Listen:       func() (hotplug.Source, error) { return hotplug.Listen() },
 		Sys:          sys,
 		NodeReady:    device.NodeReady,
@@ -125,9 +125,9 @@ func (a *Agent) watchDevices(system *core.System, p Params) error {
 	return nil
 }
 
-func (a *Agent) containerDeps(p Params) *container.Deps {
+func (a *Agent) containerDeps(p Options) *container.Options {
 	warn := func(err error) { p.Log.Warn("container", zap.Error(err)) }
-	return &container.Deps{
+	return &container.Options{
 		Ended:   a.trim.processEnded,
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
@@ -148,7 +148,7 @@ func (a *Agent) containerDeps(p Params) *container.Deps {
 	}
 }
 
-func (a *Agent) network(p Params) network.Kernel {
+func (a *Agent) network(p Options) network.Kernel {
 	return network.Guest{Proc: proc, Warn: func(err error) { p.Log.Warn("network", zap.Error(err)) }}
 }
 

@@ -15,7 +15,7 @@ import (
 // TestFailingStartSaysWhy: a start that fails gives its reason and no panic, whichever step
 // it is that fails, and keeps no descriptor.
 func TestFailingStartSaysWhy(t *testing.T) {
-	p := Params{Log: zap.NewNop()}
+	p := Options{Log: zap.NewNop()}
 	t.Run("an actor's name is taken", func(t *testing.T) {
 		system := core.NewSystem(p.Log)
 		defer system.Stop(t.Context())

@@ -18,8 +18,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Deps is what every container of the agent works with.
-type Deps struct {
+// Options is what all containers of the agent are made with.
+type Options struct {
 	Runtime    runtime.Options
 	Poller     *stdio.Poller
 	Processes  *process.Directory
@@ -43,7 +43,7 @@ type Deps struct {
 // the other; exec sessions, signals and statistics do not wait for them.
 type container struct {
 	id     id.Container
-	deps   *Deps
+	deps   *Options
 	parent core.Ref
 	state  state
 	// resumeTo is the state that a resume leads back to.
@@ -78,7 +78,7 @@ type entry struct {
 }
 
 // New makes the behaviour of a container; parent is told Created and Forgotten.
-func New(cid id.Container, deps *Deps, parent core.Ref) core.Behavior {
+func New(cid id.Container, deps *Options, parent core.Ref) core.Behavior {
 	return &container{
 		id: cid, deps: deps, parent: parent,
 		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
@@ -188,7 +188,7 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 		return fmt.Errorf("streams of process %q: %w", e, err)
 	}
 	h := &process.Handle{Key: c.key(e), IO: io}
-	err = process.Spawn(t, process.Params{
+	err = process.Spawn(t, process.Options{
 		Handle: h, OS: p, Poller: c.deps.Poller, Parent: t.Self(), Proc: c.deps.Runtime.Proc,
 		Held: e == c.initID(),
 	})

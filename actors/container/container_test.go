@@ -43,7 +43,7 @@ func onStage(t *testing.T) *stage {
 	s := &stage{t: t}
 	c := &container{
 		id:    "c1",
-		deps:  &Deps{Poller: poller, Processes: &process.Directory{}, Warn: func(err error) { t.Error(err) }},
+		deps:  &Options{Poller: poller, Processes: &process.Directory{}, Warn: func(err error) { t.Error(err) }},
 		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
 	}
 	s.c = c
@@ -273,13 +273,13 @@ func TestOneExclusiveOperationAtATime(t *testing.T) {
 	}
 }
 
-// TestWithdrawnOperationIsNotDone: one that has waited too long for its turn.
-func TestWithdrawnOperationIsNotDone(t *testing.T) {
+// TestCanceledOperationIsNotDone: one whose caller has gone away while it was parked.
+func TestCanceledOperationIsNotDone(t *testing.T) {
 	s := onStage(t)
 	s.create()
 	update := s.ask(&Update{})
 	start, pause := s.ask(&Start{}), s.ask(&Pause{})
-	start.Withdraw()
+	start.Cancel()
 	s.Work(0).Complete(nil, nil)
 	s.ok(update)
 	s.Work(0).Complete(nil, nil)
@@ -317,7 +317,7 @@ func TestPauseThatIsGivenUp(t *testing.T) {
 	if late.Done() || len(s.Works()) != 1 {
 		t.Fatal("a session has not waited for the pause")
 	}
-	pause.Withdraw()
+	pause.Cancel()
 	for len(s.Works()) < 2 { // until it is told that who has asked for the pause has gone
 		goruntime.Gosched()
 		s.Run()
@@ -380,7 +380,7 @@ func TestSessionNobodyWaitsFor(t *testing.T) {
 	s := onStage(t)
 	s.create()
 	r := s.ask(newExec("e"))
-	r.Withdraw()
+	r.Cancel()
 	p := s.child()
 	s.Work(0).Complete(p, nil)
 	p.process.WaitGone() // hangs if it was not killed
@@ -434,7 +434,7 @@ func TestPanicInACreateUndoesIt(t *testing.T) {
 func TestCreateWhoseTimeIsOverIsNotBegun(t *testing.T) {
 	s := onStage(t)
 	s.c.busy = true
-	s.ask(&Create{ID: "c1", Spec: &specs.Spec{}}).Withdraw()
+	s.ask(&Create{ID: "c1", Spec: &specs.Spec{}}).Cancel()
 	s.c.busy = false
 	s.Tell(lookAgain{})
 	if n := len(s.Works()); n > 0 {

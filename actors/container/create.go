@@ -148,13 +148,13 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, m, runtime.CreateParams{
+	return c.run(ctx, m, runtime.CreateOptions{
 		ID: string(c.id), Bundle: dir, Spec: m.Spec, SystemdCgroup: systemd,
 	}, out)
 }
 
 // run has the runtime make the container.
-func (c *container) run(ctx context.Context, m *Create, p runtime.CreateParams, out *made) error {
+func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions, out *made) error {
 	stdio, streams, err := c.openStdio(m.Spec.Process)
 	if err != nil {
 		return err

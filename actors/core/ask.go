@@ -30,7 +30,7 @@ func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
 		return r.v, r.err
 	case <-ctx.Done():
 	}
-	if c.head.withdraw() {
+	if c.head.cancel() {
 		return zero, fmt.Errorf("ask %s: %w", to.Path(), ctx.Err())
 	}
 	r := <-ch // the reply was faster
@@ -39,7 +39,7 @@ func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
 
 // AskFunc tells req and returns; deliver is called exactly once with the reply, on
 // the goroutine that replies (this one, when the actor is dead already), and must
-// not block. cancel withdraws the call: it is true when deliver has not been called
+// not block. cancel gives the call up: it is true when deliver has not been called
 // and will not be. It takes no admission slot.
 func AskFunc[R any](to Ref, req Request[R], deliver func(R, error)) (cancel func() bool) {
 	c := req.request()
@@ -51,7 +51,7 @@ func AskFunc[R any](to Ref, req Request[R], deliver func(R, error)) (cancel func
 	}
 	c.deliver = deliver
 	to.Tell(req)
-	return c.head.withdraw
+	return c.head.cancel
 }
 
 // insideKey marks the contexts that actors hand out: that of a Call and that of

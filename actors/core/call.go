@@ -71,20 +71,20 @@ type asked interface {
 // call is the part of a Call that does not depend on R. Locks are taken in the
 // order call, then actor.
 type call struct {
-	mu      sync.Mutex
-	moves   atomic.Uint32 // how often it was told: a turn sees that it has been told on
-	armed   bool          // an asker waits, or has waited
-	settled bool          // replied or withdrawn
-	gone    bool          // withdrawn
-	shown   bool          // ctx is the one to give out
-	linked  bool          // stands in a list, guarded by owner.mu as are the next three
-	self    asked
-	prev    *call
-	next    *call
-	owner   *actor // in whose list of pending calls it stands or stood
-	to      *actor // whom it was asked
-	ctx     context.Context
-	cancel  context.CancelFunc
+	mu            sync.Mutex
+	moves         atomic.Uint32 // how often it was told: a turn sees that it has been told on
+	armed         bool          // an asker waits, or has waited
+	settled       bool          // replied or canceled
+	gone          bool          // canceled
+	shown         bool          // ctx is the one to give out
+	linked        bool          // stands in a list, guarded by owner.mu as are the next three
+	self          asked
+	prev          *call
+	next          *call
+	owner         *actor // in whose list of pending calls it stands or stood
+	to            *actor // whom it was asked
+	ctx           context.Context
+	cancelContext context.CancelFunc
 }
 
 // arm readies the call for one asker. A request can be asked once.
@@ -110,11 +110,11 @@ func (c *call) settle() bool {
 	return true
 }
 
-// withdraw is true when no reply was given and none will be.
-func (c *call) withdraw() bool {
+// cancel is true when no reply was given and none will be.
+func (c *call) cancel() bool {
 	c.mu.Lock()
 	c.gone = true
-	cancel := c.cancel
+	cancel := c.cancelContext
 	first := !c.settled
 	c.settled = true
 	c.disown()
@@ -170,9 +170,9 @@ func (c *call) context() context.Context {
 	case !c.armed:
 		c.ctx = context.Background()
 	default: // AskFunc: made when first wanted, a parked call is kept small
-		c.ctx, c.cancel = context.WithCancel(context.Background())
+		c.ctx, c.cancelContext = context.WithCancel(context.Background())
 		if c.gone {
-			c.cancel()
+			c.cancelContext()
 		}
 	}
 	c.ctx = inside(c.ctx)

@@ -153,7 +153,7 @@ func TestFrameworkPanicEndsTheActor(t *testing.T) {
 type ping struct{ Call[int] }
 
 // TestReplyThatBeatTheDeadlineCounts holds the asker between the end of its
-// context and its withdrawal, and replies meanwhile.
+// context and its cancellation, and replies meanwhile.
 func TestReplyThatBeatTheDeadlineCounts(t *testing.T) {
 	s := NewSystem(zap.NewNop())
 	defer func() { _ = s.Stop(context.Background()) }()
@@ -174,7 +174,7 @@ func (r replyLate) Receive(_ *Turn, m Message) {
 	p.head.mu.Lock()
 	defer p.head.mu.Unlock()
 	r.cancel()
-	time.Sleep(10 * time.Millisecond) // clock: the asker is in withdraw then, or the test proves nothing
+	time.Sleep(10 * time.Millisecond) // clock: the asker is in cancel then, or the test proves nothing
 	p.head.settled = true
 	p.ch <- reply[int]{v: 3}
 }

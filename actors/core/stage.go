@@ -23,7 +23,7 @@ type Stage struct {
 type Hooks struct {
 	Spawned func(child Ref, name string, b Behavior)
 	Started func(*Work)
-	// Armed is told of an After; stop is called when it is cancelled, handled
+	// Armed is told of an After; stop is called when it is canceled, handled
 	// or given up by the dying actor. fire puts it into the mailbox.
 	Armed func(d time.Duration, m Message, fire func()) (stop func())
 }

@@ -89,7 +89,7 @@ func TestNoRequestIsLostInADeath(t *testing.T) {
 		return ref
 	}
 	const askers, calls = 8, 2000
-	var asked, answered, withdrawn atomic.Int64
+	var asked, answered, canceled atomic.Int64
 	var wg sync.WaitGroup
 	for range askers {
 		wg.Go(func() {
@@ -104,7 +104,7 @@ func TestNoRequestIsLostInADeath(t *testing.T) {
 					answered.Add(1)
 				})
 				if rand.IntN(10) == 0 && cancel() {
-					withdrawn.Add(1)
+					canceled.Add(1)
 				}
 			}
 		})
@@ -115,8 +115,8 @@ func TestNoRequestIsLostInADeath(t *testing.T) {
 	if err := sys.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if a, w := answered.Load(), withdrawn.Load(); a+w != asked.Load() {
-		t.Errorf("%d asked, %d answered, %d withdrawn: %d lost", asked.Load(), a, w, asked.Load()-a-w)
+	if a, w := answered.Load(), canceled.Load(); a+w != asked.Load() {
+		t.Errorf("%d asked, %d answered, %d canceled: %d lost", asked.Load(), a, w, asked.Load()-a-w)
 	}
 	awaitGoroutines(t, before)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// timer is the message of an After. It is spent when it is handled or cancelled.
+// timer is the message of an After. It is spent when it is handled or canceled.
 type timer struct {
 	a     *actor
 	m     Message
@@ -34,7 +34,7 @@ func (a *actor) after(d time.Duration, m Message) (cancel func()) {
 	return func() { tm.take() }
 }
 
-// take is true once: for the turn that handles the timer, unless it was cancelled.
+// take is true once: for the turn that handles the timer, unless it was canceled.
 func (tm *timer) take() bool {
 	if tm.spent.Swap(true) {
 		return false

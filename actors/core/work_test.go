@@ -20,7 +20,7 @@ func TestAfter(t *testing.T) {
 		e.do(ref, func(tn *core.Turn) {
 			tn.After(2*time.Second, "second")
 			tn.After(time.Second, "first")
-			cancel := tn.After(time.Second, "cancelled")
+			cancel := tn.After(time.Second, "canceled")
 			cancel()
 			cancel()
 		})
@@ -33,11 +33,11 @@ func TestAfter(t *testing.T) {
 	})
 }
 
-func TestAfterCancelledInTheMailboxDoesNotCome(t *testing.T) {
+func TestAfterCanceledInTheMailboxDoesNotCome(t *testing.T) {
 	bubble(t, func(e *env) {
 		ref := e.spawn("a", &script{receive: func(_ *core.Turn, m core.Message) { t.Errorf("got %v", m) }})
 		e.do(ref, func(tn *core.Turn) {
-			cancel := tn.After(time.Second, "cancelled")
+			cancel := tn.After(time.Second, "canceled")
 			time.Sleep(2 * time.Second) // it has fired and waits behind this turn
 			cancel()
 		})

@@ -16,12 +16,12 @@ import (
 // TestManyWaiters: those whose askers have gone are looked for when the waiters have doubled,
 // and not for each new one, which stalled the actor; and all of them go.
 func TestManyWaiters(t *testing.T) {
-	u := New(Deps{}).(*uevent)
+	u := New(Options{}).(*uevent)
 	a := coretest.New(t, u)
-	var withdraw []func() bool
+	var cancels []func() bool
 	await := func(n int) {
 		r := coretest.Ask(a, &Await{Matcher: newDisk(fmt.Sprint("vd", n)), Timeout: time.Hour})
-		withdraw = append(withdraw, r.Withdraw)
+		cancels = append(cancels, r.Cancel)
 	}
 	passes, at := 0, 0
 	for n := range 500 {
@@ -33,7 +33,7 @@ func TestManyWaiters(t *testing.T) {
 	if passes > 4 || len(u.waiters) != 500 {
 		t.Errorf("%d waiters were looked through %d times, want 500 and at most 4 times", len(u.waiters), passes)
 	}
-	for _, w := range withdraw {
+	for _, w := range cancels {
 		w()
 	}
 	for n := range 600 {

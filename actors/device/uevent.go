@@ -32,8 +32,8 @@ const (
 	recentEvents = 3
 )
 
-// Deps is what the actor works with.
-type Deps struct {
+// Options is what the actor is made with.
+type Options struct {
 	Listen func() (hotplug.Source, error)
 	Sys    string // mount point of sysfs
 	// NodeReady says why a device node is of no use yet; nil: all are. The kernel shows a device
@@ -45,7 +45,7 @@ type Deps struct {
 
 // uevent is the actor.
 type uevent struct {
-	deps    Deps
+	options Options
 	source  hotplug.Source
 	waiters map[*waiter]bool
 	pruneAt int           // how many waiters are looked through for those that have gone
@@ -63,8 +63,8 @@ type waiter struct {
 }
 
 // New makes the behaviour. The actor listens from its first message on: Listen.
-func New(d Deps) core.Behavior {
-	return &uevent{deps: d, waiters: map[*waiter]bool{}, looks: make(chan struct{}, looksAtOnce), now: time.Now}
+func New(d Options) core.Behavior {
+	return &uevent{options: d, waiters: map[*waiter]bool{}, looks: make(chan struct{}, looksAtOnce), now: time.Now}
 }
 
 // Listen is told once, at the start.
@@ -91,7 +91,7 @@ func (u *uevent) Receive(t *core.Turn, m core.Message) {
 
 // listen opens the source and reads it beside the mailbox until it breaks.
 func (u *uevent) listen(t *core.Turn) {
-	source, err := u.deps.Listen()
+	source, err := u.options.Listen()
 	if err != nil {
 		t.Log().Error("devices are only found by looking", zap.Error(err))
 		t.After(relistenAfter, listen{})
@@ -135,8 +135,8 @@ func (u *uevent) event(t *core.Turn, e hotplug.Event) {
 		return
 	}
 	u.remember(e)
-	if e.Subsystem == "memory" && u.deps.OnlineMemory != nil {
-		online := u.deps.OnlineMemory
+	if e.Subsystem == "memory" && u.options.OnlineMemory != nil {
+		online := u.options.OnlineMemory
 		log := t.Log()
 		core.Go(t, func(context.Context) (struct{}, error) {
 			return struct{}{}, online(e.DevPath)
@@ -238,11 +238,11 @@ func (u *uevent) look(t *core.Turn, w *waiter, scan func(string) error) {
 		}
 		var scanErr error
 		if scan != nil {
-			scanErr = scan(u.deps.Sys)
+			scanErr = scan(u.options.Sys)
 		}
-		e, ok, err := w.m.Matcher.Probe(u.deps.Sys)
-		if node := e.Node(); ok && node != "" && u.deps.NodeReady != nil {
-			if notYet := u.deps.NodeReady(node); notYet != nil {
+		e, ok, err := w.m.Matcher.Probe(u.options.Sys)
+		if node := e.Node(); ok && node != "" && u.options.NodeReady != nil {
+			if notYet := u.options.NodeReady(node); notYet != nil {
 				ok, scanErr = false, errors.Join(scanErr, fmt.Errorf("its device is there, its node is of no use: %w", notYet))
 			}
 		}

@@ -58,7 +58,7 @@ func run(t *testing.T, f func(l *lab)) {
 	synctest.Test(t, func(t *testing.T) {
 		system := core.NewSystem(zap.NewNop())
 		l := &lab{t: t, source: hotplugtest.NewSource(), online: make(chan string, 10)}
-		actor := New(Deps{
+		actor := New(Options{
 			Listen: func() (hotplug.Source, error) { return l.source, nil },
 			NodeReady: func(path string) error {
 				if l.noNode.Load() {

@@ -77,7 +77,7 @@ func TestAskerGone(t *testing.T) {
 	coretest.Ask(a, &UpdateRoutes{})
 	gone := coretest.Ask(a, &UpdateInterface{Want: netlink.Interface{Name: "eth1"}})
 	last := coretest.Ask(a, &UpdateInterface{Want: netlink.Interface{Name: "eth2"}})
-	gone.Withdraw()
+	gone.Cancel()
 	a.Work(0).Run()
 	a.Run()
 	a.Work(0).Run()

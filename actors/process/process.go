@@ -48,8 +48,8 @@ type process struct {
 	unwatch func() bool
 }
 
-// Params of a process that runs already.
-type Params struct {
+// Options is what the actor of a process that runs already is made with.
+type Options struct {
 	Handle *Handle // its Ref is set by Spawn
 	OS     *runtime.Process
 	Poller *stdio.Poller
@@ -60,7 +60,7 @@ type Params struct {
 
 // Spawn starts the actor of a running process, named by its exec id. It owns the process
 // and its streams from here on, also when it fails: they are ended then.
-func Spawn(t *core.Turn, p Params) error {
+func Spawn(t *core.Turn, p Options) error {
 	b := &process{handle: p.Handle, parent: p.Parent, os: p.OS, proc: p.Proc, held: p.Held}
 	ref, err := spawn(t, "process/"+string(p.Handle.Key.Exec), b)
 	if err != nil {

@@ -157,7 +157,7 @@ func TestStatusIsKeptForTheFirstWhoAsks(t *testing.T) {
 func TestWaiterThatHasGone(t *testing.T) {
 	s := onStage(t, "sleep", "1000")
 	gone := s.wait()
-	if !gone.Withdraw() {
+	if !gone.Cancel() {
 		t.Fatal("answered already")
 	}
 	s.signal(unix.SIGKILL)
@@ -169,7 +169,7 @@ func TestWaiterThatHasGone(t *testing.T) {
 func TestWaitersWithDeadlines(t *testing.T) {
 	s := onStage(t, "sleep", "1000")
 	for range 1000 {
-		s.wait().Withdraw()
+		s.wait().Cancel()
 	}
 	if n := len(s.p.waiters); n > 2*pruneFrom {
 		t.Errorf("%d waiters are kept", n)

@@ -44,7 +44,7 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		out := &setUp{}
 		var undone error
 		err := core.Guard(func() error {
-			if err := s.deps.setUp(ctx, m, log, out); err != nil {
+			if err := s.options.setUp(ctx, m, log, out); err != nil {
 				return err
 			}
 			return ctx.Err()
@@ -68,7 +68,7 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 
 // setUp does the work beside the mailbox: modules first, as storages may need them.
 // What it has done is entered in out at once.
-func (d *Deps) setUp(ctx context.Context, m *Create, log *zap.Logger, out *setUp) error {
+func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *setUp) error {
 	for _, mod := range m.Modules {
 		if err := d.Guest.LoadModule(ctx, mod.Name, mod.Parameters); err != nil {
 			return err

@@ -37,7 +37,7 @@ func (s *sandbox) destroy(t *core.Turn, m *Destroy) {
 		ctx, cancel := context.WithTimeout(context.Background(), destroyTimeout)
 		defer cancel()
 		err := errors.Join(removeAll(ctx, refs), undoAll(undo))
-		_, storages := core.Ask(ctx, s.deps.Storage, &storage.ReleaseAll{})
+		_, storages := core.Ask(ctx, s.options.Storage, &storage.ReleaseAll{})
 		return struct{}{}, errors.Join(err, storages)
 	}, func(_ *core.Turn, _ struct{}, err error) {
 		if err != nil {

@@ -29,13 +29,13 @@ func inVirtualTime(t *testing.T, test func(t *testing.T, ref core.Ref, container
 	synctest.Test(t, func(t *testing.T) {
 		system := core.NewSystem(zap.NewNop())
 		containers := &Containers{}
-		ref, err := system.Spawn("sandbox", New(Deps{
+		ref, err := system.Spawn("sandbox", New(Options{
 			Guest: Guest{
 				LoadModule:   func(ctx context.Context, _ string, _ []string) error { <-ctx.Done(); return ctx.Err() },
 				OnlineCPUs:   func(context.Context, int) error { return nil },
 				OnlineMemory: func() error { return nil },
 			},
-			Container: &container.Deps{
+			Container: &container.Options{
 				Warn: func(error) {},
 				Devices: func(ctx context.Context, spec *specs.Spec, _ []device.Request) (device.PCIMap, error) {
 					if spec.Hostname != "slow" {

@@ -27,7 +27,7 @@ func (s *sandbox) online(t *core.Turn, m *Online) {
 
 // onlineAtOnce answers after a short look, and goes on by itself when CPUs are missing.
 func (s *sandbox) onlineAtOnce(t *core.Turn, m *Online) {
-	guest := s.deps.Guest
+	guest := s.options.Guest
 	core.Go(t, func(actor context.Context) (struct{}, error) {
 		ctx, cancel := context.WithTimeout(actor, atOnce)
 		defer cancel()
@@ -61,7 +61,7 @@ func widen(ctx context.Context, ref core.Ref) error {
 // onlineWork does it all beside the mailbox. A container whose cpuset cannot follow is no
 // failure of the request.
 func (s *sandbox) onlineWork(t *core.Turn, m *Online, done func(error)) {
-	guest, log := s.deps.Guest, t.Log()
+	guest, log := s.options.Guest, t.Log()
 	var refs []core.Ref
 	for _, ref := range s.members {
 		refs = append(refs, ref)

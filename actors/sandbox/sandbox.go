@@ -30,10 +30,10 @@ type Guest struct {
 // Namespaces are the paths of the pod's shared namespaces.
 type Namespaces struct{ IPC, UTS string }
 
-// Deps is what the sandbox works with.
-type Deps struct {
+// Options is what a sandbox is made with.
+type Options struct {
 	Guest      Guest
-	Container  *container.Deps
+	Container  *container.Options
 	Containers *Containers
 	Storage    core.Ref
 }
@@ -41,7 +41,7 @@ type Deps struct {
 // sandbox is the actor. Before Create it runs containers too, with namespaces of their
 // own: hosts of peer pods do without.
 type sandbox struct {
-	deps      Deps
+	options   Options
 	id        string
 	created   bool
 	creating  bool
@@ -66,8 +66,8 @@ type sharedPID struct {
 }
 
 // New makes the behaviour of the sandbox.
-func New(d Deps) core.Behavior {
-	return &sandbox{deps: d, members: map[id.Container]core.Ref{}}
+func New(d Options) core.Behavior {
+	return &sandbox{options: d, members: map[id.Container]core.Ref{}}
 }
 
 // Receive handles one message.
@@ -114,7 +114,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 	}
 	m.SharePID = s.pid.owner == ""
 	m.IPC, m.UTS, m.GuestHooks = s.ns.IPC, s.ns.UTS, s.hooks
-	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.deps.Container, t.Self()))
+	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.options.Container, t.Self()))
 	if err != nil {
 		m.PID.Release()
 		m.PID = nil
@@ -131,7 +131,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		s.pid.owner = m.ID
 	}
 	s.members[m.ID] = ref
-	s.deps.Containers.Put(m.ID, ref)
+	s.options.Containers.Put(m.ID, ref)
 	ref.Tell(&m.Create)
 }
 
@@ -175,7 +175,7 @@ func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
 // becomes the pod's first.
 func (s *sandbox) forget(t *core.Turn, cid id.Container) {
 	delete(s.members, cid)
-	s.deps.Containers.Delete(cid)
+	s.options.Containers.Delete(cid)
 	if cid != s.pid.owner && len(s.members) > 0 {
 		return
 	}

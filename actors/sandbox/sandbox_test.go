@@ -42,7 +42,7 @@ func onStage(t *testing.T) *stage {
 	undo := func(name string) func() error {
 		return func() error { st.done = append(st.done, "undo "+name); return nil }
 	}
-	b := New(Deps{
+	b := New(Options{
 		Guest: Guest{
 			LoadModule: func(_ context.Context, name string, _ []string) error { return part("module " + name) },
 			Namespaces: func(hostname string) (Namespaces, func() error, error) {
@@ -51,7 +51,7 @@ func onStage(t *testing.T) *stage {
 			SetDNS: func([]string) (func() error, error) { return undo("dns"), part("dns") },
 			Hooks:  func(string) (*specs.Hooks, error) { return &specs.Hooks{}, part("hooks") },
 		},
-		Container: &container.Deps{}, Containers: &Containers{},
+		Container: &container.Options{}, Containers: &Containers{},
 	})
 	st.s = b.(*sandbox)
 	st.Actor = coretest.NewAt(t, "sandbox", b)
@@ -206,14 +206,14 @@ func TestFirstContainerGoes(t *testing.T) {
 func TestDirectory(t *testing.T) {
 	st := onStage(t)
 	st.create("c1", false)
-	ref, ok := st.s.deps.Containers.Get("c1")
+	ref, ok := st.s.options.Containers.Get("c1")
 	if !ok || ref != st.Child("container/c1").Ref {
 		t.Error("a container that is being made is not in the directory")
 	}
 	st.refused(st.create("c1", false), ErrExists, `"c1"`)
 	st.refused(st.create("../c2", false), id.ErrInvalid)
 	st.Tell(container.Forgotten{ID: "c1"})
-	if _, ok := st.s.deps.Containers.Get("c1"); ok {
+	if _, ok := st.s.options.Containers.Get("c1"); ok {
 		t.Error("a forgotten container is in the directory")
 	}
 
@@ -348,7 +348,7 @@ func TestOOMKills(t *testing.T) {
 func TestOOMAskersThatHaveGone(t *testing.T) {
 	st := onStage(t)
 	for range 100 {
-		next(st).Withdraw()
+		next(st).Cancel()
 	}
 	if n := len(st.s.oom.waiting); n > 1 {
 		t.Errorf("%d askers are kept", n)
@@ -363,7 +363,7 @@ func TestOOMAskersThatHaveGone(t *testing.T) {
 func TestDestroyEndsTheWaitForOOMKills(t *testing.T) {
 	st := onStage(t)
 	gone, waits := next(st), next(st)
-	gone.Withdraw()
+	gone.Cancel()
 	destroy := coretest.Ask(st.Actor, &Destroy{})
 	if waits.Done() {
 		t.Error("answered while containers may still be killed")

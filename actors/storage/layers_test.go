@@ -32,7 +32,7 @@ func newTestMounter(t *testing.T, timeout time.Duration) (*Drivers, *hotplugtest
 		}
 	})
 	source := hotplugtest.NewSource()
-	ref, err := system.Spawn("uevent", device.New(device.Deps{
+	ref, err := system.Spawn("uevent", device.New(device.Options{
 		Listen: func() (hotplug.Source, error) { return source, nil },
 		Sys:    t.TempDir(),
 	}))

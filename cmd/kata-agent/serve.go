@@ -52,7 +52,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	system := core.NewSystem(log)
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
-	a, err := agent.Start(system, agent.Params{
+	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, Spawn: spawner, Log: log,
 	})

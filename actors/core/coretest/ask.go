@@ -34,6 +34,6 @@ func (r *Reply[R]) Get() (R, error) {
 	return r.v, r.err
 }
 
-// Withdraw lets the asker go away; it is true when there was no answer yet.
+// Cancel lets the asker go away; it is true when there was no answer yet.
 // The request's Context ends.
-func (r *Reply[R]) Withdraw() bool { return r.cancel() }
+func (r *Reply[R]) Cancel() bool { return r.cancel() }

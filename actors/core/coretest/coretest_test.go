@@ -96,7 +96,7 @@ func TestAWholeLife(t *testing.T) {
 		t.Errorf("start: %q, %v", v, err)
 	}
 	if len(a.Timers()) != 0 {
-		t.Error("the cancelled timer is still there")
+		t.Error("the canceled timer is still there")
 	}
 	init := a.Child("init")
 	if init.Ref.Path() != "sandbox/c1/init" || init.Behavior != core.Behavior(m) || !init.Alive() {
@@ -152,15 +152,15 @@ func TestCompleteInPlaceOfTheWork(t *testing.T) {
 	}
 }
 
-func TestWithdrawEndsTheWorkOfTheCall(t *testing.T) {
+func TestCancelEndsTheWorkOfTheCall(t *testing.T) {
 	a := coretest.New(t, &machine{})
 	started := coretest.Ask(a, &start{})
-	if !started.Withdraw() {
-		t.Error("Withdraw of an open request is false")
+	if !started.Cancel() {
+		t.Error("Cancel of an open request is false")
 	}
 	a.Work(0).Run()
 	if started.Done() || len(a.Children()) != 0 {
-		t.Error("a withdrawn start went on")
+		t.Error("a canceled start went on")
 	}
 }
 

@@ -73,7 +73,7 @@ type Timer struct {
 func (a *Actor) Timers() []*Timer { return slices.Clone(a.timers) }
 
 // Fire lets the time pass, then runs the turns that follow. A timer that was
-// cancelled or has fired does nothing.
+// canceled or has fired does nothing.
 func (t *Timer) Fire() {
 	t.of.t.Helper()
 	if slices.Contains(t.of.timers, t) {

@@ -120,7 +120,7 @@ func TestCreateThatIsOverIsNotBegun(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	root := t.TempDir() + "/state"
-	_, _, err := Create(ctx, Options{StateRoot: root}, CreateParams{ID: "c"})
+	_, _, err := Create(ctx, Options{StateRoot: root}, CreateOptions{ID: "c"})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("create: %v, want that its deadline is over", err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // libcontainerConfig makes libcontainer's configuration of a fitted spec.
-func libcontainerConfig(o Options, p CreateParams) (*configs.Config, error) {
+func libcontainerConfig(o Options, p CreateOptions) (*configs.Config, error) {
 	spec := p.Spec
 	hooks := spec.Hooks
 	spec.Hooks = nil // ours to run, see hooks.go

@@ -25,7 +25,7 @@ func TestPrivateRootOfAnInitrdGuest(t *testing.T) {
 				Process: &specs.Process{Args: []string{"true"}}, Root: &specs.Root{Path: "/rootfs"},
 				Linux: &specs.Linux{RootfsPropagation: word},
 			}
-			config, err := configOf(Options{NoPivotRoot: initrd, Sys: "/sys", Proc: "/proc"}, CreateParams{ID: "c", Spec: spec})
+			config, err := configOf(Options{NoPivotRoot: initrd, Sys: "/sys", Proc: "/proc"}, CreateOptions{ID: "c", Spec: spec})
 			if err != nil {
 				t.Errorf("%q, initrd %t: %v", word, initrd, err)
 			} else if config.RootPropagation != want {
@@ -43,7 +43,7 @@ func TestWeightOfShares(t *testing.T) {
 			Process: &specs.Process{Args: []string{"true"}}, Root: &specs.Root{Path: "/rootfs"},
 			Linux: &specs.Linux{Resources: &specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: &shares}}},
 		}
-		config, err := configOf(Options{Sys: "/sys", Proc: "/proc"}, CreateParams{ID: "c", Spec: spec})
+		config, err := configOf(Options{Sys: "/sys", Proc: "/proc"}, CreateOptions{ID: "c", Spec: spec})
 		if err != nil {
 			t.Fatalf("%d shares: want a configuration, got %v", shares, err)
 		}
@@ -54,7 +54,7 @@ func TestWeightOfShares(t *testing.T) {
 }
 
 // configOf is the configuration of a container in this guest.
-func configOf(o Options, p CreateParams) (*configs.Config, error) {
+func configOf(o Options, p CreateOptions) (*configs.Config, error) {
 	if _, err := fitSpec(o, p); err != nil {
 		return nil, err
 	}

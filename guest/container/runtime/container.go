@@ -37,8 +37,8 @@ type Options struct {
 	Warn func(error)
 }
 
-// CreateParams describe one container.
-type CreateParams struct {
+// CreateOptions says what one container is.
+type CreateOptions struct {
 	ID     string
 	Bundle string // absolute path of the directory that holds config.json and rootfs
 	// Spec is the OCI spec with guest paths; Linux.CgroupsPath in the form of the driver.
@@ -80,7 +80,7 @@ var ErrNotCreated = errors.New("container is not waiting to be started")
 // panics, or ctx ends, nothing of the container is left: no process, cgroup or state. A
 // Container that is returned with an error is one that could not be undone yet: Abandon
 // tries again.
-func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ *Process, err error) {
+func Create(ctx context.Context, o Options, p CreateOptions) (left *Container, _ *Process, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +114,7 @@ func Create(ctx context.Context, o Options, p CreateParams) (left *Container, _ 
 }
 
 // prepare makes the container's state directory; nothing runs yet.
-func prepare(ctx context.Context, o Options, p CreateParams) (*Container, error) {
+func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error) {
 	was, err := fitSpec(o, p)
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (c *Container) closeLast() {
 
 // startInit runs libcontainer's start. It cannot be interrupted, but everything it may
 // wait for is a process: when ctx ends these are killed, so that it returns.
-func (c *Container) startInit(ctx context.Context, p CreateParams) (err error) {
+func (c *Container) startInit(ctx context.Context, p CreateOptions) (err error) {
 	release := c.killAfter(ctx)
 	defer release()
 	c.init, err = c.startProcess(p.Spec.Process, p.Stdio, true)

@@ -20,7 +20,7 @@ type asked struct {
 
 // fitSpec changes a spec where this guest does not have what hosts send, or libcontainer
 // refuses it, and refuses what would not work. Each step says why.
-func fitSpec(o Options, p CreateParams) (asked, error) {
+func fitSpec(o Options, p CreateOptions) (asked, error) {
 	spec := p.Spec
 	if err := fitSysctls(o.Proc, spec); err != nil {
 		return asked{}, fmt.Errorf("spec of container %q: %w", p.ID, err)

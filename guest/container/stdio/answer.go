@@ -84,7 +84,7 @@ func (r *Reader) end(op *readOp, data []byte, err error) error {
 func (r *Reader) whenEmpty(op *readOp) error {
 	timed := r.exited && !op.drops
 	switch {
-	case op.state == withdrawn:
+	case op.state == canceled:
 		return ErrCanceled
 	case r.closed, r.drained && !op.drops:
 		return io.EOF

@@ -64,7 +64,7 @@ func (w *Writer) end(op *writeOp, n int, err error, borrowed bool) error {
 	op.data = op.data[n:]
 	if err == errFull {
 		switch {
-		case op.state == withdrawn:
+		case op.state == canceled:
 			err = ErrCanceled
 		case w.closed:
 			err = os.ErrClosed

@@ -8,10 +8,10 @@ import "slices"
 type opState uint8
 
 const (
-	waiting   opState = iota // in the queue
-	moving                   // first in the queue, in read(2) or write(2) just now
-	withdrawn                // canceled while moving
-	ended                    // out of the queue; done is or was called, or never will be
+	waiting  opState = iota // in the queue
+	moving                  // first in the queue, in read(2) or write(2) just now
+	canceled                // canceled while moving
+	ended                   // out of the queue; done is or was called, or never will be
 )
 
 // cancelOp takes op out of the queue if it is not being served. The stream's lock is held.
@@ -23,7 +23,7 @@ func cancelOp[T comparable](queue *[]T, op T, state *opState) bool {
 		*state = ended
 		return true
 	case moving:
-		*state = withdrawn
+		*state = canceled
 	}
 	return false
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrCanceled ends a call that was withdrawn while its bytes were just being moved:
+// ErrCanceled ends a call that was canceled while its bytes were just being moved:
 // cancel was false, and none or only a part of them could be moved.
 var ErrCanceled = errors.New("stream call canceled")
 
@@ -72,7 +72,7 @@ func (p *Poller) NewReader(f *os.File) (*Reader, error) {
 // process has exited (see Exited) and nothing came for a while though a descendant still
 // holds the stream. Close and Drain end pending reads with (nil, io.EOF) too.
 //
-// cancel withdraws a read that has consumed nothing: true when done will not be called.
+// cancel takes back a read that has consumed nothing: true when done will not be called.
 // When false, done has been called or is called promptly, with ErrCanceled if there
 // turned out to be nothing to read. cancel never blocks.
 func (r *Reader) Read(max int, done func(data []byte, err error)) (cancel func() bool) {
