@@ -37,8 +37,8 @@ func (a *actor) panicked(m Message, value any) {
 // halt has protoactor stop the actor: the message to stop overtakes the
 // mailbox, and is handled when this turn is over.
 func (a *actor) halt() {
-	if a.sys.stage != nil {
-		a.sys.stage.halted(a)
+	if a.sys.stepper != nil {
+		a.sys.stepper.halted(a)
 		return
 	}
 	a.cell.Stop(a.cell.Self())

@@ -44,8 +44,8 @@ func (s *System) newProps() *proto.Props {
 
 // begin gives a its protoactor side.
 func (s *System) begin(a *actor, name string) error {
-	if s.stage != nil {
-		s.stage.spawned(a)
+	if s.stepper != nil {
+		s.stepper.spawned(a)
 		return nil
 	}
 	s.birth.Lock()

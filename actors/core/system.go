@@ -28,7 +28,7 @@ type System struct {
 	slowTurn time.Duration
 	slots    chan struct{} // one per Ask under way
 	works    tally
-	stage    *Stage // instead of proto, for tests of one behaviour
+	stepper  *Stepper // instead of proto, for tests of one behaviour
 
 	birth   sync.Mutex
 	newborn *actor // of the spawn under way
@@ -128,7 +128,7 @@ func (s *System) Stop(ctx context.Context) error {
 }
 
 func (s *System) schedule(a *actor) {
-	if s.stage == nil {
+	if s.stepper == nil {
 		s.dispatch.Schedule(a.process)
 	}
 }

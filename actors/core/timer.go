@@ -15,7 +15,7 @@ type timer struct {
 	spent atomic.Bool
 }
 
-// stopper is a *time.Timer, or the stage's.
+// stopper is a *time.Timer, or the stepper's.
 type stopper interface{ Stop() bool }
 
 func (a *actor) after(d time.Duration, m Message) (cancel func()) {
@@ -49,8 +49,8 @@ func (tm *timer) take() bool {
 }
 
 func (s *System) startTimer(tm *timer, d time.Duration) stopper {
-	if s.stage != nil {
-		return s.stage.armed(tm, d)
+	if s.stepper != nil {
+		return s.stepper.armed(tm, d)
 	}
 	return time.AfterFunc(d, func() { tm.a.post(tm) })
 }

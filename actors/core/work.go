@@ -128,8 +128,8 @@ func (j *job[T]) with(v any, err error) (Message, error) {
 
 // start is called in a turn.
 func (a *actor) start(w worker) {
-	if a.sys.stage != nil {
-		a.sys.stage.started(a, w)
+	if a.sys.stepper != nil {
+		a.sys.stepper.started(a, w)
 		return
 	}
 	ctx := a.workBegins()

@@ -13,7 +13,7 @@ import (
 // Actor is the behaviour under test. It is used on the test's goroutine only.
 type Actor struct {
 	t         testing.TB
-	stage     *core.Stage
+	stepper   *core.Stepper
 	children  []*Peer
 	works     []*Work
 	timers    []*Timer
@@ -32,9 +32,9 @@ func NewAt(t testing.TB, path string, b core.Behavior) *Actor {
 	t.Helper()
 	a := &Actor{t: t}
 	log := zaptest.NewLogger(t, zaptest.WrapOptions(zap.WithCaller(false)))
-	a.stage = core.NewStage(log, path, b, core.Hooks{Spawned: a.spawned, Started: a.started, Armed: a.armed})
+	a.stepper = core.NewStepper(log, path, b, core.Hooks{Spawned: a.spawned, Started: a.started, Armed: a.armed})
 	t.Cleanup(func() {
-		if cause, dead := a.stage.Cause(); dead && !a.inspected && isPanic(cause) {
+		if cause, dead := a.stepper.Cause(); dead && !a.inspected && isPanic(cause) {
 			t.Errorf("actor %s died: %v", path, cause)
 		}
 	})
@@ -42,7 +42,7 @@ func NewAt(t testing.TB, path string, b core.Behavior) *Actor {
 }
 
 // Ref is the actor's, as others have it. What is told to it waits for Run.
-func (a *Actor) Ref() core.Ref { return a.stage.Ref() }
+func (a *Actor) Ref() core.Ref { return a.stepper.Ref() }
 
 // Tell tells m and runs all turns that follow.
 func (a *Actor) Tell(m core.Message) {
@@ -55,7 +55,7 @@ func (a *Actor) Tell(m core.Message) {
 func (a *Actor) Run() {
 	a.t.Helper()
 	for range turnLimit {
-		if !a.stage.Step() {
+		if !a.stepper.Step() {
 			return
 		}
 	}
@@ -63,18 +63,18 @@ func (a *Actor) Run() {
 }
 
 // Stop stops the actor as its parent would.
-func (a *Actor) Stop() { a.stage.Stop() }
+func (a *Actor) Stop() { a.stepper.Stop() }
 
 // Alive is false when the actor is dead.
 func (a *Actor) Alive() bool {
-	_, dead := a.stage.Cause()
+	_, dead := a.stepper.Cause()
 	return !dead
 }
 
 // Cause is why the actor is dead: nil when it was asked to stop, or lives.
 func (a *Actor) Cause() error {
 	a.inspected = true
-	cause, _ := a.stage.Cause()
+	cause, _ := a.stepper.Cause()
 	return cause
 }
 
@@ -95,7 +95,7 @@ func (a *Actor) Child(name string) *Peer {
 
 // Peer makes another actor, for what the behaviour is given a Ref of.
 func (a *Actor) Peer(path string) *Peer {
-	return &Peer{Name: path, Ref: a.stage.Peer(path), of: a}
+	return &Peer{Name: path, Ref: a.stepper.Peer(path), of: a}
 }
 
 func (a *Actor) spawned(child core.Ref, name string, b core.Behavior) {

@@ -19,7 +19,7 @@ type Peer struct {
 
 // Told takes what the peer has been told since the last call. A request in it
 // can be answered by its Reply; Actor.Run then runs what the reply causes.
-func (p *Peer) Told() []core.Message { return p.of.stage.Told(p.Ref) }
+func (p *Peer) Told() []core.Message { return p.of.stepper.Told(p.Ref) }
 
 // Alive is false when the peer has exited or was stopped with its parent.
 func (p *Peer) Alive() bool {
@@ -34,7 +34,7 @@ func (p *Peer) Alive() bool {
 // Exit lets the peer die. Its requests fail; a parent is told, and runs.
 func (p *Peer) Exit(cause error) {
 	p.of.t.Helper()
-	p.of.stage.Exit(p.Ref, cause)
+	p.of.stepper.Exit(p.Ref, cause)
 	p.of.Run()
 }
 

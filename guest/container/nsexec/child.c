@@ -23,9 +23,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-_Noreturn void fail(enum stage stage, int error)
+_Noreturn void fail(enum step step, int error)
 {
-	reply(RESULT_FD, REPLY_FAILED, stage, error, 0, -1);
+	reply(RESULT_FD, REPLY_FAILED, step, error, 0, -1);
 	_exit(255);
 }
 
@@ -42,7 +42,7 @@ static void *allocate(size_t size)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
-		fail(STAGE_MEMORY, errno);
+		fail(STEP_MEMORY, errno);
 	return p;
 }
 
@@ -53,7 +53,7 @@ void take_apart(struct received *r, struct tail *t)
 	if (r->memfd >= 0) {
 		r->tail = mmap(NULL, q->tail, PROT_READ | PROT_WRITE, MAP_PRIVATE, r->memfd, 0);
 		if (r->tail == MAP_FAILED)
-			fail(STAGE_MEMORY, errno);
+			fail(STEP_MEMORY, errno);
 	}
 	t->limits = (struct limit *)r->tail;
 	t->filters = (struct sock_filter *)(t->limits + q->rlimits);
@@ -81,7 +81,7 @@ static void set_oom_score(int score)
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, text, n) != n)
-		fail(STAGE_OOM, errno);
+		fail(STEP_OOM, errno);
 	close(fd);
 }
 
@@ -90,7 +90,7 @@ static void join_cgroups(struct received *r)
 	/* A process frozen on the way in stays in write(2), or in clone for cgroup v2. */
 	for (uint32_t i = 0; !(r->request->flags & FLAG_CGROUP2) && i < r->request->cgroups; i++)
 		if (write(r->cgroups[i], "0", 1) != 1)
-			fail(STAGE_CGROUP, errno);
+			fail(STEP_CGROUP, errno);
 }
 
 /* The agent's /proc: what the container has mounted on its own may lie. */
@@ -99,7 +99,7 @@ static void keep_proc(void)
 	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (proc < 0 || dup3(proc, PROC_FD, O_CLOEXEC) < 0)
-		fail(STAGE_PROC, errno);
+		fail(STEP_PROC, errno);
 }
 
 /* Limits can be raised only before the user namespace is joined, and are lowered late:
@@ -110,12 +110,12 @@ static void raise_limits(const struct request *q, const struct limit *l)
 		struct rlimit64 now;
 
 		if (prlimit64(0, l[i].resource, NULL, &now))
-			fail(STAGE_RLIMIT, errno);
+			fail(STEP_RLIMIT, errno);
 		if (now.rlim_max >= l[i].hard)
 			continue;
 		now.rlim_max = l[i].hard;
 		if (prlimit64(0, l[i].resource, &now, NULL))
-			fail(STAGE_RLIMIT, errno);
+			fail(STEP_RLIMIT, errno);
 	}
 }
 
@@ -125,7 +125,7 @@ void set_limits(const struct request *q, const struct limit *l)
 		struct rlimit64 limit = { l[i].soft, l[i].hard };
 
 		if (prlimit64(0, l[i].resource, &limit, NULL))
-			fail(STAGE_RLIMIT, errno);
+			fail(STEP_RLIMIT, errno);
 	}
 }
 
@@ -142,18 +142,18 @@ static void join_namespaces(struct received *r)
 		if (!setns(r->namespaces[i], 0))
 			continue;
 		if (errno != EPERM || last == q->namespaces)
-			fail(STAGE_SETNS, errno);
+			fail(STEP_SETNS, errno);
 		refused |= 1ULL << i;
 	}
 	if (last == q->namespaces)
 		return;
 	if (setns(r->namespaces[last], CLONE_NEWUSER) || syscall(SYS_setresuid, 0, 0, 0))
-		fail(STAGE_USERNS, errno);
+		fail(STEP_USERNS, errno);
 	for (uint32_t i = first; i < last; i++)
 		if (refused >> i & 1 && setns(r->namespaces[i], 0))
-			fail(STAGE_SETNS, errno);
+			fail(STEP_SETNS, errno);
 	if (syscall(SYS_setresgid, 0, 0, 0))
-		fail(STAGE_USERNS, errno);
+		fail(STEP_USERNS, errno);
 }
 
 /* Keeps nothing but the standard streams, the result socket and maybe /proc: later steps
@@ -165,12 +165,12 @@ static void set_up_stdio(struct received *r, int proc)
 	} else {
 		for (int i = 0; i < 3; i++)
 			if (dup3(r->stdio[i], i, 0) < 0)
-				fail(STAGE_STDIO, errno);
+				fail(STEP_STDIO, errno);
 	}
 	if (syscall(SYS_close_range, PROC_FD + proc, ~0U, 0))
-		fail(STAGE_STDIO, errno);
+		fail(STEP_STDIO, errno);
 	if (r->request->flags & FLAG_TERMINAL && ioctl(0, TIOCSCTTY, 0))
-		fail(STAGE_CTTY, errno);
+		fail(STEP_CTTY, errno);
 }
 
 static void filter(const struct request *q, struct sock_filter *f)
@@ -178,7 +178,7 @@ static void filter(const struct request *q, struct sock_filter *f)
 	struct sock_fprog program = { q->filters, f };
 
 	if (q->filters && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, q->seccomp_flags, &program))
-		fail(STAGE_SECCOMP, errno);
+		fail(STEP_SECCOMP, errno);
 }
 
 /* The last of all: the filter is loaded when nothing is left to be done but the execve, so
@@ -188,7 +188,7 @@ _Noreturn void execute(const struct request *q, const struct tail *t, const char
 	set_limits(q, t->limits);
 	filter(q, t->filters);
 	execve(file, t->argv, t->envp);
-	fail(STAGE_EXEC, errno);
+	fail(STEP_EXEC, errno);
 }
 
 _Noreturn void become(struct received *r)
@@ -213,16 +213,16 @@ _Noreturn void become(struct received *r)
 	raise_limits(q, t.limits);
 	join_namespaces(r);
 	if (setsid() < 0)
-		fail(STAGE_SESSION, errno);
+		fail(STEP_SESSION, errno);
 	set_up_stdio(r, proc);
 	if (nnp && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		fail(STAGE_NO_NEW_PRIVS, errno);
+		fail(STEP_NO_NEW_PRIVS, errno);
 	if (q->flags & FLAG_UMASK)
 		umask(q->umask);
-	write_attribute("thread-self/attr/exec", NULL, "", t.label, STAGE_LABEL);
+	write_attribute("thread-self/attr/exec", NULL, "", t.label, STEP_LABEL);
 	change_user(q, t.groups, t.cwd);
 	write_attribute("thread-self/attr/apparmor/exec", "thread-self/attr/exec", "exec ",
-			t.apparmor, STAGE_APPARMOR);
+			t.apparmor, STEP_APPARMOR);
 	const char *file = look_up(t.argv[0], t.path, buffer, sizeof buffer);
 	syscall(SYS_close_range, PROC_FD, ~0U, 0);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals);

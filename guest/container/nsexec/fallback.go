@@ -21,7 +21,7 @@ import (
 // refusedByCgroup tells whether a process did not start because of its cgroup.
 func (r *Request) refusedByCgroup(err error) bool {
 	e := new(Error)
-	if !errors.As(err, &e) || e.Stage != StageClone || r.Target.flags&flagCgroup2 == 0 {
+	if !errors.As(err, &e) || e.Step != StepClone || r.Target.flags&flagCgroup2 == 0 {
 		return false
 	}
 	switch e.Errno {

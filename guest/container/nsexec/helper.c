@@ -39,9 +39,9 @@ struct clone_arguments {
 	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
 
-int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd)
+int reply(int socket, uint32_t kind, uint32_t step, int error, int pid, int fd)
 {
-	struct reply r = { kind, stage, error, pid };
+	struct reply r = { kind, step, error, pid };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fd)];
 	struct iovec v = { &r, sizeof r };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
@@ -112,7 +112,7 @@ static void start(struct received *r, int own_pidns)
 		a.cgroup = r->cgroups[0];
 	}
 	if (q->flags & FLAG_PIDNS && setns(r->namespaces[0], CLONE_NEWPID)) {
-		reply(r->result, REPLY_FAILED, STAGE_PIDNS, errno, 0, -1);
+		reply(r->result, REPLY_FAILED, STEP_PIDNS, errno, 0, -1);
 		return;
 	}
 	serial++;
@@ -125,7 +125,7 @@ static void start(struct received *r, int own_pidns)
 	if (q->flags & FLAG_PIDNS && setns(own_pidns, CLONE_NEWPID))
 		_exit(1);
 	if (pid < 0)
-		reply(r->result, REPLY_FAILED, STAGE_CLONE, error, 0, -1);
+		reply(r->result, REPLY_FAILED, STEP_CLONE, error, 0, -1);
 	else if (reply(r->result, REPLY_STARTED, 0, 0, pid, pidfd))
 		/* Nobody is left to own it. */
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
@@ -169,7 +169,7 @@ static void serve(int own_pidns)
 		struct received r = { .request = (struct request *)message };
 		if (n < 0 || (size_t)size < sizeof *r.request || sort(&r, fd, n, size)) {
 			if (n > 0 || n < -1)
-				reply(fd[0], REPLY_FAILED, STAGE_REQUEST, n < 0 ? EMFILE : EINVAL, 0, -1);
+				reply(fd[0], REPLY_FAILED, STEP_REQUEST, n < 0 ? EMFILE : EINVAL, 0, -1);
 		} else {
 			start(&r, own_pidns);
 		}

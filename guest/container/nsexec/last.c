@@ -29,10 +29,10 @@ static void receive(struct received *r, int *procfs)
 	r->tail = message + sizeof *r->request;
 	r->memfd = -1;
 	if (n < 0 || (size_t)size < sizeof *r->request)
-		fail(STAGE_REQUEST, n < 0 ? EMFILE : EINVAL);
+		fail(STEP_REQUEST, n < 0 ? EMFILE : EINVAL);
 	int proc = !!(r->request->flags & FLAG_PROC), memfd = !!(r->request->flags & FLAG_MEMFD);
 	if (n != proc + memfd || (size_t)size != sizeof *r->request + (memfd ? 0 : r->request->tail))
-		fail(STAGE_REQUEST, EINVAL);
+		fail(STEP_REQUEST, EINVAL);
 	*procfs = proc ? fd[0] : -1;
 	if (memfd)
 		r->memfd = fd[n - 1];
@@ -48,8 +48,8 @@ static void wait_for_go(void)
 	/* Of this pipe nobody else has the writing end, so its end is the execve or the death
 	 * of this process. A hook may have kept the socket. */
 	if (pipe2(ends, O_CLOEXEC))
-		fail(STAGE_STDIO, errno);
-	if (reply(RESULT_FD, REPLY_READY, STAGE_READY, 0, 0, ends[0]))
+		fail(STEP_STDIO, errno);
+	if (reply(RESULT_FD, REPLY_READY, STEP_READY, 0, 0, ends[0]))
 		_exit(255);
 	close(ends[0]);
 	do
@@ -77,15 +77,15 @@ static _Noreturn void finish(void)
 	const struct request *q = r.request;
 	take_apart(&r, &t);
 	if (procfs > PROC_FD && dup3(procfs, PROC_FD, O_CLOEXEC) < 0)
-		fail(STAGE_PROC, errno);
+		fail(STEP_PROC, errno);
 	if (syscall(SYS_close_range, PROC_FD + (procfs >= 0), ~0U, 0))
-		fail(STAGE_STDIO, errno);
+		fail(STEP_STDIO, errno);
 	if (q->flags & FLAG_NO_NEW_PRIVS && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		fail(STAGE_NO_NEW_PRIVS, errno);
-	write_attribute("thread-self/attr/exec", NULL, "", t.label, STAGE_LABEL);
+		fail(STEP_NO_NEW_PRIVS, errno);
+	write_attribute("thread-self/attr/exec", NULL, "", t.label, STEP_LABEL);
 	change_user(q, t.groups, t.cwd);
 	write_attribute("thread-self/attr/apparmor/exec", "thread-self/attr/exec", "exec ",
-			t.apparmor, STAGE_APPARMOR);
+			t.apparmor, STEP_APPARMOR);
 	const char *file = look_up(t.argv[0], t.path, buffer, sizeof buffer);
 	syscall(SYS_close_range, PROC_FD, ~0U, 0);
 	wait_for_go();

@@ -182,7 +182,7 @@ func (s *LastStage) understand(data []byte, fd int) (uint32, int, error) {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
-		return 0, -1, &Error{Stage: Stage(r.stage), Errno: syscall.Errno(r.errno), request: s.request}
+		return 0, -1, &Error{Step: Step(r.step), Errno: syscall.Errno(r.errno), request: s.request}
 	}
 	if !ok {
 		return 0, fd, fmt.Errorf("last stage: reply of %d bytes not understood", len(data))

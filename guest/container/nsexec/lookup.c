@@ -37,7 +37,7 @@ const char *look_up(const char *file, const char *path, char *buffer, size_t siz
 	if (strchr(file, '/')) {
 		int error = executable(file);
 		if (error)
-			fail(STAGE_FILE, error);
+			fail(STEP_FILE, error);
 		return file;
 	}
 	while (*path) {
@@ -55,12 +55,12 @@ const char *look_up(const char *file, const char *path, char *buffer, size_t siz
 				if (name > 1 && !executable(buffer)) {
 					/* As Go does it: not by chance from the cwd. */
 					if (buffer[0] != '/')
-						fail(STAGE_RELATIVE, ENOENT);
+						fail(STEP_RELATIVE, ENOENT);
 					return buffer;
 				}
 			}
 		}
 		path += n + (path[n] == ':');
 	}
-	fail(STAGE_LOOKUP, ENOENT);
+	fail(STEP_LOOKUP, ENOENT);
 }

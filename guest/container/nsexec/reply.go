@@ -16,8 +16,8 @@ const replySize = 16
 
 // wireReply is struct reply.
 type wireReply struct {
-	kind, stage uint32
-	errno, pid  int32
+	kind, step uint32
+	errno, pid int32
 }
 
 func parseReply(b []byte) (r wireReply, ok bool) {
@@ -25,7 +25,7 @@ func parseReply(b []byte) (r wireReply, ok bool) {
 		return r, false
 	}
 	return wireReply{
-		kind: order.Uint32(b), stage: order.Uint32(b[4:]),
+		kind: order.Uint32(b), step: order.Uint32(b[4:]),
 		errno: int32(order.Uint32(b[8:])), pid: int32(order.Uint32(b[12:])),
 	}, true
 }

@@ -23,40 +23,40 @@ enum {
 	FLAG_PROC = 1 << 9,    /* to the last stage: the first descriptor is the agent's /proc */
 };
 
-/* What the process does when it fails; stages in reply.go. */
-enum stage {
-	STAGE_REQUEST = 1,
-	STAGE_PIDNS,
-	STAGE_CLONE,
-	STAGE_OOM,
-	STAGE_CGROUP,
-	STAGE_PROC,
-	STAGE_RLIMIT,
-	STAGE_SETNS,
-	STAGE_USERNS,
-	STAGE_SESSION,
-	STAGE_PTMX,
-	STAGE_PTY,
-	STAGE_STDIO,
-	STAGE_CTTY,
-	STAGE_NO_NEW_PRIVS,
-	STAGE_LABEL,
-	STAGE_SECCOMP,
-	STAGE_CWD,
-	STAGE_ESCAPE,
-	STAGE_BOUNDING,
-	STAGE_CHOWN,
-	STAGE_GROUPS,
-	STAGE_GID,
-	STAGE_UID,
-	STAGE_CAPS,
-	STAGE_APPARMOR,
-	STAGE_LOOKUP,
-	STAGE_FILE,
-	STAGE_RELATIVE,
-	STAGE_EXEC,
-	STAGE_MEMORY,
-	STAGE_READY,
+/* Where a process can fail; Step in error.go has the same order. */
+enum step {
+	STEP_REQUEST = 1,
+	STEP_PIDNS,
+	STEP_CLONE,
+	STEP_OOM,
+	STEP_CGROUP,
+	STEP_PROC,
+	STEP_RLIMIT,
+	STEP_SETNS,
+	STEP_USERNS,
+	STEP_SESSION,
+	STEP_PTMX,
+	STEP_PTY,
+	STEP_STDIO,
+	STEP_CTTY,
+	STEP_NO_NEW_PRIVS,
+	STEP_LABEL,
+	STEP_SECCOMP,
+	STEP_CWD,
+	STEP_ESCAPE,
+	STEP_BOUNDING,
+	STEP_CHOWN,
+	STEP_GROUPS,
+	STEP_GID,
+	STEP_UID,
+	STEP_CAPS,
+	STEP_APPARMOR,
+	STEP_LOOKUP,
+	STEP_FILE,
+	STEP_RELATIVE,
+	STEP_EXEC,
+	STEP_MEMORY,
+	STEP_READY,
 };
 
 enum capability_set { BOUNDING, EFFECTIVE, PERMITTED, INHERITABLE, AMBIENT, CAPABILITY_SETS };
@@ -88,7 +88,7 @@ enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED, REPLY_READY }
  * process whose helper has not answered says STARTED itself, before it does anything
  * final; the kernel adds its pid to what it sends. So no child can be lost. */
 struct reply {
-	uint32_t kind, stage;
+	uint32_t kind, step;
 	int32_t error, pid;
 };
 
@@ -143,8 +143,8 @@ extern char message[MAX_MESSAGE];
 
 int unanswered(void);
 int inherited_oom_score(int score);
-int reply(int socket, uint32_t kind, uint32_t stage, int error, int pid, int fd);
-_Noreturn void fail(enum stage stage, int error);
+int reply(int socket, uint32_t kind, uint32_t step, int error, int pid, int fd);
+_Noreturn void fail(enum step step, int error);
 _Noreturn void become(struct received *r);
 void take_apart(struct received *r, struct tail *t);
 void set_limits(const struct request *q, const struct limit *l);
@@ -154,7 +154,7 @@ int receive_request(int socket, char *buffer, size_t size, int *fd, ssize_t *len
 void open_terminal(const struct request *r);
 void change_user(const struct request *r, const uint32_t *groups, const char *cwd);
 void write_attribute(const char *name, const char *fallback, const char *prefix,
-		     const char *value, enum stage stage);
+		     const char *value, enum step step);
 const char *look_up(const char *file, const char *path, char *buffer, size_t size);
 
 #endif

@@ -186,7 +186,7 @@ func (res *result) take(data []byte, fd, sender int) {
 		res.master = fd
 		fd = -1
 	case ok && r.kind == replyFailed:
-		res.failed = &Error{Stage: Stage(r.stage), Errno: syscall.Errno(r.errno), request: res.request}
+		res.failed = &Error{Step: Step(r.step), Errno: syscall.Errno(r.errno), request: res.request}
 	case !ok || r.kind != replyStarted:
 		res.failed = fmt.Errorf("spawn helper: reply of %d bytes not understood", len(data))
 	}

@@ -29,14 +29,14 @@ static int open_ptmx(void)
 	int path = open("/dev/pts/ptmx", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	if (path < 0 || fstat(path, &s) || fstatfs(path, &fs))
-		fail(STAGE_PTMX, errno);
+		fail(STEP_PTMX, errno);
 	if (fs.f_type != DEVPTS_SUPER_MAGIC || s.st_ino != 2 || !S_ISCHR(s.st_mode) ||
 	    s.st_rdev != makedev(5, 2))
-		fail(STAGE_PTMX, ENODEV);
+		fail(STEP_PTMX, ENODEV);
 	snprintf(link, sizeof link, "thread-self/fd/%d", path);
 	int fd = openat(PROC_FD, link, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		fail(STAGE_PTMX, errno);
+		fail(STEP_PTMX, errno);
 	return fd;
 }
 
@@ -46,15 +46,15 @@ void open_terminal(const struct request *r)
 	struct winsize size = { .ws_row = r->rows, .ws_col = r->columns };
 
 	if (ioctl(master, TIOCSPTLCK, &unlocked))
-		fail(STAGE_PTY, errno);
+		fail(STEP_PTY, errno);
 	if (r->rows && r->columns && ioctl(master, TIOCSWINSZ, &size))
-		fail(STAGE_PTY, errno);
+		fail(STEP_PTY, errno);
 	int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
-		fail(STAGE_PTY, errno);
+		fail(STEP_PTY, errno);
 	if (reply(RESULT_FD, REPLY_TERMINAL, 0, 0, 0, master))
-		fail(STAGE_PTY, errno);
+		fail(STEP_PTY, errno);
 	for (int i = 0; i < 3; i++)
 		if (dup3(slave, i, 0) < 0)
-			fail(STAGE_STDIO, errno);
+			fail(STEP_STDIO, errno);
 }

@@ -23,7 +23,7 @@ static void drop_bounding_set(uint64_t keep)
 		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0)
 			continue;
 		if (errno != EINVAL)
-			fail(STAGE_BOUNDING, errno);
+			fail(STEP_BOUNDING, errno);
 		return; /* the kernel has no more capabilities */
 	}
 }
@@ -47,9 +47,9 @@ static void set_capabilities(const struct request *r)
 		d[i].inheritable = caps[INHERITABLE] >> 32 * i;
 	}
 	if (syscall(SYS_capset, &h, d))
-		fail(STAGE_CAPS, errno);
+		fail(STEP_CAPS, errno);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
-		fail(STAGE_CAPS, errno);
+		fail(STEP_CAPS, errno);
 	/* One that is not permitted and inheritable cannot be raised; that is no error. */
 	for (unsigned long c = 0; c < 64; c++)
 		if (caps[AMBIENT] >> c & 1)
@@ -69,7 +69,7 @@ void keep_filter_right(const struct request *r)
 		return;
 	d[0].effective |= d[0].permitted & 1U << CAP_SYS_ADMIN;
 	if (syscall(SYS_capset, &h, d))
-		fail(STAGE_CAPS, errno);
+		fail(STEP_CAPS, errno);
 }
 
 /* Gives pipes and terminals to the user, so that /dev/stdout can be opened again. */
@@ -79,12 +79,12 @@ static void own_stdio(uint32_t uid)
 		struct stat s;
 
 		if (fstat(fd, &s))
-			fail(STAGE_CHOWN, errno);
+			fail(STEP_CHOWN, errno);
 		if (s.st_uid == uid || (S_ISCHR(s.st_mode) && s.st_rdev == makedev(1, 3)))
 			continue;
 		/* The owner may have no id in the user namespace, or /dev be read-only. */
 		if (fchown(fd, uid, -1) && errno != EPERM && errno != EROFS)
-			fail(STAGE_CHOWN, errno);
+			fail(STEP_CHOWN, errno);
 	}
 }
 
@@ -95,11 +95,11 @@ static int groups_denied(void)
 
 	if (fd < 0) {
 		if (errno != ENOENT)
-			fail(STAGE_GROUPS, errno);
+			fail(STEP_GROUPS, errno);
 		return 0;
 	}
 	if (read(fd, text, sizeof text) < 0)
-		fail(STAGE_GROUPS, errno);
+		fail(STEP_GROUPS, errno);
 	close(fd);
 	return !strncmp(text, "deny", 4);
 }
@@ -114,9 +114,9 @@ static void check_cwd(void)
 	if (n < 0 && errno == ERANGE)
 		return; /* a long path is a path from the root */
 	if (n < 0)
-		fail(errno == ENOENT ? STAGE_ESCAPE : STAGE_CWD, errno);
+		fail(errno == ENOENT ? STEP_ESCAPE : STEP_CWD, errno);
 	if (where[0] != '/')
-		fail(STAGE_ESCAPE, ENOENT);
+		fail(STEP_ESCAPE, ENOENT);
 }
 
 void change_user(const struct request *r, const uint32_t *groups, const char *cwd)
@@ -125,24 +125,24 @@ void change_user(const struct request *r, const uint32_t *groups, const char *cw
 	int later = *cwd && chdir(cwd);
 
 	if (later && errno != EACCES && errno != EPERM)
-		fail(STAGE_CWD, errno);
+		fail(STEP_CWD, errno);
 	if (r->flags & FLAG_CAPS)
 		drop_bounding_set(r->caps[BOUNDING]);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
-		fail(STAGE_CAPS, errno);
+		fail(STEP_CAPS, errno);
 	own_stdio(r->uid);
 	if (!(r->flags & FLAG_USERNS && groups_denied()) &&
 	    syscall(SYS_setgroups, (size_t)r->groups, groups))
-		fail(STAGE_GROUPS, errno);
+		fail(STEP_GROUPS, errno);
 	if (syscall(SYS_setresgid, r->gid, r->gid, r->gid))
-		fail(STAGE_GID, errno);
+		fail(STEP_GID, errno);
 	if (syscall(SYS_setresuid, r->uid, r->uid, r->uid))
-		fail(STAGE_UID, errno);
+		fail(STEP_UID, errno);
 	if (later && chdir(cwd))
-		fail(STAGE_CWD, errno);
+		fail(STEP_CWD, errno);
 	check_cwd();
 	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0))
-		fail(STAGE_CAPS, errno);
+		fail(STEP_CAPS, errno);
 	if (r->flags & FLAG_CAPS)
 		set_capabilities(r);
 	keep_filter_right(r);
@@ -151,7 +151,7 @@ void change_user(const struct request *r, const uint32_t *groups, const char *cw
 /* write_attribute sets what the next execve takes on for a security module. The kernel
  * wants the opener's credentials to be the writer's, so it is opened each time. */
 void write_attribute(const char *name, const char *fallback, const char *prefix,
-		     const char *value, enum stage stage)
+		     const char *value, enum step step)
 {
 	char text[4096];
 	size_t p = strlen(prefix), n = strlen(value);
@@ -159,13 +159,13 @@ void write_attribute(const char *name, const char *fallback, const char *prefix,
 	if (!n)
 		return;
 	if (p + n > sizeof text)
-		fail(stage, ENAMETOOLONG);
+		fail(step, ENAMETOOLONG);
 	memcpy(text, prefix, p);
 	memcpy(text + p, value, n);
 	int fd = openat(PROC_FD, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && fallback)
 		fd = openat(PROC_FD, fallback, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, p + n) != (ssize_t)(p + n))
-		fail(stage, errno);
+		fail(step, errno);
 	close(fd);
 }

@@ -226,7 +226,7 @@ func (c *Container) startLast() error {
 // blame names the filter when it is what keeps a program from being executed.
 func (c *Container) blame(err error) error {
 	var failed *nsexec.Error
-	if c.filter == nil || !errors.As(err, &failed) || failed.Stage != nsexec.StageExec {
+	if c.filter == nil || !errors.As(err, &failed) || failed.Step != nsexec.StepExec {
 		return err
 	}
 	if c.filter.RefusesExec() {

@@ -56,7 +56,7 @@ func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, std
 	}
 	sp, err := s.helper.Spawn(ctx, r)
 	var failed *nsexec.Error
-	if errors.As(err, &failed) && failed.Stage == nsexec.StageClone && failed.Errno == unix.EBUSY {
+	if errors.As(err, &failed) && failed.Step == nsexec.StepClone && failed.Errno == unix.EBUSY {
 		// The container has a tree of cgroups of its own and its processes have moved: on
 		// cgroup v2 its top may hold none. libcontainer follows init.
 		return nil, ErrDeclined

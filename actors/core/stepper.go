@@ -9,17 +9,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// Stage runs one actor by hand, with no system, no goroutine and no clock. The
+// Stepper runs one actor by hand, with no system, no goroutine and no clock. The
 // mailbox, the turns, the calls and the death are those of any actor; spawned
 // actors only collect what they are told. It is what package coretest is made
-// of and has no other use. A Stage is used on one goroutine.
-type Stage struct {
+// of and has no other use. A Stepper is used on one goroutine.
+type Stepper struct {
 	a     *actor
 	hooks Hooks
 	halt  bool
 }
 
-// Hooks is told what the actor on a Stage starts.
+// Hooks is told what the actor under a Stepper starts.
 type Hooks struct {
 	Spawned func(child Ref, name string, b Behavior)
 	Started func(*Work)
@@ -35,20 +35,20 @@ type Work struct {
 	done bool
 }
 
-// NewStage puts b on a stage.
-func NewStage(log *zap.Logger, path string, b Behavior, hooks Hooks) *Stage {
-	st := &Stage{hooks: hooks}
-	sys := &System{log: log, epoch: time.Now(), slowTurn: defaultSlowTurn, stage: st}
+// NewStepper makes the actor that b is the behaviour of.
+func NewStepper(log *zap.Logger, path string, b Behavior, hooks Hooks) *Stepper {
+	st := &Stepper{hooks: hooks}
+	sys := &System{log: log, epoch: time.Now(), slowTurn: defaultSlowTurn, stepper: st}
 	WithAskSlots(defaultAskSlots)(sys)
 	st.a = &actor{sys: sys, path: path, behavior: b}
 	return st
 }
 
-// Ref is that of the actor on the stage.
-func (st *Stage) Ref() Ref { return Ref{st.a} }
+// Ref is that of its actor.
+func (st *Stepper) Ref() Ref { return Ref{st.a} }
 
 // Step handles the next message; it is false when there is none or the actor is dead.
-func (st *Stage) Step() bool {
+func (st *Stepper) Step() bool {
 	m, _, ok := st.a.next(0)
 	if ok {
 		st.a.turn(m)
@@ -61,13 +61,13 @@ func (st *Stage) Step() bool {
 }
 
 // Stop stops the actor as its parent would. It is not called in a turn.
-func (st *Stage) Stop() {
+func (st *Stepper) Stop() {
 	if !st.Ref().dead() {
 		st.end()
 	}
 }
 
-func (st *Stage) end() {
+func (st *Stepper) end() {
 	a := st.a
 	a.stopping()
 	_, children := a.info()
@@ -78,16 +78,16 @@ func (st *Stage) end() {
 }
 
 // Cause says whether the actor is dead, and why.
-func (st *Stage) Cause() (cause error, dead bool) {
+func (st *Stepper) Cause() (cause error, dead bool) {
 	return st.a.deathCause(), st.Ref().dead()
 }
 
 // Peer is the Ref of an actor that only collects what it is told.
-func (st *Stage) Peer(path string) Ref { return Ref{&actor{sys: st.a.sys, path: path}} }
+func (st *Stepper) Peer(path string) Ref { return Ref{&actor{sys: st.a.sys, path: path}} }
 
 // Told takes what r, a child or a Peer, has been told. Requests in it are r's
 // to answer from then on.
-func (st *Stage) Told(r Ref) []Message {
+func (st *Stepper) Told(r Ref) []Message {
 	r.p.mu.Lock()
 	told := r.p.queue.takeAll()
 	r.p.mu.Unlock()
@@ -100,7 +100,7 @@ func (st *Stage) Told(r Ref) []Message {
 }
 
 // Exit lets r, a child or a Peer, die. A child's parent is told.
-func (st *Stage) Exit(r Ref, cause error) {
+func (st *Stepper) Exit(r Ref, cause error) {
 	if r.dead() {
 		return
 	}
@@ -145,13 +145,13 @@ func (a *actor) perish(cause error) {
 	a.bury()
 }
 
-func (st *Stage) spawned(a *actor) { st.hooks.Spawned(Ref{a}, a.name(), a.behavior) }
+func (st *Stepper) spawned(a *actor) { st.hooks.Spawned(Ref{a}, a.name(), a.behavior) }
 
-func (st *Stage) started(a *actor, w worker) { st.hooks.Started(&Work{a: a, w: w}) }
+func (st *Stepper) started(a *actor, w worker) { st.hooks.Started(&Work{a: a, w: w}) }
 
-func (st *Stage) halted(a *actor) { st.halt = st.halt || a == st.a }
+func (st *Stepper) halted(a *actor) { st.halt = st.halt || a == st.a }
 
-func (st *Stage) armed(tm *timer, d time.Duration) stopper {
+func (st *Stepper) armed(tm *timer, d time.Duration) stopper {
 	return stopFunc(st.hooks.Armed(d, tm.m, func() { tm.a.post(tm) }))
 }
 
