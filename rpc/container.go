@@ -72,7 +72,7 @@ func (s *Service) removeContainer(ctx context.Context, q *protocols.RemoveContai
 		defer cancel()
 	}
 	_, err := ask(ctx, s, q.ContainerId, &container.Remove{})
-	if err != nil && context.Cause(ctx) == errTimer {
+	if err != nil && errors.Is(context.Cause(ctx), errTimer) {
 		return opaque{fmt.Errorf("remove container %q: %w", q.ContainerId, errTimer)}
 	}
 	return internalIfUnknown(err)

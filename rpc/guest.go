@@ -5,6 +5,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/kata-containers/kata-agent/guest/sys/clock"
@@ -91,7 +92,7 @@ func (s *Service) terminationLog(ctx context.Context, cid string) (string, error
 	}
 	path, ok := spec.Annotations[terminationPath]
 	if !ok {
-		return "", fmt.Errorf("No terminationMessagePath annotation in container %q", cid) //nolint:staticcheck // the words of all Kata agents
+		return "", fmt.Errorf("No terminationMessagePath annotation in container %q", cid) // the words of all Kata agents
 	}
 	for _, m := range spec.Mounts {
 		if m.Destination == path {

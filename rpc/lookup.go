@@ -54,7 +54,7 @@ func ask[R any](ctx context.Context, s *Service, cid string, r core.Request[R]) 
 	}
 	v, err := core.Ask(ctx, ref, r)
 	if errors.Is(err, core.ErrStopped) && !errors.Is(err, core.ErrPanicked) {
-		err = fmt.Errorf("%w: %q (%v)", errNoContainer, cid, err)
+		err = fmt.Errorf("%w: %q (%v)", errNoContainer, cid, err) //nolint:errorlint // the code is that of errNoContainer, whatever ended it
 	}
 	return v, err
 }

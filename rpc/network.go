@@ -54,7 +54,7 @@ func (s *Service) updateRoutes(ctx context.Context, q *protocols.UpdateRoutesReq
 	}
 	now, err := core.Ask(ctx, s.agent.Network, &network.UpdateRoutes{Want: plainRoutes(q.Routes.Routes)})
 	if err != nil {
-		return nil, fmt.Errorf("Failed to update routes: %w", err) //nolint:staticcheck // the words of all Kata agents
+		return nil, fmt.Errorf("Failed to update routes: %w", err) // the words of all Kata agents
 	}
 	return wireRoutes(now), nil
 }
@@ -65,7 +65,7 @@ func (s *Service) addARPNeighbors(ctx context.Context, q *protocols.AddARPNeighb
 	}
 	_, err := core.Ask(ctx, s.agent.Network, &network.AddNeighbors{Add: plainNeighbors(q.Neighbors.ARPNeighbors)})
 	if err != nil {
-		return fmt.Errorf("Failed to add ARP neighbours: %w", err) //nolint:staticcheck // the words of all Kata agents
+		return fmt.Errorf("Failed to add ARP neighbours: %w", err) // the words of all Kata agents
 	}
 	return nil
 }

@@ -32,10 +32,10 @@ func (s *Service) updateEphemeralMounts(_ context.Context, q *protocols.UpdateEp
 	drivers := &volume.Drivers{}
 	for _, v := range volumes(q.Storages) {
 		if v.Driver != "ephemeral" {
-			return fmt.Errorf("Failed to update mounts: Unsupported storage type for syncing mounts %s. Only ephemeral storage update is supported", v.Driver) //nolint:staticcheck // the words of all Kata agents
+			return fmt.Errorf("Failed to update mounts: Unsupported storage type for syncing mounts %s. Only ephemeral storage update is supported", v.Driver) // the words of all Kata agents
 		}
 		if err := drivers.UpdateEphemeral(v); err != nil {
-			return fmt.Errorf("Failed to update mounts: %w", err) //nolint:staticcheck // the words of all Kata agents
+			return fmt.Errorf("Failed to update mounts: %w", err) // the words of all Kata agents
 		}
 	}
 	return nil

@@ -56,7 +56,8 @@ func shareNamespaces(m *Create) {
 		}
 		kept = append(kept, ns)
 	}
-	m.Spec.Linux.Namespaces = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID.Path()})
+	kept = append(kept, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: m.PID.Path()})
+	m.Spec.Linux.Namespaces = kept
 }
 
 // mergeHooks puts the guest image's hooks before the spec's own.
@@ -68,7 +69,7 @@ func mergeHooks(spec *specs.Spec, guest *specs.Hooks) {
 		spec.Hooks = &specs.Hooks{}
 	}
 	h := spec.Hooks
-	h.Prestart = append(clone(guest.Prestart), h.Prestart...) //nolint:staticcheck // deprecated, still what guest images have
+	h.Prestart = append(clone(guest.Prestart), h.Prestart...) // deprecated, still what guest images have
 	h.Poststart = append(clone(guest.Poststart), h.Poststart...)
 	h.Poststop = append(clone(guest.Poststop), h.Poststop...)
 }

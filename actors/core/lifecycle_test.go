@@ -48,7 +48,7 @@ func TestChildrenGetTheCauseOfTheirParent(t *testing.T) {
 			tn.Stop(errors.New("second"))
 		})
 		for range 2 {
-			if got := <-causes; got != cause {
+			if got := <-causes; !errors.Is(got, cause) {
 				t.Errorf("cause %v", got)
 			}
 		}

@@ -101,7 +101,7 @@ func TestGoGivesResultAndError(t *testing.T) {
 		ref := e.spawn("a", &script{})
 		want := errors.New("no such device")
 		v, err := worked(e, ref, func(context.Context) (int, error) { return 3, want })
-		if v != 3 || err != want {
+		if v != 3 || !errors.Is(err, want) {
 			t.Errorf("got %d, %v", v, err)
 		}
 	})
@@ -259,7 +259,7 @@ func TestJoinEndsWithEither(t *testing.T) {
 		why := errors.New("stopping")
 		stop(why)
 		<-ctx.Done()
-		if context.Cause(ctx) != why {
+		if !errors.Is(context.Cause(ctx), why) {
 			t.Errorf("cause %v", context.Cause(ctx))
 		}
 		cancel()

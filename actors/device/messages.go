@@ -11,7 +11,7 @@ import (
 )
 
 // ErrTimeout says that a device has not come in time.
-var ErrTimeout = errors.New("Timeout") //nolint:staticcheck // the word of all Kata agents
+var ErrTimeout = errors.New("Timeout") // the word of all Kata agents
 
 // Await is answered with the device that Matcher knows, as soon as it is there.
 type Await struct {

@@ -36,8 +36,7 @@ type process struct {
 	parent  core.Ref
 	os      *runtime.Process
 	proc    string
-	waiters []*Wait
-	pruneAt int  // how many waiters are looked through for those that have gone
+	waiters core.Waiters[*Wait]
 	held    bool // an init that waits for its start
 	exited  bool
 	waited  bool // the status has been handed out
@@ -124,17 +123,10 @@ func (p *process) exit(t *core.Turn) {
 	p.exited, p.status = true, p.os.Reap()
 	p.handle.IO.exited()
 	p.parent.Tell(Exited{Handle: p.handle, Status: p.status})
-	waiting := p.waiters[:0]
-	for _, w := range p.waiters {
-		if w.Context().Err() == nil { // one who has gone away does not use the status up
-			waiting = append(waiting, w)
-		}
+	// One who has gone away does not use the status up.
+	if waiting := p.waiters.Take(); len(waiting) > 0 {
+		p.handOut(t, waiting...)
 	}
-	p.waiters = nil
-	if len(waiting) == 0 {
-		return
-	}
-	p.handOut(t, waiting...)
 }
 
 // handOut gives the status to those who wait for it. The process is gone for others then.
@@ -152,30 +144,10 @@ func (p *process) wait(t *core.Turn, w *Wait) {
 	case p.waited:
 		w.Reply(0, ErrUnknown)
 	case !p.exited:
-		if len(p.waiters) >= p.pruneAt {
-			p.waiters = pruned(p.waiters)
-			p.pruneAt = 2*len(p.waiters) + pruneFrom
-		}
-		p.waiters = append(p.waiters, w)
+		p.waiters.Add(w)
 	default:
 		p.handOut(t, w)
 	}
-}
-
-// pruneFrom keeps the looking rare: many waiters of one process must not cost the square
-// of their number.
-const pruneFrom = 16
-
-// pruned drops the waiters that have gone away, so that a host that waits with a
-// deadline again and again leaves nothing behind.
-func pruned(ws []*Wait) []*Wait {
-	out := ws[:0]
-	for _, w := range ws {
-		if w.Context().Err() == nil {
-			out = append(out, w)
-		}
-	}
-	return out
 }
 
 func (p *process) resize(r *Resize) error {
@@ -245,7 +217,7 @@ func (p *process) Stopped(error) {
 		}
 		p.os.KillAndReap()
 	}
-	for _, w := range p.waiters {
+	for _, w := range p.waiters.Take() {
 		w.Reply(0, ErrUnknown)
 	}
 }

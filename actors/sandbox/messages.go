@@ -15,7 +15,7 @@ import (
 // Errors of the sandbox; each says what it is about when it is returned.
 var (
 	ErrExists    = errors.New("already exists")
-	ErrNoPIDNS   = errors.New("Sandbox does not have sandbox_pidns") //nolint:staticcheck // the words of all Kata agents
+	ErrNoPIDNS   = errors.New("Sandbox does not have sandbox_pidns") // the words of all Kata agents
 	ErrDestroyed = errors.New("sandbox is destroyed")
 )
 

@@ -2,7 +2,10 @@
 
 package sandbox
 
-import "github.com/kata-containers/kata-agent/actors/id"
+import (
+	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/id"
+)
 
 // oomLimit bounds the kills kept for a host that does not ask; the oldest go first.
 const oomLimit = 1000
@@ -10,7 +13,7 @@ const oomLimit = 1000
 // oomQueue brings kills and those who ask for them together.
 type oomQueue struct {
 	kills   []id.Container
-	waiting []*NextOOM
+	waiting core.Waiters[*NextOOM]
 	ended   bool // the pod has: nothing to wait for
 }
 
@@ -24,24 +27,14 @@ func (q *oomQueue) ask(m *NextOOM) {
 		m.Reply("", ErrNoMoreOOM)
 		return
 	}
-	live := q.waiting[:0]
-	for _, w := range q.waiting {
-		if w.Context().Err() == nil {
-			live = append(live, w)
-		}
-	}
-	q.waiting = append(live, m)
+	q.waiting.Add(m)
 }
 
 // add gives a kill to the first who still waits, or keeps it.
 func (q *oomQueue) add(c id.Container) {
-	for len(q.waiting) > 0 {
-		w := q.waiting[0]
-		q.waiting = q.waiting[1:]
-		if w.Context().Err() == nil {
-			w.Reply(c, nil)
-			return
-		}
+	if w, ok := q.waiting.Next(); ok {
+		w.Reply(c, nil)
+		return
 	}
 	if q.kills = append(q.kills, c); len(q.kills) > oomLimit {
 		q.kills = q.kills[1:]
@@ -51,8 +44,7 @@ func (q *oomQueue) add(c id.Container) {
 // end answers all who wait, and those to come.
 func (q *oomQueue) end() {
 	q.ended = true
-	for _, w := range q.waiting {
+	for _, w := range q.waiting.Take() {
 		w.Reply("", ErrNoMoreOOM)
 	}
-	q.waiting = nil
 }

@@ -49,11 +49,11 @@ func TestMakeReadOnly(t *testing.T) {
 				return err
 			}
 			if err := os.WriteFile(filepath.Join(here, "file"), nil, 0o644); !errors.Is(err, unix.EROFS) {
-				return fmt.Errorf("write to the mount: %v, want EROFS", err)
+				return fmt.Errorf("write to the mount: %v, want EROFS", err) //nolint:errorlint // it may be nil
 			}
 			var stat unix.Statfs_t
 			if err := unix.Statfs(here, &stat); err != nil || stat.Flags&(unix.ST_NOSUID|unix.ST_NODEV|unix.ST_NOEXEC) == 0 {
-				return fmt.Errorf("flags %x of the mount, error %v: want those it had", stat.Flags, err)
+				return fmt.Errorf("flags %x of the mount, error %v: want those it had", stat.Flags, err) //nolint:errorlint // it may be nil
 			}
 			return os.WriteFile(filepath.Join(there, "file"), nil, 0o644)
 		}()

@@ -12,7 +12,7 @@ import (
 // TestWords has one accepted or refused word per line; refused ones leave the
 // default and warn once, naming the word and its value.
 func TestWords(t *testing.T) {
-	set := func(change func(*Config)) *Config { return with(change) }
+	set := with
 	none := func(*Config) {}
 	for _, tc := range []struct {
 		word     string

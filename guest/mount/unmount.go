@@ -46,7 +46,7 @@ func (m Mounter) unmount(target string) error {
 	defer p.close()
 	// The path goes through the parent: a descriptor of the mount itself would keep it busy.
 	at := safepath.FDPath(p.parent) + "/" + p.name
-	switch err = unix.Unmount(at, unix.UMOUNT_NOFOLLOW); err {
+	switch err = unix.Unmount(at, unix.UMOUNT_NOFOLLOW); err { //nolint:errorlint // straight from the system call
 	case nil, unix.ENOENT, unix.EINVAL: // EINVAL: not a mount point
 		return nil
 	case unix.EBUSY:
@@ -81,14 +81,14 @@ func (m Mounter) RemoveTarget(target string) error {
 	defer p.close()
 	dir := int(p.parent.Fd())
 	err = unix.Unlinkat(dir, p.name, unix.AT_REMOVEDIR)
-	if err == unix.ENOTDIR {
+	if errors.Is(err, unix.ENOTDIR) {
 		var st unix.Stat_t
 		if err = unix.Fstatat(dir, p.name, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil &&
 			st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0 {
 			err = unix.Unlinkat(dir, p.name, 0)
 		}
 	}
-	switch err {
+	switch err { //nolint:errorlint // straight from the system call
 	case nil, unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY, unix.EROFS:
 		return nil
 	}

@@ -18,7 +18,7 @@ func hooks(in *protocols.Hooks) (*specs.Hooks, error) {
 		from []*protocols.Hook
 		to   *[]specs.Hook
 	}{
-		//nolint:staticcheck // deprecated, but images still have prestart hooks
+		// deprecated, but images still have prestart hooks
 		{in.Prestart, &out.Prestart},
 		{in.CreateRuntime, &out.CreateRuntime},
 		{in.CreateContainer, &out.CreateContainer},

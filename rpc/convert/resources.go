@@ -55,7 +55,7 @@ func memory(in *protocols.LinuxMemory) *specs.LinuxMemory {
 		Limit:            limit(in.Limit),
 		Reservation:      limit(in.Reservation),
 		Swap:             limit(in.Swap),
-		Kernel:           limit(in.Kernel), //nolint:staticcheck // deprecated, but sent
+		Kernel:           limit(in.Kernel), // deprecated, but sent
 		KernelTCP:        limit(in.KernelTCP),
 		Swappiness:       given(in.Swappiness),
 		DisableOOMKiller: given(in.DisableOOMKiller),

@@ -138,7 +138,7 @@ func TestSpecDropsNothing(t *testing.T) {
 					return with(reflect.Append(reflect.MakeSlice(f.Type, 0, 1), v))
 				}
 			}
-			value := reflect.Value{}
+			var value reflect.Value
 			if elem.Kind() == reflect.Pointer {
 				visit(elem.Elem(), wrap)
 				if elem == f.Type {

@@ -4,6 +4,7 @@ package frame
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -152,7 +153,8 @@ func (c *Call) answer(buf *buffer, data []byte, err error) {
 	if err != nil {
 		data = nil
 		code, text = c.conn.mux.options.Status(err)
-		if e, ok := err.(*Error); ok {
+		var e *Error
+		if errors.As(err, &e) {
 			code, text = e.Code, e.Message
 		} else if c.overdue() {
 			code, text = codes.DeadlineExceeded, timeoutText

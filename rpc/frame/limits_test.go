@@ -4,6 +4,7 @@ package frame
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"runtime"
@@ -236,7 +237,7 @@ func TestDrain(t *testing.T) {
 
 	short, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
-	if err := conn.Drain(short); err != context.DeadlineExceeded {
+	if err := conn.Drain(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("drained with a call in flight: %v", err)
 	}
 	c.call(5, "Echo", &protocols.ReadStreamRequest{Len: 1}) // too late
@@ -249,7 +250,7 @@ func TestDrain(t *testing.T) {
 	}
 	conn.Close()
 	<-served
-	if _, _, err := c.tryReceive(); err != io.EOF && !isReset(err) {
+	if _, _, err := c.tryReceive(); !errors.Is(err, io.EOF) && !isReset(err) {
 		t.Errorf("after the end: %v", err)
 	}
 	if s.canceled.Load() != 1 {

@@ -105,7 +105,7 @@ func TestAWholeLife(t *testing.T) {
 	cause := errors.New("killed")
 	init.Exit(cause)
 	init.Exit(nil) // dead already
-	if v, err := waited.Get(); v != 7 || err != cause {
+	if v, err := waited.Get(); v != 7 || !errors.Is(err, cause) {
 		t.Errorf("wait: %d, %v", v, err)
 	}
 	if a.Alive() || a.Cause() != nil || m.stops != 1 {
@@ -142,7 +142,7 @@ func TestCompleteInPlaceOfTheWork(t *testing.T) {
 	w := a.Work(0)
 	failure := errors.New("no such device")
 	w.Complete(nil, failure)
-	if _, err := started.Get(); err != failure {
+	if _, err := started.Get(); !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
 	}
 	again := coretest.Ask(a, &start{})

@@ -32,7 +32,7 @@ func ScanHooks(dir string) (*specs.Hooks, error) {
 		name string
 		list *[]specs.Hook
 	}{
-		{"prestart", &h.Prestart}, //nolint:staticcheck // deprecated by OCI, still what guest images have
+		{"prestart", &h.Prestart}, // deprecated by OCI, still what guest images have
 		{"poststart", &h.Poststart},
 		{"poststop", &h.Poststop},
 	} {
@@ -42,7 +42,7 @@ func ScanHooks(dir string) (*specs.Hooks, error) {
 		}
 	}
 	err := errors.Join(errs...)
-	if len(h.Prestart)+len(h.Poststart)+len(h.Poststop) == 0 { //nolint:staticcheck // as above
+	if len(h.Prestart)+len(h.Poststart)+len(h.Poststop) == 0 {
 		return nil, err
 	}
 	return &h, err

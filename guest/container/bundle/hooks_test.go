@@ -29,7 +29,7 @@ func TestScan(t *testing.T) {
 	h, err := bundle.ScanHooks(dir)
 	guesttest.Must(t, err)
 	var got [][]string
-	for _, x := range h.Prestart { //nolint:staticcheck // deprecated by OCI
+	for _, x := range h.Prestart { // deprecated by OCI
 		got = append(got, append([]string{x.Path}, x.Args...))
 		if x.Env != nil || x.Timeout == nil || *x.Timeout != 10 {
 			t.Errorf("%+v", x)

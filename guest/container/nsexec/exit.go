@@ -3,6 +3,7 @@
 package nsexec
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -41,7 +42,7 @@ func (e *exit) reap() {
 	gone := false
 	look := func(uintptr) bool {
 		_, exited, err := pidfd.Wait(e.file)
-		gone = exited || err != nil && err != unix.EAGAIN
+		gone = exited || err != nil && !errors.Is(err, unix.EAGAIN)
 		return gone
 	}
 	_ = e.conn.Read(look)

@@ -107,7 +107,7 @@ func (res *result) await(ctx context.Context) (*Process, error) {
 // process is what came of the request, once err has ended the replies.
 func (res *result) process(err error) (*Process, error) {
 	switch {
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		err = fmt.Errorf("wait for process to start: %w", err)
 	case res.failed != nil:
 		err = res.failed
@@ -145,7 +145,7 @@ func (res *result) next() error {
 	)
 	err := res.conn.Read(func(fd uintptr) bool {
 		n, rights, failed = receive(int(fd), data[:], control[:])
-		return failed != unix.EAGAIN && failed != unix.EINTR
+		return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
 	})
 	switch {
 	case err != nil:
@@ -258,7 +258,7 @@ func (res *result) abandon() {
 	for res.pid == 0 && err == nil {
 		err = res.next()
 	}
-	if res.pid == 0 && err == io.EOF {
+	if res.pid == 0 && errors.Is(err, io.EOF) {
 		res.lookUp()
 	}
 	res.close()

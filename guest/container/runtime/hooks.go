@@ -44,7 +44,7 @@ func installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hook
 			config.Hooks[name] = append(config.Hooks[name], configs.NewCommandHook(command(h)))
 		}
 	}
-	here(configs.Prestart, hooks.Prestart) //nolint:staticcheck // deprecated, but hosts and guest images still use it
+	here(configs.Prestart, hooks.Prestart) // deprecated, but hosts and guest images still use it
 	here(configs.CreateRuntime, hooks.CreateRuntime)
 	inChild(configs.CreateContainer, hooks.CreateContainer)
 	inChild(configs.StartContainer, hooks.StartContainer)

@@ -27,7 +27,7 @@ func (r *Reader) serve(mine *readOp) (answered bool) {
 		if !closed {
 			data, err = readOnce(r.fd, b[:min(op.max, bufferSize)])
 		}
-		if err = r.end(op, data, err); err == errEmpty {
+		if err = r.end(op, data, err); errors.Is(err, errEmpty) {
 			buffers.Put(b)
 			return answered
 		}
@@ -67,12 +67,12 @@ func (r *Reader) end(op *readOp, data []byte, err error) error {
 	if r.exited && len(data) > 0 {
 		r.prolong()
 	}
-	if err == errEmpty {
+	if errors.Is(err, errEmpty) {
 		err = r.whenEmpty(op)
-	} else if err == io.EOF {
+	} else if errors.Is(err, io.EOF) {
 		r.over = true
 	}
-	if err == errEmpty {
+	if errors.Is(err, errEmpty) {
 		op.state, r.busy = waiting, false
 		return err
 	}

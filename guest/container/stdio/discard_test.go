@@ -3,6 +3,7 @@
 package stdio
 
 import (
+	"errors"
 	"io"
 	"sync/atomic"
 	"testing"
@@ -41,7 +42,7 @@ func TestDiscard(t *testing.T) {
 	guard.Until(t, "the bytes to be dropped", func() bool { return dropped.Load() == size+4 })
 	w.Close()
 	c, _ = read(r, 100)
-	if got := await(t, c); got.err != io.EOF {
+	if got := await(t, c); !errors.Is(got.err, io.EOF) {
 		t.Errorf("the end after Discard: %+v, want EOF", got)
 	}
 }

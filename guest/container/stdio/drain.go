@@ -3,6 +3,7 @@
 package stdio
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -22,7 +23,7 @@ func (w *Writer) serve(mine *writeOp) (answered bool) {
 		if !closed {
 			n, err = writeMost(w.fd, op.data)
 		}
-		if err = w.end(op, n, err, op == mine); err == errFull {
+		if err = w.end(op, n, err, op == mine); errors.Is(err, errFull) {
 			return answered
 		}
 		if err != nil {
@@ -62,7 +63,7 @@ func (w *Writer) end(op *writeOp, n int, err error, borrowed bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	op.data = op.data[n:]
-	if err == errFull {
+	if errors.Is(err, errFull) {
 		switch {
 		case op.state == canceled:
 			err = ErrCanceled
@@ -80,7 +81,7 @@ func (w *Writer) end(op *writeOp, n int, err error, borrowed bool) error {
 			}
 		}
 	}
-	if err == errFull {
+	if errors.Is(err, errFull) {
 		op.state, w.busy = waiting, false
 		return err
 	}

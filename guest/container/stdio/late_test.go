@@ -4,6 +4,7 @@ package stdio
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"testing"
@@ -22,7 +23,7 @@ func TestLateReader(t *testing.T) {
 			r.Exited()
 			if early {
 				c, _ := read(r, 100)
-				if got := await(t, c); got.err != io.EOF {
+				if got := await(t, c); !errors.Is(got.err, io.EOF) {
 					t.Fatalf("a silent stream: %+v, want its end", got)
 				}
 			}
@@ -41,7 +42,7 @@ func TestLateReader(t *testing.T) {
 			}
 			c, _ := read(r, 100)
 			w.Close()
-			if got := await(t, c); got.err != io.EOF {
+			if got := await(t, c); !errors.Is(got.err, io.EOF) {
 				t.Errorf("without a writer: %+v, want the end", got)
 			}
 		})
@@ -57,7 +58,7 @@ func TestLateReaderIsToldTheEnd(t *testing.T) {
 	r.mu.Unlock()
 	start := time.Now()
 	c, _ := read(r, 100)
-	if got := await(t, c); got.err != io.EOF {
+	if got := await(t, c); !errors.Is(got.err, io.EOF) {
 		t.Errorf("got %+v, want the end", got)
 	}
 	// clock: a shorter wait is what would be wrong
@@ -77,7 +78,7 @@ func TestContinuedReader(t *testing.T) {
 	r.until = time.Now()
 	r.mu.Unlock()
 	answered := false
-	r.Read(100, func(_ []byte, err error) { answered = err == io.EOF })
+	r.Read(100, func(_ []byte, err error) { answered = errors.Is(err, io.EOF) })
 	if !answered {
 		t.Error("want the end at once")
 	}
@@ -107,7 +108,7 @@ func TestDrainEndsReadsAndKeepsWritersAlive(t *testing.T) {
 			over := make(chan struct{}, 2)
 			r.Drain(func() { over <- struct{}{} })
 			for _, c := range []<-chan result{waiting, second} {
-				if got := await(t, c); got.err != io.EOF || got.data != nil {
+				if got := await(t, c); !errors.Is(got.err, io.EOF) || got.data != nil {
 					t.Errorf("a waiting read: %+v, want the end", got)
 				}
 			}
@@ -115,7 +116,7 @@ func TestDrainEndsReadsAndKeepsWritersAlive(t *testing.T) {
 				t.Errorf("wrote %d, %v; want 1 MiB", n, err)
 			}
 			late, _ := read(r, 100)
-			if got := await(t, late); got.err != io.EOF || got.data != nil {
+			if got := await(t, late); !errors.Is(got.err, io.EOF) || got.data != nil {
 				t.Errorf("a read of a drained stream: %+v, want the end", got)
 			}
 			if len(over) != 0 {

@@ -101,7 +101,7 @@ func TestBlockedAnswerHoldsUpNobody(t *testing.T) {
 	stuck.Exited()
 	stuck.Close()
 	close(release)
-	if got := await(t, c); got.err != io.EOF {
+	if got := await(t, c); !errors.Is(got.err, io.EOF) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -113,7 +113,7 @@ func TestEndOfPipe(t *testing.T) {
 	c, _ := read(r, 10)
 	w.Close()
 	for range 3 {
-		if got := await(t, c); got.err != io.EOF || got.data != nil {
+		if got := await(t, c); !errors.Is(got.err, io.EOF) || got.data != nil {
 			t.Fatalf("got %+v", got)
 		}
 		c, _ = read(r, 10)
@@ -126,7 +126,7 @@ func TestCloseEndsPendingReads(t *testing.T) {
 	b, _ := read(r, 10)
 	r.Close()
 	for _, c := range []<-chan result{a, b} {
-		if got := await(t, c); got.err != io.EOF {
+		if got := await(t, c); !errors.Is(got.err, io.EOF) {
 			t.Errorf("got %+v", got)
 		}
 	}
@@ -134,7 +134,7 @@ func TestCloseEndsPendingReads(t *testing.T) {
 		t.Error("canceled after the answer")
 	}
 	late, _ := read(r, 10)
-	if got := await(t, late); got.err != io.EOF {
+	if got := await(t, late); !errors.Is(got.err, io.EOF) {
 		t.Errorf("read of a closed reader: %+v", got)
 	}
 	if err := r.Close(); err != nil {
@@ -147,7 +147,7 @@ func TestClosingThePollerEndsReads(t *testing.T) {
 	r, _ := newReader(t, p)
 	c, _ := read(r, 10)
 	p.Close()
-	if got := await(t, c); got.err != io.EOF {
+	if got := await(t, c); !errors.Is(got.err, io.EOF) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -261,7 +261,7 @@ func TestGraceEndsASilentStream(t *testing.T) {
 	start := time.Now()
 	a, _ := read(r, 100)
 	b, _ := read(r, 100)
-	if got := await(t, a); got.err != io.EOF {
+	if got := await(t, a); !errors.Is(got.err, io.EOF) {
 		t.Fatalf("got %+v", got)
 	}
 	await(t, b)
@@ -275,7 +275,7 @@ func TestExitedWhileReadWaits(t *testing.T) {
 	c, _ := read(r, 100)
 	r.Exited()
 	r.Exited()
-	if got := await(t, c); got.err != io.EOF {
+	if got := await(t, c); !errors.Is(got.err, io.EOF) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -139,7 +139,7 @@ func openPTY(t testing.TB) (master, slave *os.File) {
 	if err := unix.IoctlSetTermios(int(s), unix.TCSETS, termios); err != nil {
 		t.Fatal(err)
 	}
-	master, slave = os.NewFile(uintptr(m), "master"), os.NewFile(uintptr(s), "slave")
+	master, slave = os.NewFile(uintptr(m), "master"), os.NewFile(s, "slave")
 	t.Cleanup(func() { master.Close(); slave.Close() })
 	return master, slave
 }

@@ -81,7 +81,7 @@ func numbers(node string) (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return "", &os.PathError{Op: "stat", Path: node, Err: unix.ENOTBLK}
 	}
-	return printed(uint64(st.Rdev)), nil //nolint:unconvert // 32 bits wide on some machines
+	return printed(uint64(st.Rdev)), nil // 32 bits wide on some machines
 }
 
 func printed(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) }

@@ -56,7 +56,7 @@ const nameTries = 8
 func (c control) create(prefix string) (name string, err error) {
 	for range nameTries {
 		name = prefix + "-" + rand.Text()[:8]
-		if _, err = c.call(unix.DM_DEV_CREATE, name, unix.DM_READONLY_FLAG, nil); err != unix.EBUSY {
+		if _, err = c.call(unix.DM_DEV_CREATE, name, unix.DM_READONLY_FLAG, nil); !errors.Is(err, unix.EBUSY) {
 			break
 		}
 	}
@@ -78,7 +78,7 @@ func (c control) activate(name string, row target) (uint64, error) {
 
 func (c control) remove(name string) error {
 	_, err := c.call(unix.DM_DEV_REMOVE, name, unix.DM_DEFERRED_REMOVE, nil)
-	if err != nil && err != unix.ENXIO { // ENXIO: no such mapping
+	if err != nil && !errors.Is(err, unix.ENXIO) { // ENXIO: no such mapping
 		return fmt.Errorf("remove mapping %s: %w", name, err)
 	}
 	return nil

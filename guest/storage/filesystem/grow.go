@@ -107,7 +107,7 @@ func growExt4(f *os.File, blockSize, size uint64) error {
 	const resizeFS = 1<<30 | 8<<16 | 'f'<<8 | 16 // EXT4_IOC_RESIZE_FS, _IOW('f', 16, __u64)
 	blocks := size / blockSize
 	err := ioctl(f, ioctlNumber(resizeFS), unsafe.Pointer(&blocks))
-	if err == unix.EINVAL {
+	if errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("%w: %w", ErrShrink, err)
 	}
 	return err

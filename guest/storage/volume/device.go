@@ -23,7 +23,7 @@ var (
 	// ErrNoEncryption is a storage that is to be encrypted in a guest without the means.
 	ErrNoEncryption = errors.New("an encrypted volume needs cryptsetup, which the guest image does not have in PATH, /usr/sbin or /sbin")
 	// ErrNotBlock is a node that is no block device.
-	ErrNotBlock = errors.New("Invalid device") //nolint:staticcheck // known text
+	ErrNotBlock = errors.New("Invalid device") // known text
 	errNoCreate = errors.New(ephemeralKey + " requires " + createFilesystem + " for block storage")
 	errOnlyExt4 = errors.New("only ext4 can be made")
 )
@@ -69,7 +69,7 @@ func (d *Drivers) mountDevice(ctx context.Context, node string, s Storage) (Atta
 		return Attached{}, err
 	}
 	if encrypted {
-		return d.mountEncrypted(ctx, node, uint64(st.Rdev), s) //nolint:unconvert // 32 bits wide on some machines
+		return d.mountEncrypted(ctx, node, uint64(st.Rdev), s) // 32 bits wide on some machines
 	}
 	if s.Driver != "nvdimm" && slices.Contains(s.DriverOptions, createFilesystem) {
 		if err := d.mkfs(ctx, node, s.FSType); err != nil {

@@ -134,7 +134,7 @@ func (d *Drivers) setGroup(target string, gid int, mode *uint32) error {
 // is missing; without options nothing else is done.
 func (d *Drivers) UpdateEphemeral(s Storage) error {
 	if s.Driver != "ephemeral" {
-		return fmt.Errorf("Unsupported storage type for syncing mounts %s. Only ephemeral storage update is supported", s.Driver) //nolint:staticcheck // known text
+		return fmt.Errorf("Unsupported storage type for syncing mounts %s. Only ephemeral storage update is supported", s.Driver) // known text
 	}
 	dir, _, err := d.Mounts.MkdirAll(s.MountPoint)
 	if err != nil {

@@ -85,7 +85,7 @@ func (d *Drivers) addPages(pageSize, pages uint64) error {
 	}
 	now, err := d.readPages(pageSize)
 	if err == nil && now < before+pages {
-		err = fmt.Errorf("Only allocated %d of %d hugepages of size %d", now-min(now, before), pages, pageSize) //nolint:staticcheck // known text
+		err = fmt.Errorf("Only allocated %d of %d hugepages of size %d", now-min(now, before), pages, pageSize) // known text
 	}
 	if err != nil {
 		return errors.Join(err, d.writePages(pageSize, before))

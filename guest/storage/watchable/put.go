@@ -3,6 +3,7 @@
 package watchable
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -43,7 +44,7 @@ func (m *mirror) forget(rel string) {
 
 func putDir(parent *os.File, name string, e entry) error {
 	err := unix.Mkdirat(int(parent.Fd()), name, 0o700)
-	if err != nil && err != unix.EEXIST {
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
 	dir, err := safepath.OpenChild(parent, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)

@@ -17,8 +17,8 @@ const DefaultModprobe = "/sbin/modprobe"
 // Errors of a request that names no module, and of a modprobe ended by a signal. Both
 // texts are those hosts have seen so far.
 var (
-	ErrNoName = errors.New("Kernel module name is empty")  //nolint:staticcheck // known text
-	ErrSignal = errors.New("Process terminated by signal") //nolint:staticcheck // known text
+	ErrNoName = errors.New("Kernel module name is empty")  // known text
+	ErrSignal = errors.New("Process terminated by signal") // known text
 )
 
 // Load runs "modprobe -v name params..." and returns when it has ended or ctx has.

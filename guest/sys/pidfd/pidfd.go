@@ -43,7 +43,7 @@ func Wait(fd *os.File) (code int, exited bool, err error) {
 	err = control(fd, func(n int) error {
 		for {
 			err := waitid(n, &info)
-			if err != unix.EINTR {
+			if !errors.Is(err, unix.EINTR) {
 				return err
 			}
 		}

@@ -147,7 +147,7 @@ func openat(dir *os.File, rel string, flags int, perm uint32, resolve uint64) (*
 // must not hold the caller, hence the limit.
 func retry(open func() (int, error)) (fd int, err error) {
 	for range 128 {
-		if fd, err = open(); err != unix.EINTR && err != unix.EAGAIN {
+		if fd, err = open(); !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
 			return fd, err
 		}
 	}

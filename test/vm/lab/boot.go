@@ -125,7 +125,7 @@ func (vm *VM) waitForHelper(ctx context.Context) error {
 		}
 		select {
 		case <-vm.qemu.ended:
-			return fmt.Errorf("QEMU ended: %v", vm.qemu.err)
+			return fmt.Errorf("QEMU ended: %w", vm.qemu.err)
 		case <-ctx.Done():
 			return fmt.Errorf("no answer from the guest: %w", err)
 		case <-time.After(20 * time.Millisecond): // clock: how often it looks

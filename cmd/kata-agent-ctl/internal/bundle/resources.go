@@ -47,7 +47,7 @@ func memory(in *specs.LinuxMemory) *protocols.LinuxMemory {
 	}
 	return &protocols.LinuxMemory{
 		Limit: value(in.Limit), Reservation: value(in.Reservation), Swap: value(in.Swap),
-		Kernel:    value(in.Kernel), //nolint:staticcheck // deprecated, but in use
+		Kernel:    value(in.Kernel), // deprecated, but in use
 		KernelTCP: value(in.KernelTCP), Swappiness: value(in.Swappiness),
 		DisableOOMKiller: value(in.DisableOOMKiller),
 	}

@@ -71,7 +71,7 @@ func hooks(in *specs.Hooks) *protocols.Hooks {
 		return nil
 	}
 	return &protocols.Hooks{
-		Prestart:        list(in.Prestart, hook), //nolint:staticcheck // deprecated, but in use
+		Prestart:        list(in.Prestart, hook), // deprecated, but in use
 		Poststart:       list(in.Poststart, hook),
 		Poststop:        list(in.Poststop, hook),
 		CreateRuntime:   list(in.CreateRuntime, hook),

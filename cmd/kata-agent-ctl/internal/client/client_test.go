@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -61,7 +62,8 @@ func TestErrorHasCodeAndText(t *testing.T) {
 	}
 	defer c.Close()
 	err = c.Do(context.Background(), "StartContainer", &protocols.StartContainerRequest{})
-	e, ok := err.(*Error)
+	var e *Error
+	ok := errors.As(err, &e)
 	if !ok || e.Code() != codes.NotFound || e.Error() != "StartContainer: NotFound: no container x" {
 		t.Errorf("%#v: %v", err, err)
 	}

@@ -106,7 +106,7 @@ func TestSVG(t *testing.T) {
 		found, text := 0, ""
 		for d := xml.NewDecoder(&out); ; {
 			token, err := d.Token()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

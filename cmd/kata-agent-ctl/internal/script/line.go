@@ -111,7 +111,7 @@ func token(s string) (string, string, error) {
 	var out strings.Builder
 	var quote byte
 	depth := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		switch {
 		case quote != 0:

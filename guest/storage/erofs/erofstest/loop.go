@@ -3,6 +3,7 @@
 package erofstest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -42,7 +43,7 @@ func loop(t testing.TB, fill func(*os.File) error) string {
 	}
 	for range 64 {
 		loop, err := configure(image)
-		if err == unix.EBUSY { // somebody else took the free one
+		if errors.Is(err, unix.EBUSY) { // somebody else took the free one
 			continue
 		}
 		if err != nil {
