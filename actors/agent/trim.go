@@ -20,8 +20,8 @@ const (
 
 // trimmer gives memory back to the guest after much of it has become garbage: processes and
 // connections that have ended, writes that were answered after a wait. Go's own scavenger keeps a
-// share of the largest heap and returns the rest over minutes. It has no goroutine and makes no
-// wake-ups unless something has been freed.
+// share of the largest heap and returns the rest over minutes. A trimmer has no goroutine, and a timer
+// only while something was freed.
 type trimmer struct {
 	quiet time.Duration
 	trim  func()

@@ -94,8 +94,8 @@ func (c *container) giveUpCreated(t *core.Turn, m *Create, cause error) {
 	})
 }
 
-// undoPause is the time between two tries to undo a failed create, at first and at most. An
-// undo can want for what has made the create fail, as descriptors.
+// The time between two tries to undo a failed create, at first and at most. What made the create
+// fail, such as a lack of descriptors, may make its undo fail too.
 const (
 	undoPause    = 100 * time.Millisecond
 	undoPauseMax = 10 * time.Second

@@ -125,7 +125,7 @@ func (c *call) cancel() bool {
 	return first
 }
 
-// move is called when the request is told to somebody.
+// move notes that the request is being told to an actor: the one that held it so far holds it no more.
 func (c *call) move() {
 	c.mu.Lock()
 	c.moves.Add(1)

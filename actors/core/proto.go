@@ -79,8 +79,8 @@ func (a *actor) Receive(c proto.Context) {
 	}
 }
 
-// bridge passes protoactor's log on from warn. Values that are not plain are
-// named by their type only, because they may be messages.
+// bridge passes on what protoactor logs at level warn and above. Of values other than
+// numbers and texts it logs only the type, because they may be messages.
 type bridge struct {
 	log   *zap.Logger
 	attrs []slog.Attr

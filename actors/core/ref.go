@@ -10,10 +10,10 @@ type Message any
 // what it is told.
 type Ref struct{ p *actor }
 
-// Tell puts m into the actor's mailbox. It never blocks and never fails; what
-// is told to a dead actor is dropped, a Request among it fails with ErrStopped.
-// A request that is told on by the actor that received it belongs to the new
-// actor from then on.
+// Tell puts m into the actor's mailbox. It never blocks and never fails. A message to
+// a dead actor is dropped; if it is a Request, it fails with ErrStopped. When an
+// actor tells a request it has received to another actor, the request belongs to that
+// one from then on.
 func (r Ref) Tell(m Message) {
 	req, ok := m.(asked)
 	if ok {

@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// Waiters are requests whose answer is not there yet, in the order in which they came. Those
-// whose askers have gone are dropped on the way, so that a host that asks with a deadline again
-// and again leaves nothing behind. The zero value is none. It belongs to one actor.
+// Waiters is a queue of requests that have no answer yet. Requests whose askers have gone away are
+// removed now and then, so that a host that asks again and again with a deadline leaves nothing
+// behind. The zero value is empty and ready. One actor owns it.
 type Waiters[M interface{ Context() context.Context }] struct {
 	list    []M
-	pruneAt int // how many there are when it is looked again for those that have gone
+	pruneAt int // at this length those whose askers have gone away are removed
 }
 
-// pruneFrom is the least number of waiters that are looked through. It doubles with those that
-// are left: to look through all of them for each new one would cost the square of their number.
+// pruneFrom is the least length at which the queue is pruned. After that it is pruned when it has
+// doubled: to search it for each new request would cost the square of its length.
 const pruneFrom = 16
 
 // Add appends one.
@@ -28,7 +28,8 @@ func (w *Waiters[M]) Add(m M) {
 	w.list = append(w.list, m)
 }
 
-// Next takes the first one out whose asker is still there. ok tells whether there was one.
+// Next removes the requests up to the first one whose asker is still there, and returns that one. ok is
+// false if there is none.
 func (w *Waiters[M]) Next() (m M, ok bool) {
 	for len(w.list) > 0 && !ok {
 		m, ok = w.list[0], !gone(w.list[0])
@@ -38,14 +39,14 @@ func (w *Waiters[M]) Next() (m M, ok bool) {
 	return m, ok
 }
 
-// Take takes all out, and returns those whose askers are still there.
+// Take empties the queue and returns the requests whose askers are still there.
 func (w *Waiters[M]) Take() []M {
 	list := slices.DeleteFunc(w.list, gone)
 	w.list, w.pruneAt = nil, 0
 	return list
 }
 
-// Len is how many are held, those that have gone and were not looked at yet among them.
+// Len is the length of the queue. Requests whose askers have gone away count until they are removed.
 func (w *Waiters[M]) Len() int { return len(w.list) }
 
 func gone[M interface{ Context() context.Context }](m M) bool { return m.Context().Err() != nil }

@@ -22,7 +22,7 @@ const (
 	relistenAfter = time.Second
 	// looksAtOnce bounds how many threads look for devices and scan buses.
 	looksAtOnce = 16
-	// pruneFrom is from how many waiters on it is looked for those whose askers have gone.
+	// pruneFrom is the least number of waiters at which those whose askers have gone are removed.
 	pruneFrom = 64
 	// pausedBy is how late the end of a wait must be noticed to tell that the VM was paused (on
 	// resume all timers fire at once), afterPause what the device then has to come.
@@ -36,8 +36,9 @@ const (
 type Options struct {
 	Listen func() (hotplug.Source, error)
 	Sys    string // mount point of sysfs
-	// NodeReady says why a device node is of no use yet; nil: all are. The kernel shows a device
-	// in sysfs, then makes the node, then lets it be opened, and sends the event after all that.
+	// NodeReady returns why a device node cannot be used yet, nil if it can. Without the function
+	// every node counts as ready. The kernel shows a device in sysfs, then makes the node, then lets
+	// it be opened, and sends the event after all that.
 	NodeReady func(path string) error
 	// OnlineMemory is called beside the mailbox for each block of memory that is plugged in.
 	OnlineMemory func(devPath string) error
@@ -48,8 +49,8 @@ type uevent struct {
 	options Options
 	source  hotplug.Source
 	waiters map[*waiter]bool
-	pruneAt int           // how many waiters are looked through for those that have gone
-	looks   chan struct{} // holds one for each look under way
+	pruneAt int           // at how many waiters those that have gone away are removed
+	looks   chan struct{} // a semaphore: one element for each look under way
 	recent  []string      // the latest devices that came, for the text of a timeout
 	now     func() time.Time
 }
@@ -243,7 +244,7 @@ func (u *uevent) look(t *core.Turn, w *waiter, scan func(string) error) {
 		e, ok, err := w.m.Matcher.Probe(u.options.Sys)
 		if node := e.Node(); ok && node != "" && u.options.NodeReady != nil {
 			if notYet := u.options.NodeReady(node); notYet != nil {
-				ok, scanErr = false, errors.Join(scanErr, fmt.Errorf("its device is there, its node is of no use: %w", notYet))
+				ok, scanErr = false, errors.Join(scanErr, fmt.Errorf("the device is there, but its node cannot be used: %w", notYet))
 			}
 		}
 		return look{e, ok, scanErr}, err

@@ -46,8 +46,8 @@ type call[R any] interface {
 	Reply(R, error)
 }
 
-// change makes one change beside the mailbox. Its context ends when the one who asked has
-// gone; whoever has gone while the change waited gets none.
+// change makes one change beside the mailbox. Its context ends when the caller has gone away. If
+// that happened while the request waited, the change is not made.
 func change[R any](n *network, t *core.Turn, c call[R], make func(context.Context) (R, error)) {
 	if err := c.Context().Err(); err != nil {
 		var none R

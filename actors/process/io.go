@@ -187,7 +187,7 @@ type remains uint8
 
 const (
 	nothing remains = iota // it has ended, or its bytes are dropped
-	theEnd                 // a reader has not been told the end yet
+	theEnd                 // nothing but the end of the stream, which its reader has not got yet
 	output                 // bytes, or somebody who may write some
 	tooMuch                // the same, and soon a writer would have to wait though the reader was told the end
 )

@@ -13,13 +13,12 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 )
 
-// The streams of a process are kept for a while when the exit status has been handed out:
-// for a slow reader, for one who comes late, and for one who comes back for what a
-// descendant writes later.
+// The streams of a process are kept for a while after the exit status was handed out: readers may be
+// slow or come late, and descendants may write more.
 const (
 	lingerTime = 30 * time.Second // from the status having been handed out, or the last read
-	lingerEnd  = time.Second      // if only the end of a stream is left to be told
-	lingerLook = time.Second      // how often it is looked at
+	lingerEnd  = time.Second      // when only the end of a stream has not been read yet
+	lingerLook = time.Second      // how often this is checked
 )
 
 // process is the actor. States: running -> exited -> waited -> drained -> gone. It is

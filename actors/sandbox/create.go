@@ -94,7 +94,7 @@ func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *se
 		})
 	}
 	if m.HookPath != "" {
-		// Hooks that cannot be read are a guest image's fault that hosts do not know of.
+		// Hooks that cannot be read are a fault of the guest's image. Hosts do not expect an error here.
 		if out.hooks, err = d.Guest.Hooks(m.HookPath); err != nil {
 			log.Warn("guest hooks", zap.Error(err))
 		}

@@ -38,8 +38,8 @@ type Options struct {
 	Storage    core.Ref
 }
 
-// sandbox is the actor. Before Create it runs containers too, with namespaces of their
-// own: hosts of peer pods do without.
+// sandbox is the actor. It runs containers before Create too, each in namespaces of its own:
+// the hosts of peer pods send no CreateSandbox.
 type sandbox struct {
 	options   Options
 	id        string

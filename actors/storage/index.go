@@ -9,7 +9,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 )
 
-// ErrNotHeld says that a mount point is released by one who does not hold it.
+// ErrNotHeld says that a container has released a mount point that it does not hold.
 var ErrNotHeld = errors.New("is not held")
 
 // index is the actor that knows every mount point. It keeps the holders; the mount's own
@@ -143,8 +143,8 @@ func without(list []string, s string) []string {
 	return out
 }
 
-// releaseAll unmounts one after the other, the latest first, as later ones may lie on
-// earlier ones.
+// releaseAll unmounts one after the other, the latest first, since a later mount may lie below an
+// earlier one.
 func (x *index) releaseAll(t *core.Turn, m *ReleaseAll) {
 	var refs []core.Ref
 	for i := len(x.order) - 1; i >= 0; i-- {

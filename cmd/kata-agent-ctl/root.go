@@ -18,7 +18,7 @@ import (
 	"golang.org/x/term"
 )
 
-// addressVariable names the agent in the environment, for the agent itself as for this program.
+// addressVariable is the environment variable with the agent's address; the agent itself reads it too.
 const addressVariable = "KATA_AGENT_SERVER_ADDR"
 
 // dialPatience is how long to wait for an agent that does not listen yet.

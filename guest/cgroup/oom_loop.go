@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel notifies a v1 group before it picks and counts the victim, so a count read
-// at once mostly has not moved yet. In between it may print the report of the kill, on a
-// serial console if need be: hence the long end.
+// The kernel notifies a v1 group before it picks and counts the victim, so a count that is read at
+// once has mostly not changed yet. In between the kernel prints its report of the kill, which takes
+// seconds on a serial console: that is why retryFor is so long.
 const (
 	firstPause = time.Millisecond
 	longPause  = 250 * time.Millisecond

@@ -4,8 +4,8 @@ package config
 
 import "strings"
 
-// missingPart is a part of the agent that is not there yet. Its options are read, and who gives one
-// is warned that it has no effect. When the part is there, its name goes.
+// missingPart is a part of the agent that does not exist yet. Its options are accepted, with a warning
+// that they have no effect. When the part is built, its name is removed here.
 type missingPart string
 
 const (

@@ -17,7 +17,7 @@ func Must(tb testing.TB, err error) {
 	}
 }
 
-// NeedRoot skips the test for who is not root, and says what it takes root for: "to mount".
+// NeedRoot skips the test unless root runs it, and says what root is needed for: "to mount".
 func NeedRoot(tb testing.TB, why string) {
 	tb.Helper()
 	if os.Geteuid() != 0 {

@@ -36,8 +36,8 @@ type word struct {
 	clear, set uintptr
 }
 
-// words is the table of the present agent, extended by none: a word that is not here,
-// such as acl or lazytime, goes to the filesystem.
+// words are the options that are flags of mount(2): those of the Rust agent and no more. Every other
+// word, such as acl or lazytime, is passed to the filesystem as data.
 var words = []word{
 	{"async", unix.MS_SYNCHRONOUS, 0},
 	{"atime", unix.MS_NOATIME, 0},

@@ -19,7 +19,7 @@ type inForce struct {
 	// tolerant is AllowRequestsFailingPolicy: what is denied or undefined is allowed.
 	tolerant bool
 	state    atomic.Pointer[state]
-	patching sync.Mutex // held by who replaces the state
+	patching sync.Mutex // held while the state is replaced
 	known    known
 }
 

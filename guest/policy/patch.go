@@ -85,7 +85,7 @@ func pointer(v ast.Value) ([]string, error) {
 	return parts, nil
 }
 
-// patched is the state after a patch, all of it or, with an error, none.
+// patched returns the state with all operations of a patch done. After an error none of them is.
 func (s *state) patched(ops []operation) (*state, error) {
 	doc := s.doc
 	for i, op := range ops {

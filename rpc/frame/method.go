@@ -62,7 +62,7 @@ type Options struct {
 // Limits bounds what one connection may occupy. Zero means the default. Beyond a limit, except for
 // Running and Held, the connection is not read until there is room again.
 type Limits struct {
-	// Running is how many blocking calls run at a time; further ones wait unread by any handler while
+	// Running is how many blocking calls run at a time. Further ones wait, not decoded yet, while
 	// async calls are still served. As many Urgent ones may run on top. Default 512, some 10 KiB each.
 	Running int
 	// Requests is how many bytes of blocking requests may wait or run, each counted with 256 bytes on

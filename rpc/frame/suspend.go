@@ -87,7 +87,7 @@ func (c *Conn) suspend() {
 
 	c.mu.Lock()
 	if !c.closed {
-		// In front: whoever is suspended already has come later.
+		// In front: calls that were suspended meanwhile came later.
 		c.flow.suspended = append(canceled, c.flow.suspended...)
 	}
 	c.flow.pausing, c.flow.paused = false, true
@@ -102,7 +102,7 @@ func (c *Conn) resume() {
 	defer c.mu.Unlock()
 	f := &c.flow
 	if f.resuming || f.pausing || !f.paused || !c.relieved() {
-		return // whoever resumes looks again
+		return // the goroutine that resumes or pauses checks again
 	}
 	f.resuming = true
 	go c.serveSuspended() // not here, where replies are written

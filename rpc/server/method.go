@@ -23,8 +23,8 @@ type Method struct {
 // Option changes a Method.
 type Option func(*Method)
 
-// Quiet logs the calls of a method at debug level: those that come by the second. Async and inline
-// methods are quiet anyway.
+// Quiet has the calls of a method logged at debug level, for methods that are called every second or
+// more often. Async and inline methods are quiet anyway.
 func Quiet(r *Method) { r.quiet = true }
 
 // Bulk marks an async method as one whose calls may be canceled and served anew while the client does

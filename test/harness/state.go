@@ -153,8 +153,8 @@ func (a *Agent) Threads() int {
 
 func (a *Agent) proc(name string) string { return fmt.Sprintf("/proc/%d/%s", a.Pid, name) }
 
-// threadSlack is how many threads more an agent may have: the Go scheduler keeps each it
-// ever needed at one time.
+// threadSlack is how many more threads than before an agent may have: Go never ends a thread, so as
+// many stay as were ever needed at one time.
 const threadSlack = 24
 
 // reported bounds the list of a single failure.

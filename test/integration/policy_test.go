@@ -83,7 +83,7 @@ func TestInitData(t *testing.T) {
 	}
 }
 
-// TestPolicyOfInitData takes the place of the image's.
+// TestPolicyOfInitData: the policy of the init data replaces the one of the guest's image.
 func TestPolicyOfInitData(t *testing.T) {
 	a := harness.Start(t, harness.Options{
 		Policy: "package agent_policy\nStatsContainerRequest := true\n",

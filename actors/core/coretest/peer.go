@@ -31,7 +31,8 @@ func (p *Peer) Alive() bool {
 	}
 }
 
-// Exit lets the peer die. Its requests fail; a parent is told, and runs.
+// Exit lets the peer die: requests that it holds fail. If it is a child of the actor under test, that
+// actor has handled its ChildExited when Exit returns.
 func (p *Peer) Exit(cause error) {
 	p.of.t.Helper()
 	p.of.stepper.Exit(p.Ref, cause)

@@ -82,8 +82,8 @@ static void silence_network(void)
 		if_freenameindex(all);
 }
 
-// Ends the guest. In a pid namespace reboot(2) ends that namespace instead; where it is
-// refused, the exit does.
+// Ends the guest. In a pid namespace of its own reboot(2) ends only that namespace. Where reboot(2) is
+// refused, the exit ends it: that of the first process ends its namespace too.
 static void end(int status)
 {
 	char text[128];

@@ -18,7 +18,7 @@ type exit struct {
 	conn syscall.RawConn
 }
 
-// watchExit takes a pidfd over.
+// watchExit makes an exit of a pidfd, which it takes over: it is closed after an error too.
 func watchExit(fd int) (*exit, error) {
 	// A nonblocking descriptor is given to Go's netpoller by NewFile.
 	if err := unix.SetNonblock(fd, true); err != nil {
@@ -36,7 +36,8 @@ func watchExit(fd int) (*exit, error) {
 
 func (e *exit) kill() { _ = pidfd.Send(e.file, unix.SIGKILL) }
 
-// reap waits for the exit, reaps and closes. Somebody else's having reaped it is as good.
+// reap waits until the child exits, reaps it and closes the pidfd. A child that was reaped elsewhere
+// is gone too, so that is no error.
 func (e *exit) reap() {
 	defer e.file.Close()
 	gone := false

@@ -44,7 +44,8 @@ func newResult(r *Request, w *worker) (*result, int, error) {
 	if err != nil {
 		return nil, -1, os.NewSyscallError("socketpair", err)
 	}
-	// Who sends is how a process whose helper died is found.
+	// The kernel names the sender of each message: when the helper has died before it could tell the
+	// pid of a process it made, the pid is taken from the process's own message.
 	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		unix.Close(pair[0])
 		unix.Close(pair[1])
@@ -250,8 +251,9 @@ func (res *result) discard() {
 	go e.reap()
 }
 
-// abandon sees to it that a request nobody waits for leaves no process: the helper may
-// still come to it, or a frozen process may have yet to say that it is there.
+// abandon ends the process of a request that nobody waits for any more. The process may come
+// later: the helper may not have served the request yet, or a frozen process may report only
+// when it is thawed.
 func (res *result) abandon() {
 	res.file.SetReadDeadline(time.Time{})
 	var err error
@@ -264,15 +266,15 @@ func (res *result) abandon() {
 	res.close()
 }
 
-// lookUp asks the ledger for a process when nobody who could have told of it lives any
-// more: helper and process were killed together. It must be reaped.
+// lookUp takes the process from the ledger when helper and process were killed together, so that
+// neither could send the pid. The process is still a child of the agent and has to be reaped.
 func (res *result) lookUp() {
 	if res.failed != nil || res.lost {
 		return
 	}
 	select {
 	case <-res.worker.dead.Done():
-	case <-time.After(afterDeath): // it lives, and has made none
+	case <-time.After(afterDeath): // the helper lives and did not make a process for this request
 		return
 	}
 	if last := res.worker.last; last.id == res.id && last.pid > 1 {

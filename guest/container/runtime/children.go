@@ -110,11 +110,11 @@ func isStage(stat string, parent int) bool {
 	return len(f) > 1 && f[1] == strconv.Itoa(parent)
 }
 
-// garbage is what failed starts leave: libcontainer closes some of their descriptors only
-// by the finalizers of its files.
+// garbage collects what failed starts leave: some of their descriptors are closed only by the
+// finalizers of libcontainer's files.
 var garbage collector
 
-// collectAfter is until nobody holds what has failed any more.
+// collectAfter is the time before a collection: by then nothing refers to the failed start any more.
 const collectAfter = 300 * time.Millisecond
 
 // collector collects garbage some time after it was told of it, one collection at a time.
@@ -122,7 +122,7 @@ type collector struct{ told atomic.Int64 }
 
 func (c *collector) left() {
 	if c.told.Add(1) > 1 {
-		return // whoever is at it begins anew
+		return // a collection is under way; its goroutine makes another one
 	}
 	go func() {
 		for {

@@ -85,7 +85,8 @@ func (c *deadContainer) endDead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// All of a pid namespace dies with its init: who is left without one is not the container's.
+	// All processes of a pid namespace die with its init. So if there was no init, a process that is
+	// still in the cgroup is not the container's.
 	if lived || !c.config.Namespaces.IsPrivate(configs.NEWPID) {
 		if err := c.killCgroup(); err != nil {
 			return err
@@ -104,7 +105,7 @@ func (c *deadContainer) killInit(ctx context.Context) (lived bool, _ error) {
 		return false, err
 	}
 	defer fd.Close()
-	// The descriptor holds who has the number now; the start time says whether that is init.
+	// The number may belong to another process by now: the start time says whether it is the init.
 	if stat, err := system.Stat(c.pid); err != nil || stat.StartTime != c.start {
 		return false, nil
 	}

@@ -27,7 +27,7 @@ func (c *Container) Resume() error {
 	return nil
 }
 
-// thaw lets the signals of everything in the container arrive, whoever has frozen it.
+// thaw thaws the container whatever has frozen it, Pause or a process, so that signals reach its processes.
 func (c *Container) thaw() error { return c.freezer().ThawAll() }
 
 func (c *Container) freezer() cgroup.Freezer {

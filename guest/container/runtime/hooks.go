@@ -73,7 +73,7 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not ended within %s", limit))
 		defer cancel()
 	}
-	out := &tail{limit: maxHookOutput}
+	out := &head{limit: maxHookOutput}
 	cmd := exec.CommandContext(ctx, h.Path)
 	if len(h.Args) > 0 {
 		cmd.Args = h.Args
@@ -104,15 +104,15 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 	return nil
 }
 
-// tail keeps the first limit bytes written to it and drops the rest.
-type tail struct {
+// head keeps the first limit bytes written to it and drops the rest.
+type head struct {
 	buf   []byte
 	limit int
 }
 
-func (t *tail) Write(p []byte) (int, error) {
-	if n := t.limit - len(t.buf); n > 0 {
-		t.buf = append(t.buf, p[:min(n, len(p))]...)
+func (h *head) Write(p []byte) (int, error) {
+	if n := h.limit - len(h.buf); n > 0 {
+		h.buf = append(h.buf, p[:min(n, len(p))]...)
 	}
 	return len(p), nil
 }

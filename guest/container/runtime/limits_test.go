@@ -57,7 +57,7 @@ var limitFiles = []struct{ told, v1, v2 string }{
 	{"unified cpu.idle=0", "", "cpu.idle"},
 }
 
-// fakeKernel is one whose cgroups have all files but one: "" is none missing.
+// fakeKernel has all files of its cgroups except missing; with "" it has all.
 func fakeKernel(t *testing.T, v2 bool, missing string) *kernel {
 	t.Helper()
 	root := t.TempDir()

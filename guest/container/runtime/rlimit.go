@@ -22,9 +22,9 @@ var rlimitNumbers = map[string]int{
 }
 
 // lockLimit returns the agent's RLIMIT_MEMLOCK as it was at the first call, which is before
-// the first container: libcontainer removes the limit of its own process when it loads a
-// device program (cgroup v2), and the containers and sessions that follow would inherit
-// that, each or not by the way it is started.
+// the first container. On cgroup v2 libcontainer removes this limit from the agent when it
+// loads a device program, and containers and sessions that are started afterwards would run
+// without it.
 var lockLimit = sync.OnceValue(func() *configs.Rlimit {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil {

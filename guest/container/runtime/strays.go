@@ -44,7 +44,7 @@ func (c *Container) reapStrays() bool {
 	return c.init.exited()
 }
 
-// pidNamespace is a link that the kernel shows for a zombie too.
+// pidNamespace is the path of the link to the pid namespace of a process. It can be read of a zombie too.
 func pidNamespace(proc string, pid int) string {
 	return filepath.Join(proc, strconv.Itoa(pid), "ns/pid")
 }

@@ -14,9 +14,9 @@ import (
 // waiting read ends, when a descendant still holds the stream (as the Kata agent has it).
 const graceTime = 500 * time.Millisecond
 
-// lateTime is how long a read waits that is made when that is over: whoever reads again
-// after the end, or for the first time, wants what the descendant writes. The Kata agent
-// lets it wait without a limit.
+// lateTime is how long a read waits that is made after the grace time. Such a reader wants what the
+// descendant writes, whether it reads again after the end or for the first time. The Kata agent lets
+// it wait without a limit.
 const lateTime = 5 * time.Second
 
 // Exited tells that the process has ended. What it wrote is still delivered; the stream

@@ -41,8 +41,8 @@ func (h *Handle) ListInterfaces() ([]Interface, error) {
 	return list, nil
 }
 
-// formatHWAddr prints a MAC address in upper case. A tunnel has the IP address of its end
-// instead. The library leaves out an address of zeros, which the loopback has.
+// formatHWAddr prints a MAC address in upper case. The hardware address of a tunnel is the IP address
+// of its local end. The library gives nil for an address of zeros, such as that of the loopback.
 func formatHWAddr(attrs *vnl.LinkAttrs) string {
 	hw := attrs.HardwareAddr
 	if hw == nil && (attrs.EncapType == "loopback" || attrs.EncapType == "ether") {

@@ -106,7 +106,7 @@ func Lost(ctx context.Context, sysRoot, path string) (bool, error) {
 			return false, fmt.Errorf("stat %s: %w", path, err)
 		}
 		major, minor := unix.Major(st.Dev), unix.Minor(st.Dev)
-		if major == 0 { // of no block device (makedev(3), anonymous devices)
+		if major == 0 { // an anonymous device number: the file system is on no block device
 			return false, nil
 		}
 		_, err = os.Stat(fmt.Sprintf("%s/dev/block/%d:%d", sysRoot, major, minor))

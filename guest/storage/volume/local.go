@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// attachLocal makes a directory of the guest: an emptyDir on the guest's disk or on
-// the sandbox's share. Options: mode=<octal>, fsgid=<gid>; the set-group-id bit of the
-// latter is set only together with a mode, as it always was. Its files are the pod's:
-// Release removes the directory only if it made it and it is empty.
+// attachLocal makes a directory in the guest, for an emptyDir on the guest's disk or on the sandbox's
+// share. Options: mode=<octal>, fsgid=<gid>. The set-group-id bit that fsgid stands for is set only if
+// mode is given too, as in all Kata agents. The files belong to the pod: Release removes the directory
+// only if it was made here and is empty.
 func (d *Drivers) attachLocal(_ context.Context, _ string, s Storage) (Attached, error) {
 	gid, hasGroup, err := groupOf(s.Options)
 	if err != nil {

@@ -138,7 +138,7 @@ func (w *Watch) syncDir(root *os.File, now snapshot) error {
 	}
 	m := mirror{source: safepath.At(root, safepath.Refuse), target: safepath.At(dir, safepath.Refuse), known: w.known}
 	err = m.update(now)
-	if errors.Is(err, unix.ENOENT) { // somebody removed from the copy: make all of it again
+	if errors.Is(err, unix.ENOENT) { // something was removed from the copy: make it anew as a whole
 		clear(w.known)
 	}
 	return err

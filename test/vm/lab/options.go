@@ -39,7 +39,7 @@ type Options struct {
 	// Root replaces the initramfs as root file system before Init runs. In
 	// the initramfs itself no container can pivot_root.
 	Root *wire.Mount
-	// InitPath is what to exec where Init is not given, in the final root.
+	// InitPath is the path, in the final root, of the program to execute when Init is empty.
 	InitPath string
 	// Vsock chooses the way between host and guest; nil means DefaultVsock.
 	Vsock Vsock

@@ -14,7 +14,7 @@ const VsockEnv = "KATA_TEST_VSOCK"
 // Vsock is a way of vsock connections between the test and the guest. Each
 // way ends in a hybrid vsock socket on the host, as the VMMs of Kata have it.
 type Vsock interface {
-	// String names the way in messages.
+	// String is the name for messages: "bridge".
 	String() string
 	// bridged says that the guest has no vsock device and needs the bridge.
 	bridged() bool

@@ -160,7 +160,7 @@ func (c *chart) Legend() template.HTML {
 	return template.HTML(b.String()) // names were escaped
 }
 
-// dashed tells lines apart that have the same colour.
+// dashed is the class of series i: a colour is used a second time with a dashed line.
 func dashed(i int) string {
 	if i >= colours {
 		return " dashed"

@@ -92,7 +92,7 @@ func (v *Values) process(l Line) (*protocols.Process, error) {
 	return nil, fmt.Errorf("no process: give json://{\"process\":{...}}, spec=file:///config.json or --bundle-dir")
 }
 
-// takeOut reads members of doc into strings and removes them. pairs are names and pointers.
+// takeOut moves members of doc into strings. pairs has the name of a member, then a *string for it, and so on.
 func takeOut(doc map[string]json.RawMessage, pairs ...any) error {
 	for i := 0; i < len(pairs); i += 2 {
 		name, to := pairs[i].(string), pairs[i+1].(*string)
