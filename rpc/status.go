@@ -43,9 +43,11 @@ var statusTable = []struct {
 	{sandbox.ErrExists, codes.AlreadyExists},
 	{container.ErrState, codes.FailedPrecondition},
 	{runtime.ErrNotCreated, codes.FailedPrecondition},
+	{runtime.ErrStopped, codes.FailedPrecondition},
 	{errUnsupported, codes.Unimplemented},
 	{volume.ErrGuestPull, codes.Unimplemented},
 	{frame.ErrFull, codes.ResourceExhausted},
+	{process.ErrFull, codes.ResourceExhausted},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 	{context.Canceled, codes.Canceled},
 }

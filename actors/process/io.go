@@ -15,6 +15,9 @@ import (
 // ErrNoStdin says that the process's stdin is closed, or has never been there.
 var ErrNoStdin = errors.New("stdin is closed")
 
+// ErrFull says that the process has not read so much input that no more can wait.
+var ErrFull = stdio.ErrFull
+
 // IO has the agent's ends of a process's streams. Its methods may be called from any
 // goroutine and never block; see the stdio package for what done may do.
 type IO struct {

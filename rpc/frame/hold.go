@@ -12,8 +12,9 @@ var ErrFull = errors.New("full")
 
 // Hold notes that n bytes of the call's request are kept until it ends, such as those of a write
 // whose pipe is full. It fails with ErrFull when that is more than the connection, or all of them
-// together, may keep; nothing is noted then, and the caller must not keep them. It does not block.
-func (c *Call) Hold(n int) error {
+// together, may keep; nothing is noted then, and the caller must not keep them. When bounded is
+// false they are noted and count for others, but it does not fail. It does not block.
+func (c *Call) Hold(n int, bounded bool) error {
 	k := c.conn
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -21,10 +22,10 @@ func (c *Call) Hold(n int) error {
 		return nil // it has ended: what it keeps is about to be dropped
 	}
 	limits := &k.mux.options.Limits
-	if k.held+n > limits.Held {
+	if bounded && k.held+n > limits.Held {
 		return fullError("this connection", k.held, limits.Held, n)
 	}
-	if all := k.mux.held.Add(int64(n)); all > int64(k.mux.options.HeldByAll) {
+	if all := k.mux.held.Add(int64(n)); bounded && all > int64(k.mux.options.HeldByAll) {
 		k.mux.held.Add(-int64(n))
 		return fullError("the agent", int(all)-n, k.mux.options.HeldByAll, n)
 	}

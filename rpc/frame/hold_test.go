@@ -17,7 +17,7 @@ import (
 // holding is a method that keeps so many bytes as the request says until it is canceled or answered.
 func holding(s *source) Method {
 	return async("Holds", func(c *Call, r *protocols.ReadStreamRequest) {
-		if err := c.Hold(int(r.Len)); err != nil {
+		if err := c.Hold(int(r.Len), r.ExecId != "sure"); err != nil {
 			c.Fail(err)
 			return
 		}
@@ -68,6 +68,8 @@ func TestHeldRequests(t *testing.T) {
 	a.nc.Close()
 	waitFor(t, "the room of a connection", func() bool { return m.held.Load() == 50 && freed.Load() == 160+connMemory })
 	hold(b, 21, 50, "")
+	b.call(31, "Holds", &protocols.ReadStreamRequest{Len: 60, ExecId: "sure"})
+	hold(b, 41, 1, "this connection for input that no process has read is full: 160 of 100")
 }
 
 // TestUrgent has calls that end others run when as many calls run as may.

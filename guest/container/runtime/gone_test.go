@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
 	"golang.org/x/sys/unix"
 )
@@ -121,5 +122,26 @@ func TestStartOfShortLivedInit(t *testing.T) {
 	p.Reap()
 	if err := awaitInit(t.Context(), f, gone); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExecAsInitEnds: what the kernel says of a clone into a pid namespace whose init is dead is about
+// the container, not about memory.
+func TestExecAsInitEnds(t *testing.T) {
+	c := &Container{init: process(t, "sleep", "1000")}
+	refused := &nsexec.Error{Step: nsexec.StepClone, Errno: unix.ENOMEM}
+	if err := c.ended(refused); !errors.Is(err, unix.ENOMEM) {
+		t.Errorf("beside a living init: %v, want %v", err, unix.ENOMEM)
+	}
+	if err := c.init.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	c.init.WaitGone()
+	if err := c.ended(refused); !errors.Is(err, ErrStopped) {
+		t.Errorf("beside a dead init: %v, want %v", err, ErrStopped)
+	}
+	absent := &nsexec.Error{Step: nsexec.StepLookup, Errno: unix.ENOENT}
+	if err := c.ended(absent); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("a program that is not there: %v, want %v", err, unix.ENOENT)
 	}
 }

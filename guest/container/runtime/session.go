@@ -62,9 +62,22 @@ func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, std
 		return nil, ErrDeclined
 	}
 	if err != nil {
-		return nil, fmt.Errorf("exec in container %q: %w", c.id, c.blame(err))
+		return nil, fmt.Errorf("exec in container %q: %w", c.id, c.ended(c.blame(err)))
 	}
 	return NewProcess(sp.Pid, sp.PidFD, sp.Terminal), nil
+}
+
+// ErrStopped says that the container's init has ended while a session was being started.
+var ErrStopped = errors.New("it is stopped")
+
+// ended puts the end of init in the place of what follows from it: with it goes the container's pid
+// namespace, and a clone into that fails with ENOMEM (pid_namespaces(7)).
+func (c *Container) ended(err error) error {
+	var failed *nsexec.Error
+	if errors.As(err, &failed) && failed.Step == nsexec.StepClone && failed.Errno == unix.ENOMEM && c.init.exited() {
+		return ErrStopped
+	}
+	return err
 }
 
 // NewStagedProcess is the same process as one that libcontainer has started, which may not

@@ -85,7 +85,7 @@ func (w *Writer) end(op *writeOp, n int, err error, borrowed bool) error {
 		op.state, w.busy = waiting, false
 		return err
 	}
-	op.data = nil
+	op.drop()
 	popOp(&w.queue, &op.state)
 	return err
 }

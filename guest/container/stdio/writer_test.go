@@ -154,7 +154,10 @@ type room int
 
 var errNoRoom = errors.New("no room")
 
-func (r *room) Hold(n int) error {
+func (r *room) Hold(n int, bounded bool) error {
+	if !bounded {
+		return nil
+	}
 	if n > int(*r) {
 		return errNoRoom
 	}
@@ -195,4 +198,58 @@ func TestWriteWithoutRoom(t *testing.T) {
 			t.Errorf("a write with room: %v", err)
 		}
 	}
+}
+
+// TestWritesThatAlwaysHaveRoom: what others have taken does not refuse the little that a stream keeps,
+// and no stream keeps so much that nothing is left for others.
+func TestWritesThatAlwaysHaveRoom(t *testing.T) {
+	p := newPoller(t)
+	var none, plenty room = 0, 1 << 30
+	w, r := newWriter(t, p)
+	pipe := fill(t, w)
+	answers := make(chan error, 4)
+	done := func(err error) { answers <- err }
+	w.Write(make([]byte, sureRoom/2), &none, done)
+	w.Write(make([]byte, sureRoom/2), &none, done)
+	w.Write(make([]byte, 1), &none, done)
+	if err := await(t, answers); !errors.Is(err, errNoRoom) {
+		t.Errorf("more than %d bytes that wait: %v, want %v", sureRoom, err, errNoRoom)
+	}
+	w.Write(make([]byte, mostRoom-sureRoom), &plenty, done)
+	w.Write(make([]byte, 1), &plenty, done)
+	if err := await(t, answers); !errors.Is(err, ErrFull) {
+		t.Errorf("more than %d bytes that wait: %v, want %v", mostRoom, err, ErrFull)
+	}
+	if _, err := io.CopyN(io.Discard, r, int64(pipe+mostRoom)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := await(t, answers); err != nil {
+			t.Errorf("a write with room: %v", err)
+		}
+	}
+	fill(t, w)
+	w.Write(make([]byte, sureRoom), &none, done)
+	w.CloseAfterWrites()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, answers); err != nil {
+		t.Errorf("what has been written is still counted: %v", err)
+	}
+}
+
+// fill writes what the pipe takes without a reader.
+func fill(t *testing.T, w *Writer) int {
+	t.Helper()
+	room, err := unix.FcntlInt(uintptr(w.fd), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := make(chan error, 1)
+	w.Write(make([]byte, room), nil, func(err error) { filled <- err })
+	if err := await(t, filled); err != nil {
+		t.Fatal(err)
+	}
+	return room
 }
