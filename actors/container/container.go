@@ -181,10 +181,10 @@ func (c *container) key(e id.Exec) process.Key {
 func (c *container) initID() id.Exec { return id.Exec(c.id) }
 
 // adopt makes the actor of a process that has been started and enters it.
-func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams process.Streams) error {
-	io, err := process.NewIO(c.deps.Poller, streams)
+func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams stdio.Files) error {
+	io, err := process.NewIO(c.deps.Poller, streams, p.TakeTerminal())
 	if err != nil {
-		discard(p)
+		p.KillAndReap()
 		return fmt.Errorf("streams of process %q: %w", e, err)
 	}
 	h := &process.Handle{Key: c.key(e), IO: io}
@@ -198,14 +198,6 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 	c.procs[e] = &entry{handle: h}
 	c.deps.Processes.Put(h.Key, h)
 	return nil
-}
-
-// discard kills and reaps a process that nobody will own.
-func discard(p *runtime.Process) {
-	p.KillAndReap()
-	if p.Terminal != nil {
-		p.Terminal.Close()
-	}
 }
 
 func (c *container) exited(t *core.Turn, m process.Exited) {

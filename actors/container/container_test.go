@@ -78,10 +78,10 @@ func (s *stage) child() *started {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	pipes.CloseChild()
+	pipes.Child.Close()
 	return &started{
 		process: runtime.NewProcess(cmd.Process.Pid, fd, nil),
-		streams: process.Streams{Stdin: pipes.Stdin, Stdout: pipes.Stdout, Stderr: pipes.Stderr},
+		streams: pipes.Agent,
 	}
 }
 

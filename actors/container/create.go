@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
-	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"go.uber.org/zap"
@@ -21,7 +21,10 @@ import (
 // Close undoes a create whose actor has died meanwhile.
 func (m *made) Close() error {
 	m.streams.Close()
-	m.streams = process.Streams{}
+	m.streams = stdio.Files{}
+	if m.init != nil {
+		m.init.CloseTerminal()
+	}
 	m.pid.Release()
 	m.pid = nil
 	return m.undo.run()
@@ -34,7 +37,7 @@ const killTimeout = 10 * time.Second
 type made struct {
 	os      *runtime.Container
 	init    *runtime.Process
-	streams process.Streams
+	streams stdio.Files
 	undo    undoList
 	pci     device.PCIMap
 	pid     *namespace.PID // init's, if it is to be shared
@@ -155,17 +158,17 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 
 // run has the runtime make the container.
 func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions, out *made) error {
-	stdio, streams, err := c.openStdio(m.Spec.Process)
+	own, streams, err := c.openStdio(m.Spec.Process)
 	if err != nil {
 		return err
 	}
 	out.streams = streams
-	defer closeChildEnds(stdio)
-	p.Stdio = stdio
+	defer stdio.Files(own.Files).Close() // init has its own then
+	p.Stdio = own
 	rt, init, err := runtime.Create(ctx, c.deps.Runtime, p)
 	switch {
 	case err == nil:
-		out.os, out.init, out.streams.Terminal = rt, init, init.Terminal
+		out.os, out.init = rt, init
 		out.undo.add("container", destroyer(rt, c.deps.Warn))
 		if m.SharePID {
 			out.pid = c.openPID(init)

@@ -9,19 +9,19 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
 )
 
 // started is a session whose process runs.
 type started struct {
 	process *runtime.Process
-	streams process.Streams
+	streams stdio.Files
 }
 
 // Close ends a session that nobody wants any more.
 func (s *started) Close() error {
-	discard(s.process)
-	s.streams.Terminal = nil // discard has closed it
+	s.process.KillAndReap()
 	s.streams.Close()
 	return nil
 }
@@ -78,15 +78,14 @@ func (c *container) mayExec(m *Exec) error {
 }
 
 func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (out *started, err error) {
-	stdio, streams, err := c.openStdio(m.Process)
+	own, streams, err := c.openStdio(m.Process)
 	if err != nil {
 		return nil, err
 	}
-	defer closeChildEnds(stdio)
+	defer stdio.Files(own.Files).Close() // the process has its own then
 	err = core.Guard(func() error {
-		p, err := rt.Exec(ctx, m.Process, stdio)
+		p, err := rt.Exec(ctx, m.Process, own)
 		if err == nil {
-			streams.Terminal = p.Terminal
 			out = &started{p, streams}
 		}
 		return err

@@ -43,44 +43,29 @@ type flow struct {
 	dropped bool // it is drained; only the actor knows
 }
 
-// Streams are what an IO is made of. Terminal excludes the others.
-type Streams struct {
-	Stdin, Stdout, Stderr *os.File // the agent's ends of the pipes
-	Terminal              *os.File // the pty's master
-}
-
-// Close closes what has not been taken over.
-func (s Streams) Close() {
-	for _, f := range []*os.File{s.Stdin, s.Stdout, s.Stderr, s.Terminal} {
-		if f != nil {
-			f.Close()
-		}
-	}
-}
-
-// NewIO takes the streams over; on error they are all closed.
-func NewIO(p *stdio.Poller, s Streams) (_ *IO, err error) {
-	o := &IO{}
+// NewIO takes over the agent's ends of the pipes or, unless it is nil, the master of a
+// terminal, which has no pipes beside it. On error they are all closed.
+func NewIO(p *stdio.Poller, pipes stdio.Files, terminal *os.File) (_ *IO, err error) {
+	o := &IO{master: terminal}
 	defer func() {
 		if err != nil {
 			o.Close()
-			s.Close()
+			pipes.Close()
 		}
 	}()
-	if s.Terminal != nil {
-		o.master, s.Terminal = s.Terminal, nil
-		o.stdout, o.stdin, err = p.NewTerminal(o.master)
+	if terminal != nil {
+		o.stdout, o.stdin, err = p.NewTerminal(terminal)
 		return o, err
 	}
-	if o.stdin, err = p.NewWriter(s.Stdin); err != nil {
+	if o.stdin, err = p.NewWriter(pipes[0]); err != nil {
 		return nil, err
 	}
-	s.Stdin = nil
-	if o.stdout, err = p.NewReader(s.Stdout); err != nil {
+	pipes[0] = nil
+	if o.stdout, err = p.NewReader(pipes[1]); err != nil {
 		return nil, err
 	}
-	s.Stdout = nil
-	if o.stderr, err = p.NewReader(s.Stderr); err != nil {
+	pipes[1] = nil
+	if o.stderr, err = p.NewReader(pipes[2]); err != nil {
 		return nil, err
 	}
 	return o, nil

@@ -52,7 +52,7 @@ func onStage(t *testing.T, args ...string) *stage {
 	}
 	pipes.Child[0].Close()
 	pipes.Child[2].Close()
-	streams, err := NewIO(poller, Streams{Stdin: pipes.Stdin, Stdout: pipes.Stdout, Stderr: pipes.Stderr})
+	streams, err := NewIO(poller, pipes.Agent, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

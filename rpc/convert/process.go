@@ -75,7 +75,7 @@ func rlimit(in *protocols.POSIXRlimit) (specs.POSIXRlimit, error) {
 	return specs.POSIXRlimit{Type: t, Hard: in.Hard, Soft: in.Soft}, err
 }
 
-// environment checks that entries are NAME=value. An entry with an empty name is left out: hosts get
+// environment checks that entries are NAME=value without zero bytes, for all who use them later. An entry with an empty name is left out: hosts get
 // such from images, the Rust agent ran those without it, and libcontainer would refuse the process.
 func environment(in []string) ([]string, error) {
 	nameless := false
@@ -83,6 +83,9 @@ func environment(in []string) ([]string, error) {
 		at := strings.IndexByte(entry, '=')
 		if at < 0 {
 			return nil, refuse("malformed OCI env entry %q", entry)
+		}
+		if strings.IndexByte(entry, 0) >= 0 {
+			return nil, refuse("environment variable %q holds a zero byte", entry[:at])
 		}
 		nameless = nameless || at == 0
 	}

@@ -93,6 +93,9 @@ func TestProcessRefuses(t *testing.T) {
 		"empty env entry": {
 			with(func(p *protocols.Process) { p.Env = []string{"=x", ""} }), `malformed OCI env entry ""`,
 		},
+		"zero byte in env": {
+			with(func(p *protocols.Process) { p.Env = []string{"A=b", "B=c\x00d"} }), `environment variable "B" holds a zero byte`,
+		},
 		"uid":              {with(func(p *protocols.Process) { p.User = &protocols.User{UID: 4294967295} }), "user id 4294967295 is no user"},
 		"gid":              {with(func(p *protocols.Process) { p.User = &protocols.User{GID: 4294967295} }), "group id 4294967295 is no group"},
 		"additional group": {with(func(p *protocols.Process) { p.User = &protocols.User{AdditionalGids: []uint32{1, 4294967295}} }), "group id 4294967295 is no group"},

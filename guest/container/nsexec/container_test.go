@@ -250,7 +250,7 @@ func run(t testing.TB, h *nsexec.Helper, r *nsexec.Request) (string, error) {
 	}
 	defer out.Close()
 	req := *r
-	req.Stdio[1], req.Stdio[2] = in, in
+	req.Files[1], req.Files[2] = in, in
 	p, err := h.Spawn(t.Context(), &req)
 	in.Close()
 	if err != nil {

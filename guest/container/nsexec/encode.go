@@ -52,7 +52,7 @@ func encode(r *Request, null *os.File) (*message, error) {
 	tail := r.tail()
 	flags := r.flags()
 	if !r.Terminal {
-		for _, f := range r.Stdio {
+		for _, f := range r.Files {
 			if f == nil {
 				f = null
 			}
@@ -161,7 +161,7 @@ func (r *Request) tail() []byte {
 	var b []byte
 	for _, l := range r.Rlimits {
 		b = order.AppendUint64(b, 0)
-		order.PutUint32(b[len(b)-8:], uint32(l.Resource))
+		order.PutUint32(b[len(b)-8:], uint32(l.Type))
 		b = order.AppendUint64(b, l.Soft)
 		b = order.AppendUint64(b, l.Hard)
 	}

@@ -129,7 +129,7 @@ func (p process) request(t *testing.T, c *container) *nsexec.Request {
 		}
 	}
 	for _, l := range p.limits(t) {
-		r.Rlimits = append(r.Rlimits, nsexec.Rlimit{Resource: l.Type, Soft: l.Soft, Hard: l.Hard})
+		r.Rlimits = append(r.Rlimits, l)
 	}
 	return r
 }
@@ -147,7 +147,7 @@ func (p process) limits(t *testing.T) []configs.Rlimit {
 func (p process) byHelper(t *testing.T, h *nsexec.Helper, c *container, null *os.File) (string, error) {
 	t.Helper()
 	r := p.request(t, c)
-	r.Stdio[0] = null
+	r.Files[0] = null
 	if !p.tty {
 		return run(t, h, r)
 	}

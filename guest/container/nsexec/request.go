@@ -2,7 +2,11 @@
 
 package nsexec
 
-import "os"
+import (
+	"os"
+
+	"github.com/opencontainers/runc/libcontainer/configs"
+)
 
 // Request is one process to be started. It describes the process completely: nothing is
 // taken from the container's configuration but what Target holds.
@@ -15,12 +19,7 @@ type Request struct {
 	// Cwd must exist; "" is the root of the container.
 	Cwd string
 
-	// Stdio are the standard streams; nil is /dev/null. Not used with Terminal.
-	Stdio [3]*os.File
-	// Terminal gives the process a new terminal of the container's devpts, with that
-	// size in character cells if neither is 0.
-	Terminal      bool
-	Rows, Columns uint16
+	Stdio
 
 	// Ids are those inside the container's user namespace. Groups are the supplementary
 	// groups, all of them.
@@ -32,7 +31,7 @@ type Request struct {
 
 	Umask       *uint32 // nil: the agent's
 	OOMScoreAdj *int    // nil: the agent's
-	Rlimits     []Rlimit
+	Rlimits     []configs.Rlimit
 
 	// Seccomp is a filter as the kernel takes it: 8 bytes for each struct sock_filter.
 	// SeccompFlags are the flags of seccomp(2), without listener.
@@ -50,10 +49,15 @@ type Capabilities struct {
 	Bounding, Effective, Permitted, Inheritable, Ambient uint64
 }
 
-// Rlimit is a limit as for setrlimit(2); Resource is one of unix.RLIMIT_*.
-type Rlimit struct {
-	Resource   int
-	Soft, Hard uint64
+// Stdio is what a process gets as its standard streams. Whoever starts it keeps the files
+// and closes them.
+type Stdio struct {
+	// Files are its stdin, stdout and stderr; nil is /dev/null. Not used with Terminal.
+	Files [3]*os.File
+	// Terminal gives the process a new terminal of the container's devpts, with that
+	// size in character cells if neither is 0.
+	Terminal      bool
+	Rows, Columns uint16
 }
 
 // Process is a started process, a child of the agent. The caller reaps it and closes the

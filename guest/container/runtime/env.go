@@ -16,19 +16,14 @@ import (
 
 // sessionEnv is the environment of a session as libcontainer would prepare it: of several
 // values for a name the last counts, and HOME, when it is not set or empty, is that of the
-// user in the container's passwd, or "/".
-func sessionEnv(c *Container, p *specs.Process) ([]string, error) {
+// user in the container's passwd, or "/". Entries are well-formed: rpc/convert has seen to it.
+func sessionEnv(c *Container, p *specs.Process) []string {
 	env := make([]string, 0, len(p.Env)+1)
 	seen := make(map[string]bool, len(p.Env))
 	for i := len(p.Env) - 1; i >= 0; i-- {
 		kv := p.Env[i]
-		name, value, ok := strings.Cut(kv, "=")
-		switch {
-		case !ok || name == "":
-			return nil, fmt.Errorf("malformed OCI env entry %q", kv)
-		case strings.IndexByte(kv, 0) >= 0:
-			return nil, fmt.Errorf("environment variable %q holds a zero byte", name)
-		case seen[name] || name == "HOME" && value == "":
+		name, value, _ := strings.Cut(kv, "=")
+		if seen[name] || name == "HOME" && value == "" {
 			continue
 		}
 		seen[name] = true
@@ -38,7 +33,7 @@ func sessionEnv(c *Container, p *specs.Process) ([]string, error) {
 	if !seen["HOME"] {
 		env = append(env, "HOME="+home(c, int(p.User.UID)))
 	}
-	return env, nil
+	return env
 }
 
 // maxPasswd bounds what is read of a container's passwd, in bytes.

@@ -24,11 +24,14 @@ func (p *Process) WaitGone() { p.waitGone(context.Background()) }
 // held up by a tracer, is reaped later. Reap must not be called then.
 func (p *Process) KillAndReap() {
 	_ = p.Kill()
-	go func() {
-		p.WaitGone()
-		p.AwaitReapable()
-		p.Reap()
-	}()
+	p.CloseTerminal()
+	go p.reapGone()
+}
+
+func (p *Process) reapGone() {
+	p.WaitGone()
+	p.AwaitReapable()
+	p.Reap()
 }
 
 // WaitInit waits until init has exited or ctx ends.

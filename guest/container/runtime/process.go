@@ -3,7 +3,6 @@
 package runtime
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -20,21 +20,16 @@ import (
 
 // Stdio is what a process gets as its standard streams: the container's ends of three
 // pipes, or a terminal made inside the container. The caller closes the files after the start.
-type Stdio struct {
-	Stdin, Stdout, Stderr *os.File // nil: /dev/null
-	Terminal              bool
-	Width, Height         uint16 // of the terminal, in character cells; 0: unset
-}
+type Stdio = nsexec.Stdio
 
 // Process is a process of a container: a child of the agent, and nobody else's to reap.
 type Process struct {
 	Pid int // as the agent sees it
 	// PidFD becomes readable when the process has exited; signals go by it.
 	PidFD *os.File
-	// Terminal is the master of the process's terminal, or nil. The owner closes it.
-	Terminal *os.File
 
-	reap func() int
+	terminal *os.File // the master, until somebody takes it
+	reap     func() int
 	// staged is true while the process may still be a stage of libcontainer's start.
 	staged atomic.Bool
 }
@@ -52,6 +47,21 @@ func (p *Process) Executed(proc string) bool {
 	}
 	p.staged.Store(false)
 	return true
+}
+
+// TakeTerminal gives the master of the process's terminal to the caller, who closes it; nil
+// without one. Until then it is the process's, and ends with CloseTerminal or KillAndReap.
+func (p *Process) TakeTerminal() *os.File {
+	master := p.terminal
+	p.terminal = nil
+	return master
+}
+
+// CloseTerminal closes the master, unless somebody has taken it.
+func (p *Process) CloseTerminal() {
+	if master := p.TakeTerminal(); master != nil {
+		master.Close()
+	}
 }
 
 // Kill sends SIGKILL.
@@ -91,7 +101,7 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 	if err != nil {
 		return nil, err
 	}
-	lp.ConsoleWidth, lp.ConsoleHeight = stdio.Width, stdio.Height
+	lp.ConsoleWidth, lp.ConsoleHeight = stdio.Columns, stdio.Rows
 	lp.LogLevel = stageLogInfo
 	if c.options.Debug {
 		lp.LogLevel = stageLogDebug
@@ -112,15 +122,13 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 			return nil, err
 		}
 		defer null.Close()
-		lp.Stdin, lp.Stdout, lp.Stderr = orFile(stdio.Stdin, null), orFile(stdio.Stdout, null), orFile(stdio.Stderr, null)
+		lp.Stdin, lp.Stdout, lp.Stderr = orFile(stdio.Files[0], null), orFile(stdio.Files[1], null), orFile(stdio.Files[2], null)
 	}
 	p, err := launch(c.options.Proc, c.lc, lp)
 	if err == nil && tty != nil {
-		p.Terminal, err = tty.master()
-		if err != nil {
+		if p.terminal, err = tty.master(); err != nil {
 			_ = p.Kill()
-			p.waitGone(context.Background())
-			p.Reap()
+			p.reapGone()
 		}
 	}
 	if err != nil {
@@ -246,15 +254,4 @@ func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process,
 		}
 	}
 	return lp, nil
-}
-
-// Files are the files that are there.
-func (s Stdio) Files() []*os.File {
-	var out []*os.File
-	for _, f := range []*os.File{s.Stdin, s.Stdout, s.Stderr} {
-		if f != nil {
-			out = append(out, f)
-		}
-	}
-	return out
 }

@@ -83,7 +83,7 @@ func (c *Container) ended(err error) error {
 // NewStagedProcess is the same process as one that libcontainer has started, which may not
 // run its program yet.
 func NewStagedProcess(p *Process) *Process {
-	staged := &Process{Pid: p.Pid, PidFD: p.PidFD, Terminal: p.Terminal, reap: p.reap}
+	staged := &Process{Pid: p.Pid, PidFD: p.PidFD, terminal: p.terminal, reap: p.reap}
 	staged.staged.Store(true)
 	return staged
 }
@@ -91,7 +91,7 @@ func NewStagedProcess(p *Process) *Process {
 // NewProcess is a process that a Spawner has started: a child of the agent that nobody else
 // reaps. terminal is nil for one without.
 func NewProcess(pid int, fd, terminal *os.File) *Process {
-	return (&Process{Pid: pid, PidFD: fd, Terminal: terminal, reap: func() int { return reapPidFD(fd) }}).own()
+	return (&Process{Pid: pid, PidFD: fd, terminal: terminal, reap: func() int { return reapPidFD(fd) }}).own()
 }
 
 func reapPidFD(fd *os.File) int {
@@ -103,10 +103,6 @@ func reapPidFD(fd *os.File) int {
 }
 
 func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Request, error) {
-	env, err := sessionEnv(c, p)
-	if err != nil {
-		return nil, err
-	}
 	limits, err := rlimits(p.Rlimits)
 	if err != nil {
 		return nil, err
@@ -117,18 +113,14 @@ func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Reque
 	}
 	r := &nsexec.Request{
 		Target: c.target.Target,
-		Args:   p.Args, Env: env, Cwd: p.Cwd,
-		Stdio:    [3]*os.File{stdio.Stdin, stdio.Stdout, stdio.Stderr},
-		Terminal: stdio.Terminal, Rows: stdio.Height, Columns: stdio.Width,
-		UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids,
+		Args:   p.Args, Env: sessionEnv(c, p), Cwd: p.Cwd,
+		Stdio: stdio,
+		UID:   p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids,
 		NoNewPrivileges: p.NoNewPrivileges, Umask: &umask, OOMScoreAdj: either(p.OOMScoreAdj, c.config.OomScoreAdj),
-		SELinuxLabel: p.SelinuxLabel, AppArmorProfile: p.ApparmorProfile,
+		SELinuxLabel: p.SelinuxLabel, AppArmorProfile: p.ApparmorProfile, Rlimits: limits,
 	}
 	if c.filter != nil {
 		r.Seccomp, r.SeccompFlags = c.filter.Program, c.filter.Flags
-	}
-	for _, l := range limits {
-		r.Rlimits = append(r.Rlimits, nsexec.Rlimit{Resource: l.Type, Soft: l.Soft, Hard: l.Hard})
 	}
 	if p.Capabilities != nil {
 		r.Capabilities, err = capabilities(p.Capabilities)

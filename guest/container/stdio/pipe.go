@@ -12,12 +12,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Files are one end of the streams of a process, in the order of their descriptors: stdin,
+// stdout and stderr. nil is none.
+type Files [3]*os.File
+
+// Close closes those that are there.
+func (f Files) Close() {
+	for _, file := range f {
+		if file != nil {
+			file.Close()
+		}
+	}
+}
+
 // Pipes are the three pipes of a process without a terminal. All six ends are
 // close-on-exec and blocking; whoever starts the process duplicates the child's ends.
 type Pipes struct {
-	Stdin          *os.File    // the agent writes
-	Stdout, Stderr *os.File    // the agent reads
-	Child          [3]*os.File // the process's stdin, stdout and stderr
+	Agent Files // it writes stdin and reads the others
+	Child Files // the process's own
 }
 
 // PipeOptions says how pipes are made.
@@ -30,16 +42,16 @@ type PipeOptions struct {
 // the kernel's limit it becomes the limit (proc's sys/fs/pipe-max-size), and otherwise the pipe
 // stays as it is; warning says so.
 func OpenPipes(o PipeOptions) (p *Pipes, warning, err error) {
-	var ours, theirs [3]*os.File
-	for i := range ours {
+	p = &Pipes{}
+	for i := range p.Agent {
 		r, w, err := pipe()
 		if err != nil {
-			(&Pipes{ours[0], ours[1], ours[2], theirs}).Close()
+			p.Close()
 			return nil, nil, err
 		}
-		ours[i], theirs[i] = r, w
+		p.Agent[i], p.Child[i] = r, w
 		if i == 0 {
-			ours[i], theirs[i] = w, r
+			p.Agent[i], p.Child[i] = w, r
 		}
 		if i > 0 && o.Size > 0 {
 			if failed := o.resize(r); failed != nil {
@@ -47,26 +59,13 @@ func OpenPipes(o PipeOptions) (p *Pipes, warning, err error) {
 			}
 		}
 	}
-	return &Pipes{ours[0], ours[1], ours[2], theirs}, warning, nil
-}
-
-// CloseChild closes the child's ends, once the process has them.
-func (p *Pipes) CloseChild() {
-	for _, f := range p.Child {
-		if f != nil {
-			f.Close()
-		}
-	}
+	return p, warning, nil
 }
 
 // Close closes all ends; those already closed or taken over do not matter.
 func (p *Pipes) Close() {
-	p.CloseChild()
-	for _, f := range []*os.File{p.Stdin, p.Stdout, p.Stderr} {
-		if f != nil {
-			f.Close()
-		}
-	}
+	p.Child.Close()
+	p.Agent.Close()
 }
 
 // pipe is os.Pipe without O_NONBLOCK, which a process would inherit, and so without an

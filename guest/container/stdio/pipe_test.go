@@ -26,13 +26,13 @@ func TestOpenPipes(t *testing.T) {
 		t.Fatal(warning, err)
 	}
 	defer p.Close()
-	if got := capacity(t, p.Stdout); got != 256<<10 {
+	if got := capacity(t, p.Agent[1]); got != 256<<10 {
 		t.Errorf("stdout holds %d", got)
 	}
 	if got := capacity(t, p.Child[2]); got != 256<<10 {
 		t.Errorf("stderr holds %d", got)
 	}
-	for _, f := range append(p.Child[:], p.Stdin, p.Stdout, p.Stderr) {
+	for _, f := range append(p.Child[:], p.Agent[:]...) {
 		fd, _ := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0)
 		fl, _ := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 		if fd&unix.FD_CLOEXEC == 0 || fl&unix.O_NONBLOCK != 0 {
@@ -48,7 +48,7 @@ func TestChildsEndStaysBlocking(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	r, err := poller.NewReader(p.Stdout)
+	r, err := poller.NewReader(p.Agent[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestPipeSizeAboveTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	got := capacity(t, p.Stdout)
+	got := capacity(t, p.Agent[1])
 	switch {
 	case got == 8<<20 && warning == nil:
 	case got == 1<<20 && warning != nil && strings.Contains(warning.Error(), "1048576"):
@@ -80,7 +80,7 @@ func TestPipeSizeLimitIsNotReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if capacity(t, p.Stdout) != 8<<20 && warning == nil {
+	if capacity(t, p.Agent[1]) != 8<<20 && warning == nil {
 		t.Error("no warning")
 	}
 }
@@ -94,7 +94,7 @@ func TestPipeSizeLimitComesFromProc(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if got := capacity(t, p.Stdout); got != 8<<20 && (got != 128<<10 || warning == nil) {
+	if got := capacity(t, p.Agent[1]); got != 8<<20 && (got != 128<<10 || warning == nil) {
 		t.Errorf("size %d, warning %v", got, warning)
 	}
 }

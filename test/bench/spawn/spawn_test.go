@@ -42,7 +42,7 @@ func (x *box) ways() []way {
 		}},
 		{"helper", func(out *os.File) (func(), error) {
 			r := request
-			r.Stdio = [3]*os.File{x.null, out, out}
+			r.Files = [3]*os.File{x.null, out, out}
 			p, err := x.helper.Spawn(context.Background(), &r)
 			if err != nil {
 				return nil, err
