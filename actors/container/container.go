@@ -214,7 +214,7 @@ func (c *container) exited(t *core.Turn, m process.Exited) {
 	}
 }
 
-// entry is that of a process, nil if the container knows it no more.
+// entry returns the entry of a process, nil if the container has none for it any more.
 func (c *container) entry(h *process.Handle) *entry {
 	if e := c.procs[h.Key.Exec]; e != nil && e.handle == h {
 		return e

@@ -54,7 +54,7 @@ type actor struct {
 	x       *extras
 }
 
-// extras is what an actor that only answers at once does without.
+// extras is what many actors never need: it is made at its first use, so that the others stay small.
 type extras struct {
 	parked   fifo
 	replay   fifo

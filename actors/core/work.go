@@ -82,7 +82,8 @@ type result[T any] struct {
 
 func (r *result[T]) run(t *Turn) { r.then(t, r.v, r.err) }
 
-// lost is a message that has something to clean up when no turn will take it.
+// lost is a message that holds something open. discard closes it when the actor will not handle the
+// message.
 type lost interface{ discard(*actor) }
 
 func (r *result[T]) discard(a *actor) {

@@ -160,7 +160,7 @@ func (o *IO) exited() {
 	o.each(func(r *stdio.Reader, _ *flow) { r.Exited() })
 }
 
-// each calls f for both streams there are.
+// each calls f for stdout and for stderr, if the process has them.
 func (o *IO) each(f func(*stdio.Reader, *flow)) {
 	if o.stdout != nil {
 		f(o.stdout, &o.out)
@@ -177,7 +177,7 @@ const (
 	nothing remains = iota // it has ended, or its bytes are dropped
 	theEnd                 // nothing but the end of the stream, which its reader has not got yet
 	output                 // bytes, or somebody who may write some
-	tooMuch                // the same, and soon a writer would have to wait though the reader was told the end
+	tooMuch                // bytes whose reader has got the end already, so many that their writer would soon have to wait
 )
 
 func remainsOf(left stdio.Left, f *flow) remains {
@@ -192,9 +192,9 @@ func remainsOf(left stdio.Left, f *flow) remains {
 	return nothing
 }
 
-// left tells what the streams of an exited process may still be good for, and drains those
-// that hold up a writer for a reader who will hardly come. over is called for each of the n
-// streams that are drained, when it has ended.
+// left returns the most that is left of a stream of an exited process. Streams with tooMuch are drained:
+// a reader that has got the end will hardly come back, and the writer must not wait for it. n is how
+// many were drained; over is called for each of them when it has ended.
 func (o *IO) left(over func()) (l remains, n int) {
 	o.each(func(r *stdio.Reader, f *flow) {
 		if f.dropped {

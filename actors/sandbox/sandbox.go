@@ -56,8 +56,8 @@ type sandbox struct {
 	oom     oomQueue
 }
 
-// sharedPID is the pid namespace of the pod: that of its first container, held open so
-// that it is never taken for another one's.
+// sharedPID is the pid namespace of the pod, which is that of its first container. It is held open:
+// a path by the number of that container's process could lead to another namespace later.
 type sharedPID struct {
 	owner id.Container
 	ns    *namespace.PID

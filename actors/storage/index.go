@@ -27,8 +27,8 @@ type entry struct {
 	attaches int  // ever, without those that failed
 	shared   bool // the host wants it for the life of the sandbox
 	kept     bool // its content outlives its containers
-	// ending is true from the release of the last holder until the actor has died; whoever
-	// comes meanwhile is parked.
+	// ending is true from the release of the last holder until the actor has died. Requests
+	// that come meanwhile are parked.
 	ending bool
 }
 

@@ -77,8 +77,9 @@ func cgroupV1() error {
 	return errors.Join(errs...)
 }
 
-// makeReadOnly makes one mount read-only, which has these flags, and not its file system:
-// that may be mounted elsewhere too, on the machine whose container this agent is tested in.
+// makeReadOnly makes the mount at target read-only; flags are those it has and keeps. Its file system
+// stays writable, since it may be mounted elsewhere too: a container in which the agent is tested
+// shares it with the machine.
 func makeReadOnly(target string, flags uintptr) error {
 	if err := unix.Mount("", target, "", flags|unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("make %s read-only: %w", target, err)

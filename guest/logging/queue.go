@@ -33,7 +33,7 @@ type Queue struct {
 	appended uint64 // lines ever appended
 	settled  uint64 // of these, how many are written or dropped
 	dropped  uint64 // lines ever dropped
-	reported uint64 // of these, how many a line has told of
+	reported uint64 // of these, how many a line of the log has reported
 	report   func(dropped uint64) []byte
 	attached *attachment
 	fallback io.Writer

@@ -12,9 +12,9 @@ import (
 
 // RemountTmpfs changes the options of a mounted tmpfs, such as its size. The option
 // "fsgid=" is the agent's own and is dropped. Flags no word mentions keep their value:
-// a new size does not make a nosuid mount setuid again. Without the word "remount" a
-// tmpfs is mounted if the target is not one; a target that is no mount gives EINVAL
-// with it.
+// a new size does not make a nosuid mount setuid again. Without the
+// word "remount" a tmpfs is mounted if the target is none yet; with it, a target that is no
+// mount point is EINVAL.
 func (m Mounter) RemountTmpfs(target string, options []string) error {
 	var words []string
 	for _, o := range options {

@@ -28,8 +28,9 @@ type record struct {
 	Mounts []string `json:"mounts"` // what was mounted before the first agent
 }
 
-// Take claims the file at path, which is made. procRoot is "/proc". roots are the directories in which
-// the agent mounts: what is mounted there now is noted as not the agent's, unless one has died.
+// Take claims the file at path, which is made if it does not exist. procRoot is "/proc". roots are the
+// directories in which the agent mounts. What is mounted there now is recorded as not the agent's; if
+// an agent has died, its record counts instead.
 func Take(path, procRoot string, roots ...string) (_ *Claim, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
@@ -55,7 +56,7 @@ func Take(path, procRoot string, roots ...string) (_ *Claim, err error) {
 	}
 	if old := c.read(); old != nil {
 		c.died, c.record.Mounts = true, old.Mounts
-		if old.Boot != string(boot) { // nothing is mounted or runs that was: other files remain
+		if old.Boot != string(boot) { // the guest was booted since: nothing of that agent is mounted or runs, only files remain
 			c.record.Mounts = nil
 		}
 	} else if c.record.Mounts, err = mountPoints(roots); err != nil {
@@ -69,7 +70,7 @@ func Take(path, procRoot string, roots ...string) (_ *Claim, err error) {
 func (c *Claim) read() *record {
 	var r record
 	if err := json.NewDecoder(c.file).Decode(&r); err != nil {
-		return nil // empty, or of one that died as it wrote: it had done nothing yet
+		return nil // empty, or half written by an agent that died before it did anything
 	}
 	return &r
 }

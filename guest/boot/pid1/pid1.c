@@ -100,8 +100,8 @@ static void end(int status)
 	_exit(code);
 }
 
-// Says why the guest cannot go on, and ends it. Standard error is perhaps all there is to
-// say it on.
+// Says why the guest cannot go on, and ends it. Standard error is used too, since there may be no
+// console.
 static void __attribute__((noreturn)) give_up(const char *what, int error)
 {
 	char text[160];

@@ -33,11 +33,10 @@ var ErrNotStatic = errors.New("the binary is not linked statically")
 
 // LastStage is the last stage of a process that somebody else starts: a single thread that
 // changes the user, and, when it is told to, sets limits, loads the filter and executes the
-// program. What it does before with namespaces, cgroups, session and terminal is the
-// starter's.
+// program. Namespaces, cgroups, session and terminal are set up by the starter.
 //
-// The starter gives the process Files as descriptors 3 and 4 and executes Args, as root and
-// with all capabilities, where /proc is a procfs. Then Prepare, once, and Execute, once.
+// The starter gives the process Files as descriptors 3 and 4 and has it execute Args, as root and
+// with all capabilities, where /proc is a procfs. Then Send, Ready and Execute are called, once each.
 type LastStage struct {
 	socket *os.File
 	conn   syscall.RawConn
@@ -49,7 +48,8 @@ type LastStage struct {
 	request *Request
 }
 
-// LastStage makes one, or says ErrNotStatic. Close closes what it has open.
+// LastStage prepares a last stage, which the caller closes. It fails with ErrNotStatic if this binary
+// is linked dynamically.
 func (h *Helper) LastStage() (*LastStage, error) {
 	if C.binary_is_static() == 0 {
 		return nil, ErrNotStatic
@@ -72,7 +72,7 @@ func (h *Helper) LastStage() (*LastStage, error) {
 	return s, nil
 }
 
-// Files are for descriptors 3 and 4 of the process. They stay the stage's.
+// Files are what the process must have as descriptors 3 and 4. LastStage closes its own copies.
 func (s *LastStage) Files() []*os.File { return []*os.File{s.theirs, s.binary} }
 
 // Args is what the process is to execute.
@@ -90,9 +90,9 @@ func (s *LastStage) Close() {
 	}
 }
 
-// Send describes the process. Target, standard streams, terminal, umask and OOM score are
-// the starter's; userNS tells whether it is in a user namespace. It may be sent before the
-// process has become a last stage, which it must have been given to.
+// Send says what the process is to become. Target, standard streams, terminal, umask and OOM score of
+// the request are ignored: the starter has set them. userNS tells whether the process is in a user
+// namespace. The process must have Files by now, but need not execute Args yet.
 func (s *LastStage) Send(r *Request, userNS bool) error {
 	s.request = r
 	s.theirs.Close()
@@ -127,9 +127,9 @@ func (s *LastStage) Send(r *Request, userNS bool) error {
 	return os.NewSyscallError("send request to last stage", err)
 }
 
-// Ready waits until everything is done but what Execute does. The error is an *Error when
-// the process could not become what was asked for, ErrEnded when it has ended. gone is
-// readable when it has.
+// Ready waits until all is done except for what Execute does. gone is a descriptor that is readable
+// when the process has ended. The error is an *Error when the process could not become what was
+// asked for, and ErrEnded when it has ended.
 func (s *LastStage) Ready(gone int) error {
 	kind, fd, err := s.reply(gone)
 	if err != nil {
@@ -191,10 +191,10 @@ func (s *LastStage) understand(data []byte, fd int) (uint32, int, error) {
 }
 
 // Execute has the process execute its program, and returns when it has: from then on it is
-// the program alone. A process that was ended meanwhile, by the container's own filter say,
-// is no error, since the program could have ended as soon: its status tells. The error is an
-// *Error when the program cannot be executed; the process ends then. ErrEnded: it had ended
-// before.
+// the program alone. It is no error when the process is killed meanwhile, such as by the container's
+// own seccomp filter: that looks like a program that ends at once, and the exit status says so. The
+// error is an *Error when the program cannot be executed, whose process ends then, and ErrEnded when
+// the process had ended before.
 func (s *LastStage) Execute() error {
 	defer s.Close()
 	err := s.control(func(fd int) error {
@@ -206,7 +206,7 @@ func (s *LastStage) Execute() error {
 	if err != nil {
 		return os.NewSyscallError("send to last stage", err)
 	}
-	// One byte when it has been told, then nothing but the end.
+	// One byte says that the process got the order; the end that it executes the program.
 	told, err := io.ReadAll(s.done)
 	if err != nil {
 		return fmt.Errorf("wait for the program to be executed: %w", err)

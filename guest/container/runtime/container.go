@@ -53,9 +53,9 @@ type Container struct {
 	bundle  string
 	options Options
 	lc      *libcontainer.Container
-	cgroup  cgroups.Manager // ours, as libcontainer's is behind the lock that a start holds
+	cgroup  cgroups.Manager // our own: libcontainer's can only be used under the lock that a start holds
 	config  *configs.Config
-	given   *configs.Config // what libcontainer goes by: see last.go
+	given   *configs.Config // what libcontainer was given: see last.go
 	spec    *specs.Spec
 	hooks   *specs.Hooks
 	init    *Process

@@ -23,8 +23,8 @@ import (
 
 // ClearDead ends and removes a container of an agent that has died, whose state is in o.StateRoot: its
 // processes, its cgroup, its state. Of o only StateRoot and Proc are used. Init is known by its number
-// and start time, other processes by the cgroup that the state names. If that has processes that
-// cannot be the container's, or the agent itself, it is left alone; the state goes in any case, so
+// and start time, other processes by the cgroup that the state names. If there are processes in it that
+// cannot be the container's, or the agent itself, the cgroup is left alone; the state goes in any case, so
 // that the id is free, and the error says what was left.
 func ClearDead(ctx context.Context, o Options, id string) error {
 	dir := filepath.Join(o.StateRoot, id)

@@ -82,9 +82,9 @@ func (p *Process) AwaitReapable() {
 // Reapable tells whether Reap returns at once with the status.
 func (p *Process) Reapable() bool { return pidfd.Reapable(p.PidFD) }
 
-// watch returns a descriptor of the waiter's own that is readable when the process has
-// exited: PidFD is closed by Reap, whoever else waits. The error is os.ErrClosed for a
-// process that has been reaped.
+// watch returns a new descriptor that is readable when the process has exited; the caller closes it.
+// PidFD itself cannot be waited on, because Reap may close it at any time. The error is os.ErrClosed
+// for a process that has been reaped.
 func (p *Process) watch() (fd int, err error) {
 	conn, err := p.PidFD.SyscallConn()
 	if err != nil {

@@ -55,7 +55,7 @@ func (k *kernel) takes(controller string, v1, v2 []string) bool {
 		}
 	}
 	if deepest == "" || deepest == dir {
-		return deepest == "" // nothing there to look at: whoever writes will say so
+		return deepest == "" // no directory to look in: the write of the limit will report what is wrong
 	}
 	names, known := k.below[deepest]
 	if !known {

@@ -196,7 +196,7 @@ func (c *Container) setLastLimits() error {
 	}
 	var err error
 	for range chargeLooks {
-		// What libcontainer's init has left is charged until the kernel gets round to it.
+		// Memory that libcontainer's init has used stays charged for a moment after it was freed.
 		if err = c.cgroup.Set(&late); err == nil || late.Memory <= 0 || !strings.Contains(err.Error(), tooLow) {
 			break
 		}

@@ -86,9 +86,9 @@ func (p *Process) Reap() int {
 	return status
 }
 
-// What libcontainer's stages may log, in logrus' numbers. Without one the first stages write
-// what only debugging wants, some twenty lines for each container, and the agent decodes all
-// of it. Their fatal errors, which are how a failed start says why, come with either.
+// The levels at which libcontainer's stages log, in logrus' numbers. Without a level the first stages
+// log at debug: some twenty lines for each container, all of which the agent decodes. Fatal errors,
+// which say why a start failed, are logged at both levels.
 const (
 	stageLogInfo  = "4"
 	stageLogDebug = "5"
@@ -137,8 +137,8 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 	return p, nil
 }
 
-// programError says of a program that cannot be run what a session by the helper says, and
-// nothing of the steps of libcontainer that led to it. Hosts look for "not found".
+// programError gives the error about a program that cannot be run the same text as that of a session
+// by the helper, without the steps of libcontainer that led to it. Hosts look for "not found".
 func programError(args []string, err error) error {
 	if len(args) == 0 {
 		return err

@@ -52,8 +52,8 @@ func sysctlParts(key string) []string {
 	return strings.Split(strings.ReplaceAll(key, "/", "."), ".")
 }
 
-// sysctlFile finds the file below dir that parts lead to, joining those of which only the whole is
-// there. It returns "" if there is none.
+// sysctlFile finds the file below dir that parts lead to, "" if there is none. The name of a directory
+// or file may hold dots itself, such as eth0.100: several parts are then one name.
 func sysctlFile(dir string, parts []string) string {
 	for n := 1; n <= len(parts); n++ {
 		path := filepath.Join(dir, strings.Join(parts[:n], "."))

@@ -74,8 +74,8 @@ func (r ResolvConf) Apply(lines []string) (undo func() error, err error) {
 	}, nil
 }
 
-// Clear takes away what Apply of an agent that has died has left: the bind, which is known by its
-// file, and the file. It tells whether there was any.
+// Clear removes what Apply of an agent that has died has left: the file, and the bind mount, which is
+// recognised by that file. It tells whether there was any.
 func (r ResolvConf) Clear() (bool, error) {
 	if r.Path == "" {
 		r.Path = DefaultResolvConf

@@ -92,8 +92,9 @@ func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	}
 }
 
-// Lost tells whether the disk under the file system that holds path has gone: its files in memory
-// still answer. sysRoot is "/sys". A file system without a disk of its own is never lost.
+// Lost tells whether the disk under the file system that holds path has gone; what the kernel has
+// cached of it can still be read then. sysRoot is "/sys". A file system without a disk of its own is
+// never lost.
 func Lost(ctx context.Context, sysRoot, path string) (bool, error) {
 	return within(ctx, func() (bool, error) {
 		f, err := open(path)
