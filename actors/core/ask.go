@@ -20,10 +20,11 @@ func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
 	defer leave()
 	c := req.request()
 	ch := make(chan reply[R], 1)
+	ctx, watched := observed(ctx, to, req)
 	if !c.head.arm(ctx, to.p) {
 		return zero, errAskedTwice
 	}
-	c.ch = ch
+	c.ch, c.head.watched = ch, watched
 	to.Tell(req)
 	select {
 	case r := <-ch:

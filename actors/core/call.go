@@ -77,6 +77,7 @@ type call struct {
 	settled       bool          // replied or canceled
 	gone          bool          // canceled
 	shown         bool          // ctx is the one to give out
+	watched       bool          // by an observer, see Observe
 	linked        bool          // stands in a list, guarded by owner.mu as are the next three
 	self          asked
 	prev          *call

@@ -29,6 +29,9 @@ func (a *actor) turn(m Message) {
 	}
 	head := req.callHead()
 	moves := head.moves.Load()
+	if head.watched {
+		defer head.taken(t, moves, time.Now())
+	}
 	defer func() {
 		if !t.parked {
 			head.pend(a, req, moves)

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// askWords is a request that its actor answers after it was parked once.
+type askWords struct {
+	Call[string]
+	park bool
+}
+
+// parker parks a request until the next one comes.
+type parker struct{}
+
+func (parker) Receive(t *Turn, m Message) {
+	switch m := m.(type) {
+	case *askWords:
+		if m.park {
+			m.park = false
+			t.Park()
+			return
+		}
+		m.Reply("done", nil)
+		t.Unpark()
+	}
+}
+
+func (parker) Stopped(error) {}
+
+// TestObserve: an observer is told when a request begins to wait, and once when a turn has taken it.
+func TestObserve(t *testing.T) {
+	s := NewSystem(zap.NewNop())
+	defer s.Stop(context.Background())
+	ref, err := s.Spawn("parker", parker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits, takes := make(chan string, 10), make(chan time.Time, 10)
+	ctx := Observe(t.Context(), func(_ context.Context, actor, request string) func(time.Time) {
+		waits <- actor + " " + request
+		return func(at time.Time) { takes <- at }
+	})
+	parked := make(chan error, 1)
+	first := &askWords{park: true}
+	go func() {
+		_, err := Ask(ctx, ref, first)
+		parked <- err
+	}()
+	if got, want := <-waits, "parker *core.askWords"; got != want {
+		t.Errorf("told of %q, want %q", got, want)
+	}
+	// It stays parked until another one is answered.
+	for done := false; !done; {
+		if _, err := Ask(t.Context(), ref, &askWords{}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-parked:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		default:
+		}
+	}
+	<-takes
+	if _, err := Ask(ctx, ref, &askWords{}); err != nil {
+		t.Fatal(err)
+	}
+	<-waits
+	<-takes
+	if len(waits) > 0 || len(takes) > 0 {
+		t.Errorf("%d more waits and %d more takes, want none", len(waits), len(takes))
+	}
+}
+
+// TestNobodyObserves: without an observer an Ask allocates nothing for one.
+func TestNobodyObserves(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m := &askWords{}
+	if n := testing.AllocsPerRun(100, func() { observed(ctx, Ref{}, m) }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
