@@ -15,6 +15,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
+	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
@@ -165,7 +166,7 @@ func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions,
 	out.streams = streams
 	defer stdio.Files(own.Files).Close() // init has its own then
 	p.Stdio = own
-	rt, init, err := runtime.Create(ctx, c.deps.Runtime, p)
+	rt, init, err := c.createRuntime(ctx, p)
 	switch {
 	case err == nil:
 		out.os, out.init = rt, init
@@ -186,6 +187,12 @@ func (c *container) openPID(init *runtime.Process) *namespace.PID {
 		c.deps.Warn(fmt.Errorf("pid namespace of the first container cannot be shared: %w", err))
 	}
 	return pid
+}
+
+func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions) (_ *runtime.Container, _ *runtime.Process, err error) {
+	ctx, span := trace.Start(ctx, "libcontainer create")
+	defer func() { span.End(err) }()
+	return runtime.Create(ctx, c.deps.Runtime, p)
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.

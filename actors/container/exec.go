@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
+	"github.com/kata-containers/kata-agent/guest/trace"
 )
 
 // started is a session whose process runs.
@@ -83,6 +84,8 @@ func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *
 		return nil, err
 	}
 	defer stdio.Files(own.Files).Close() // the process has its own then
+	ctx, span := trace.Start(ctx, "spawn")
+	defer func() { span.End(err) }()
 	err = core.Guard(func() error {
 		p, err := rt.Exec(ctx, m.Process, own)
 		if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
@@ -21,7 +22,9 @@ func (c *container) start(t *core.Turn, m *Start) {
 	rt, log := c.os, t.Log()
 	c.work(t, &m.Call, func(ctx context.Context) error {
 		c.watchOOM(rt, log)
+		ctx, span := trace.Start(ctx, "libcontainer start")
 		warnings, err := rt.Start(ctx)
+		span.End(err)
 		for _, w := range warnings {
 			log.Warn("poststart hook", zap.Error(w))
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/device/ccw"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
+	"github.com/kata-containers/kata-agent/guest/trace"
 )
 
 // Resolver finds the device that a host names by its place.
@@ -88,6 +89,11 @@ func (r Resolver) Partition(ctx context.Context, disk string, number int) (strin
 	return e.Node(), err
 }
 
-func (r Resolver) await(ctx context.Context, m hotplug.Matcher) (hotplug.Event, error) {
+func (r Resolver) await(ctx context.Context, m hotplug.Matcher) (e hotplug.Event, err error) {
+	ctx, span := trace.Start(ctx, "wait for device")
+	defer func() { span.End(err) }()
+	if span.Recorded() {
+		span.Set("device", m.String())
+	}
 	return core.Ask(ctx, r.Actor, &Await{Matcher: m, Timeout: r.Timeout})
 }

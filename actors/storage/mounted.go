@@ -9,6 +9,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
+	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
@@ -61,7 +62,7 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 	core.Go(t, func(actor context.Context) (*attached, error) {
 		ctx, cancel := core.Join(actor, asker)
 		defer cancel()
-		a, err := s.mount(ctx, m.Holder, m.Volume)
+		a, err := s.mountTraced(ctx, m)
 		if err == nil && ctx.Err() != nil {
 			// Nobody waits any more, and nobody would ever release it.
 			err = errors.Join(ctx.Err(), a.Release())
@@ -79,6 +80,14 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 		m.Reply(struct{}{}, err)
 		t.Unpark()
 	})
+}
+
+func (s *mounted) mountTraced(ctx context.Context, m *Attach) (a volume.Attached, err error) {
+	ctx, span := trace.Start(ctx, "storage")
+	defer func() { span.End(err) }()
+	span.Set("driver", m.Volume.Driver)
+	span.Set("mount_point", s.mountPoint)
+	return s.mount(ctx, m.Holder, m.Volume)
 }
 
 // report passes on what a mount has to tell.

@@ -48,6 +48,8 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if err != nil {
 		return err
 	}
+	tracing, endTracing := startTracing(cfg, log)
+	defer endTracing() // last: with all that has happened in the spans
 	release := agent.ClaimRun(log)
 	system := core.NewSystem(log)
 	spawner, closeSpawner := newSpawner(log)
@@ -70,6 +72,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	})
 	s, err := server.New(server.Options{
 		Methods: service.Methods(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
+		Interceptors: tracing,
 	})
 	if err != nil {
 		return err

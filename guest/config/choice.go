@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/trace"
 )
 
 var (
@@ -82,6 +84,24 @@ func (l link) text() string  { return *l.p }
 func (l link) toml() string  { return quoteTOML(*l.p) }
 func (link) kind() string    { return "URL" }
 func (link) allowed() string { return "absolute URL" }
+
+// collector is where spans go, or empty.
+type collector struct{ p *string }
+
+func (c collector) set(text string) error {
+	if err := trace.CheckEndpoint(text); err != nil {
+		return trace.ErrEndpoint
+	}
+	*c.p = text
+	return nil
+}
+
+func (c collector) text() string { return *c.p }
+func (c collector) toml() string { return quoteTOML(*c.p) }
+func (collector) kind() string   { return "address" }
+func (collector) allowed() string {
+	return "`http://<host>[:4318][/<path>]`, `vsock://<cid>:<port>[/<path>]`, `unix://<path>`, or nothing"
+}
 
 // address is where the agent listens. The syntax is checked here so that a
 // typing error falls back to the address hosts dial, with a warning, instead

@@ -36,6 +36,7 @@ type Config struct {
 	LogLevel          LogLevel
 	LogVPort          uint32 // 0: log lines go to standard output
 	Trace             bool
+	TraceEndpoint     string // where spans go, see trace.New; empty: the host's trace forwarder
 	ServerAddress     string // vsock://<cid or -1>:<port>, unix://<path>, unix://@<abstract name>
 
 	HotplugTimeout       time.Duration

@@ -9,7 +9,6 @@ import "strings"
 type missingPart string
 
 const (
-	partTracing    missingPart = "tracing"
 	partPassfd     missingPart = "pass-through of standard streams"
 	partComponents missingPart = "guest components"
 	partMemAgent   missingPart = "the memory agent"

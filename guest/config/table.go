@@ -87,8 +87,14 @@ func general(c *Config) []option {
 			env:   "KATA_AGENT_TRACING",
 			value: boolean{&c.Trace, []string{"isolated", "collated"}},
 			flag:  true,
-			part:  partTracing,
-			doc:   "Collects spans and sends them to the host's trace forwarder. The two modes of the 1.x agent both mean on.",
+			doc:   "Collects spans and sends them to the host's trace forwarder. The two modes of the 1.x agent both mean on. See tracing.md.",
+		},
+		{
+			words: []string{"agent.trace_endpoint"},
+			keys:  []string{"trace_endpoint"},
+			env:   "KATA_AGENT_TRACE_ENDPOINT",
+			value: collector{&c.TraceEndpoint},
+			doc:   "Where spans are sent: `http` and `vsock` are collectors of OTLP over HTTP, without TLS; `unix` is a socket that takes the frames of Kata's trace forwarder. Nothing is that forwarder, on port 10240 of the host.",
 		},
 		{
 			words: []string{"agent.debug_console"},

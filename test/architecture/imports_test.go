@@ -92,6 +92,7 @@ var handlersMay = map[string]string{
 	"guest/storage/volume":     "types of requests, errors, names of drivers",
 	"guest/sys/clock":          "settimeofday(2)",
 	"guest/sys/random":         "RNDADDENTROPY",
+	"guest/trace":              "spans; whoever ends one waits for nobody",
 }
 
 // TestHandlersCallFewGuestPackages finds a handler that goes past the actors in a new way, and a

@@ -58,3 +58,14 @@ func TestContainersDoNotPayForThePolicy(t *testing.T) {
 		t.Errorf("the engine's packages allocate %d bytes in a container's child, want at most %d", sum, limit)
 	}
 }
+
+// TestContainersDoNotPayForTracing is the same for spans.
+func TestContainersDoNotPayForTracing(t *testing.T) {
+	for name := range initialised(t, harness.Build(t)) {
+		for _, part := range []string{"otel/sdk/trace", "otel/propagation", "otel/sdk/resource", "kata-agent/guest/trace"} {
+			if strings.HasSuffix(name, part) {
+				t.Errorf("a container's child initialises %s", name)
+			}
+		}
+	}
+}

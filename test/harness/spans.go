@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/kata-containers/kata-agent/test/guard"
+)
+
+// Span is one that an agent has sent in a frame of Kata's trace forwarder.
+type Span struct {
+	Context struct {
+		TraceID json.Number `json:"trace_id"`
+		SpanID  uint64      `json:"span_id"`
+	} `json:"span_context"`
+	Parent     uint64 `json:"parent_span_id"`
+	Name       string `json:"name"`
+	Attributes struct {
+		Map map[string]map[string]any `json:"map"`
+	} `json:"attributes"`
+	Status  string `json:"status_code"`
+	Message string `json:"status_message"`
+}
+
+// Attribute returns the text of an attribute.
+func (s Span) Attribute(key string) string {
+	text, _ := s.Attributes.Map[key]["String"].(string)
+	return text
+}
+
+// Forwarder is a stand-in of Kata's trace forwarder: it keeps what agents send it.
+type Forwarder struct {
+	Endpoint string // for agent.trace_endpoint
+	tb       testing.TB
+
+	mu  sync.Mutex
+	raw []byte
+}
+
+// NewForwarder listens until the test ends.
+func NewForwarder(tb testing.TB) *Forwarder {
+	tb.Helper()
+	path := filepath.Join(shortDir(tb), "trace.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := &Forwarder{Endpoint: "unix://" + path, tb: tb}
+	tb.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go f.read(c)
+		}
+	}()
+	return f
+}
+
+func (f *Forwarder) read(c net.Conn) {
+	defer c.Close()
+	text, err := io.ReadAll(c)
+	if err != nil {
+		f.tb.Error(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.raw = append(f.raw, text...)
+}
+
+// Raw is what an agent has sent that has ended: it waits for the agent's own span, the last.
+func (f *Forwarder) Raw() (raw []byte) {
+	f.tb.Helper()
+	guard.Until(f.tb, "the spans of an agent that has ended", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		raw = f.raw
+		return bytes.Contains(raw, []byte(`"name":"root-span"`))
+	})
+	return raw
+}
+
+// Spans is the same, decoded.
+func (f *Forwarder) Spans() (all []Span) {
+	f.tb.Helper()
+	for raw := f.Raw(); len(raw) > 0; {
+		size := binary.BigEndian.Uint64(raw)
+		var s Span
+		if err := json.Unmarshal(raw[8:8+size], &s); err != nil {
+			f.tb.Fatalf("%v in %s", err, raw[8:8+size])
+		}
+		all = append(all, s)
+		raw = raw[8+size:]
+	}
+	return all
+}
