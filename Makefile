@@ -34,12 +34,13 @@ BUILD_TAGS := $(STATIC_TAGS)$(if $(filter yes,$(AGENT_POLICY)),$(comma)agent_pol
 TAGS := $(STATIC_TAGS),agent_policy
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC := -linkmode external -extldflags -static
-STATICCHECK_VERSION := v0.8.2
+GOLANGCI_VERSION := v2.15.0
+DEADCODE_VERSION := v0.52.0
 FUZZTIME ?= 20s
 
 # Version control stamps add nothing to COMMIT, and fail in a tree of another user.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
-export GO TAGS STATICCHECK_VERSION
+export GO TAGS GOLANGCI_VERSION DEADCODE_VERSION
 
 # Go is found where its own instructions put it, also by a root whose path has not got it.
 export PATH := $(PATH):/usr/local/go/bin

@@ -4,7 +4,6 @@ package config
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -97,11 +96,6 @@ type Endpoints struct {
 	// allowed, with an empty one none is.
 	Restricted bool
 	Allowed    []string
-}
-
-// Allows reports whether a request of that message name may be served.
-func (e Endpoints) Allows(request string) bool {
-	return !e.Restricted || slices.Contains(e.Allowed, request)
 }
 
 // UnifiedCgroups reports whether the agent, as init, mounts cgroup v2.

@@ -204,19 +204,19 @@ func TestMemAgentWordsInAnyOrder(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	c, _ := load(t, "", "log_level = 'info'")
-	if !c.Endpoints.Allows("CreateContainerRequest") {
-		t.Error("without a list a request is refused")
+	if c.Endpoints.Restricted {
+		t.Error("without a list requests are restricted")
 	}
 	c, warnings := load(t, "", "[endpoints]\nallowed = ['CreateSandboxRequest']\nother = 1")
-	if !c.Endpoints.Allows("CreateSandboxRequest") || c.Endpoints.Allows("CreateContainerRequest") {
-		t.Errorf("endpoints %+v", c.Endpoints)
+	if want := []string{"CreateSandboxRequest"}; !c.Endpoints.Restricted || !slices.Equal(c.Endpoints.Allowed, want) {
+		t.Errorf("endpoints %+v, want restricted to %v", c.Endpoints, want)
 	}
 	if len(warnings) != 0 {
 		t.Errorf("warnings %v", warnings)
 	}
 	c, _ = load(t, "", "[endpoints]\nallowed = []")
-	if c.Endpoints.Allows("CreateSandboxRequest") {
-		t.Error("an empty list allows a request")
+	if !c.Endpoints.Restricted || len(c.Endpoints.Allowed) > 0 {
+		t.Errorf("an empty list gives %+v, want restricted to nothing", c.Endpoints)
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-
-	"go.uber.org/zap"
 )
 
 // hidden takes the place of a secret.
@@ -20,8 +18,8 @@ const maxDepth = 24
 // Size stands for bytes that must not be logged.
 func Size(n int) string { return fmt.Sprintf("<%d bytes>", n) }
 
-// Env returns the variables of an environment with their values hidden.
-func Env(environ []string) []string {
+// names returns the variables of an environment with their values hidden.
+func names(environ []string) []string {
 	out := make([]string, 0, len(environ))
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
@@ -30,18 +28,12 @@ func Env(environ []string) []string {
 	return out
 }
 
-// Scrubbed is a field with Scrub(v) as its value, which is computed only if the
-// record is written. v must not change until then.
-func Scrubbed(key string, v any) zap.Field { return zap.Stringer(key, scrubber{v}) }
-
-type scrubber struct{ v any }
-
-func (s scrubber) String() string { return Scrub(s.v) }
-
 // Scrub renders a request or an OCI specification as JSON with no secret in
 // it: values of environment variables, bytes (of files, of streams), policy
-// documents, and whatever has a name like "password" are hidden. Zero values
-// and unexported fields are left out.
+// documents and init data, and whatever has a name like "password" are hidden,
+// also as name=value in a list of options or arguments. Zero values and
+// unexported fields are left out. It reads all of v and is no work for a call
+// that comes often.
 func Scrub(v any) string {
 	var text strings.Builder
 	enc := json.NewEncoder(&text)
@@ -53,7 +45,7 @@ func Scrub(v any) string {
 }
 
 // secretNames are parts of field names, map keys and variable names.
-var secretNames = []string{"password", "passwd", "secret", "token", "credential", "auth", "policy", "privatekey"}
+var secretNames = []string{"password", "passwd", "secret", "token", "credential", "auth", "policy", "privatekey", "private_key", "encryption", "initdata", "init_data"}
 
 func isSecret(name string) bool {
 	name = strings.ToLower(name)
@@ -122,9 +114,19 @@ func walkList(v reflect.Value, depth int) any {
 	}
 	out := make([]any, v.Len())
 	for i := range out {
-		out[i] = walk(v.Index(i), depth)
+		out[i] = option(walk(v.Index(i), depth))
 	}
 	return out
+}
+
+// option hides the value of name=value if the name is that of a secret.
+func option(v any) any {
+	if text, ok := v.(string); ok {
+		if name, _, has := strings.Cut(text, "="); has && isSecret(name) {
+			return name + "=" + hidden
+		}
+	}
+	return v
 }
 
 // member walks the value of a named thing.
@@ -134,7 +136,7 @@ func member(name string, v reflect.Value, depth int) any {
 	}
 	if strings.EqualFold(name, "env") {
 		if environ, ok := stringList(v); ok {
-			return Env(environ)
+			return names(environ)
 		}
 		return hidden
 	}

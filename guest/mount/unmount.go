@@ -46,8 +46,8 @@ func (m Mounter) unmount(target string) error {
 	defer p.close()
 	// The path goes through the parent: a descriptor of the mount itself would keep it busy.
 	at := safepath.FDPath(p.parent) + "/" + p.name
-	switch err = unix.Unmount(at, unix.UMOUNT_NOFOLLOW); err { //nolint:errorlint // straight from the system call
-	case nil, unix.ENOENT, unix.EINVAL: // EINVAL: not a mount point
+	switch err = unix.Unmount(at, unix.UMOUNT_NOFOLLOW); err {
+	case nil, unix.ENOENT, unix.EINVAL: //nolint:errorlint // straight from the system call; EINVAL: not a mount point
 		return nil
 	case unix.EBUSY:
 		flush(p)
@@ -88,8 +88,8 @@ func (m Mounter) RemoveTarget(target string) error {
 			err = unix.Unlinkat(dir, p.name, 0)
 		}
 	}
-	switch err { //nolint:errorlint // straight from the system call
-	case nil, unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY, unix.EROFS:
+	switch err {
+	case nil, unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY, unix.EROFS: //nolint:errorlint // straight from the system call
 		return nil
 	}
 	return &os.PathError{Op: "remove mount point", Path: target, Err: err}

@@ -6,11 +6,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/logging"
+	"github.com/kata-containers/kata-agent/protocols"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc/codes"
-
-	"github.com/kata-containers/kata-agent/protocols"
 )
 
 // Requests name their container and their exec session by these.
@@ -20,20 +20,26 @@ type (
 )
 
 // logged returns the interceptor that writes one line when a call has ended, or nil if lines of its
-// level are not wanted. Ids and the outcome are all it tells of a call.
+// level are not wanted. Ids and the outcome are what it tells of a call. Where debug lines are wanted,
+// it also shows the request of a method that is not quiet, without its secrets: as it came, since
+// handlers change it.
 func logged(log *zap.Logger, level zapcore.Level) Interceptor {
 	if !log.Core().Enabled(level) {
 		return nil
 	}
+	shown := level > zapcore.DebugLevel && log.Core().Enabled(zapcore.DebugLevel)
 	return func(ctx context.Context, info *Info, request protocols.Message) (context.Context, func(codes.Code, string), error) {
 		start := time.Now()
-		fields := make([]zap.Field, 0, 6)
+		fields := make([]zap.Field, 0, 7)
 		fields = append(fields, zap.String("rpc", info.Method))
 		if r, ok := request.(hasContainer); ok && r.GetContainerId() != "" {
 			fields = append(fields, zap.String("container", r.GetContainerId()))
 		}
 		if r, ok := request.(hasExec); ok && r.GetExecId() != "" {
 			fields = append(fields, zap.String("exec", r.GetExecId()))
+		}
+		if shown {
+			fields = append(fields, zap.String("request", logging.Scrub(request)))
 		}
 		return ctx, func(code codes.Code, text string) {
 			fields = append(fields, zap.Stringer("code", code), zap.Float64("ms", milliseconds(time.Since(start))))

@@ -15,11 +15,6 @@ func On(path string) error {
 	return call("swapon", unix.SYS_SWAPON, path)
 }
 
-// Off stops swapping to path, which takes as long as reading back what is there.
-func Off(path string) error {
-	return call("swapoff", unix.SYS_SWAPOFF, path)
-}
-
 func call(name string, number uintptr, path string) error {
 	p, err := unix.BytePtrFromString(path)
 	if err != nil {

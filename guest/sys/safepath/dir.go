@@ -56,9 +56,6 @@ func At(f *os.File, links Links) *Dir { return &Dir{f: f, links: links} }
 // Close gives the descriptor back. Files opened through d stay open.
 func (d *Dir) Close() error { return d.f.Close() }
 
-// Name is the path d was opened with.
-func (d *Dir) Name() string { return d.f.Name() }
-
 // Open opens rel with the flags of open(2); O_CLOEXEC is always set. "." and "/" are
 // d itself; leading slashes count for nothing.
 func (d *Dir) Open(rel string, flags int, perm uint32) (*os.File, error) {
