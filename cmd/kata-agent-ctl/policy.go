@@ -10,7 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/trial"
 	"github.com/kata-containers/kata-agent/guest/policy"
-	"github.com/kata-containers/kata-agent/guest/policyfile"
+	"github.com/kata-containers/kata-agent/guest/policy/policyfile"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/spf13/cobra"
 )

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/guest/config"
-	"github.com/kata-containers/kata-agent/guest/initdata"
-	"github.com/kata-containers/kata-agent/guest/policyfile"
+	"github.com/kata-containers/kata-agent/guest/policy/initdata"
+	"github.com/kata-containers/kata-agent/guest/policy/policyfile"
 	"github.com/kata-containers/kata-agent/rpc"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"

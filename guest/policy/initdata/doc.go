@@ -7,5 +7,6 @@
 // 64-bit number, and a gzip stream of TOML with version, algorithm and a table of texts. The host is
 // not trusted with more than the content: length, unpacked size and nesting are bounded.
 //
-// It does not log, and takes the directory of devices as a parameter.
+// It does not log, and takes the directory of devices as a parameter. It must not import package policy,
+// since builds without the policy engine use it too.
 package initdata
