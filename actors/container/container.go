@@ -42,10 +42,10 @@ type Options struct {
 // container is the actor. Create, Start, Pause, Resume, Update and Remove run one after
 // the other; exec sessions, signals and statistics do not wait for them.
 type container struct {
-	id     id.Container
-	deps   *Options
-	parent core.Ref
-	state  state
+	id      id.Container
+	options *Options
+	parent  core.Ref
+	state   state
 	// resumeTo is the state that a resume leads back to.
 	resumeTo state
 	pausing  bool // from the request on: no session may start
@@ -78,9 +78,9 @@ type entry struct {
 }
 
 // New makes the behaviour of a container; parent is told Created and Forgotten.
-func New(cid id.Container, deps *Options, parent core.Ref) core.Behavior {
+func New(cid id.Container, options *Options, parent core.Ref) core.Behavior {
 	return &container{
-		id: cid, deps: deps, parent: parent,
+		id: cid, options: options, parent: parent,
 		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
 	}
 }
@@ -110,8 +110,8 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 		if errors.Is(m.Cause, core.ErrPanicked) {
 			c.lost(t, m.Child)
 		}
-		if c.deps.Ended != nil {
-			c.deps.Ended()
+		if c.options.Ended != nil {
+			c.options.Ended()
 		}
 	case finalize:
 		c.waited = true
@@ -182,21 +182,21 @@ func (c *container) initID() id.Exec { return id.Exec(c.id) }
 
 // adopt makes the actor of a process that has been started and enters it.
 func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams stdio.Files) error {
-	io, err := process.NewIO(c.deps.Poller, streams, p.TakeTerminal())
+	io, err := process.NewIO(c.options.Poller, streams, p.TakeTerminal())
 	if err != nil {
 		p.KillAndReap()
 		return fmt.Errorf("streams of process %q: %w", e, err)
 	}
 	h := &process.Handle{Key: c.key(e), IO: io}
 	err = process.Spawn(t, process.Options{
-		Handle: h, OS: p, Poller: c.deps.Poller, Parent: t.Self(), Proc: c.deps.Runtime.Proc,
+		Handle: h, OS: p, Poller: c.options.Poller, Parent: t.Self(), Proc: c.options.Runtime.Proc,
 		Held: e == c.initID(),
 	})
 	if err != nil {
 		return fmt.Errorf("process %q: %w", e, err)
 	}
 	c.procs[e] = &entry{handle: h}
-	c.deps.Processes.Put(h.Key, h)
+	c.options.Processes.Put(h.Key, h)
 	return nil
 }
 
@@ -237,7 +237,7 @@ func (c *container) lost(t *core.Turn, child core.Ref) {
 func (c *container) gone(h *process.Handle) {
 	if c.entry(h) != nil {
 		delete(c.procs, h.Key.Exec)
-		c.deps.Processes.Delete(h.Key)
+		c.options.Processes.Delete(h.Key)
 	}
 }
 
@@ -249,7 +249,7 @@ func (c *container) Stopped(error) {
 	}
 	c.oom.end()
 	for e, p := range c.procs {
-		c.deps.Processes.Delete(p.handle.Key)
+		c.options.Processes.Delete(p.handle.Key)
 		delete(c.procs, e)
 	}
 }

@@ -22,9 +22,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// stage is a container's actor on the test's goroutine. Its works are completed by hand;
+// fixture is a container's actor on the test's goroutine. Its works are completed by hand;
 // no container is made.
-type stage struct {
+type fixture struct {
 	*coretest.Actor
 	t      *testing.T
 	parent *coretest.Peer
@@ -33,18 +33,18 @@ type stage struct {
 	fail   error    // of the undo steps
 }
 
-func onStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	poller, err := stdio.NewPoller()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { poller.Close() })
-	s := &stage{t: t}
+	s := &fixture{t: t}
 	c := &container{
-		id:    "c1",
-		deps:  &Options{Poller: poller, Processes: &process.Directory{}, Warn: func(err error) { t.Error(err) }},
-		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
+		id:      "c1",
+		options: &Options{Poller: poller, Processes: &process.Directory{}, Warn: func(err error) { t.Error(err) }},
+		procs:   map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
 	}
 	s.c = c
 	s.Actor = coretest.NewAt(t, "sandbox/container/c1", c)
@@ -59,7 +59,7 @@ func onStage(t *testing.T) *stage {
 }
 
 // child is a process of the test's with pipes, as a start gives it.
-func (s *stage) child() *started {
+func (s *fixture) child() *started {
 	s.t.Helper()
 	cmd := exec.Command("sleep", "1000")
 	if err := cmd.Start(); err != nil {
@@ -86,7 +86,7 @@ func (s *stage) child() *started {
 }
 
 // made is what the work of a create gives.
-func (s *stage) made() *made {
+func (s *fixture) made() *made {
 	p := s.child()
 	m := &made{os: &runtime.Container{}, init: p.process, streams: p.streams}
 	for _, name := range []string{"storage", "bundle", "container"} {
@@ -100,13 +100,13 @@ func (s *stage) made() *made {
 	return m
 }
 
-func (s *stage) ask(m core.Request[struct{}]) *coretest.Reply[struct{}] {
+func (s *fixture) ask(m core.Request[struct{}]) *coretest.Reply[struct{}] {
 	s.t.Helper()
 	return coretest.Ask(s.Actor, m)
 }
 
 // create brings the container into the state created.
-func (s *stage) create() {
+func (s *fixture) create() {
 	s.t.Helper()
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
 	if r.Done() {
@@ -121,14 +121,14 @@ func (s *stage) create() {
 }
 
 // do asks for an exclusive operation and completes it.
-func (s *stage) do(m core.Request[struct{}]) {
+func (s *fixture) do(m core.Request[struct{}]) {
 	s.t.Helper()
 	r := s.ask(m)
 	s.Work(0).Complete(nil, nil)
 	s.ok(r)
 }
 
-func (s *stage) ok(r *coretest.Reply[struct{}]) {
+func (s *fixture) ok(r *coretest.Reply[struct{}]) {
 	s.t.Helper()
 	if _, err := r.Get(); err != nil {
 		s.t.Fatal(err)
@@ -136,7 +136,7 @@ func (s *stage) ok(r *coretest.Reply[struct{}]) {
 }
 
 // refused checks that an operation was refused at once, by a sentence with the words.
-func (s *stage) refused(r *coretest.Reply[struct{}], is error, words ...string) {
+func (s *fixture) refused(r *coretest.Reply[struct{}], is error, words ...string) {
 	s.t.Helper()
 	_, err := r.Get()
 	if !errors.Is(err, is) {
@@ -151,7 +151,7 @@ func (s *stage) refused(r *coretest.Reply[struct{}], is error, words ...string) 
 }
 
 // initExits tells the container that its init has.
-func (s *stage) initExits() {
+func (s *fixture) initExits() {
 	s.Tell(process.Exited{Handle: s.c.procs["c1"].handle, Status: 0})
 }
 
@@ -162,11 +162,11 @@ func newExec(name string) *Exec {
 // TestStates is the whole table: which operation is allowed in which state, and the state
 // it leads to.
 func TestStates(t *testing.T) {
-	into := map[string]func(*stage){
-		"created": func(s *stage) {},
-		"running": func(s *stage) { s.do(&Start{}) },
-		"paused":  func(s *stage) { s.do(&Start{}); s.do(&Pause{}) },
-		"stopped": func(s *stage) { s.do(&Start{}); s.initExits() },
+	into := map[string]func(*fixture){
+		"created": func(s *fixture) {},
+		"running": func(s *fixture) { s.do(&Start{}) },
+		"paused":  func(s *fixture) { s.do(&Start{}); s.do(&Pause{}) },
+		"stopped": func(s *fixture) { s.do(&Start{}); s.initExits() },
 	}
 	operations := map[string]struct {
 		ask  func() core.Request[struct{}]
@@ -182,7 +182,7 @@ func TestStates(t *testing.T) {
 	for from, enter := range into {
 		for name, op := range operations {
 			t.Run(name+" when "+from, func(t *testing.T) {
-				s := onStage(t)
+				s := newFixture(t)
 				s.create()
 				enter(s)
 				r := s.ask(op.ask())
@@ -208,7 +208,7 @@ func TestStates(t *testing.T) {
 
 // TestFailedOperationKeepsTheState, and the next one is let in.
 func TestFailedOperationKeepsTheState(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	broken := errors.New("broken")
 	for _, m := range []core.Request[struct{}]{&Start{}, &Pause{}, &Update{}} {
@@ -226,7 +226,7 @@ func TestFailedOperationKeepsTheState(t *testing.T) {
 
 // TestPausedCreatedContainer goes back to where it came from.
 func TestPausedCreatedContainer(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	s.do(&Pause{})
 	s.do(&Resume{})
@@ -239,7 +239,7 @@ func TestPausedCreatedContainer(t *testing.T) {
 // TestOneExclusiveOperationAtATime: others wait in their order, but sessions, signals to
 // all and figures do not.
 func TestOneExclusiveOperationAtATime(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	start := s.ask(&Start{})
 	update, pause := s.ask(&Update{}), s.ask(&Pause{})
@@ -275,7 +275,7 @@ func TestOneExclusiveOperationAtATime(t *testing.T) {
 
 // TestCanceledOperationIsNotDone: one whose caller has gone away while it was parked.
 func TestCanceledOperationIsNotDone(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	update := s.ask(&Update{})
 	start, pause := s.ask(&Start{}), s.ask(&Pause{})
@@ -291,7 +291,7 @@ func TestCanceledOperationIsNotDone(t *testing.T) {
 
 // TestPauseWaitsForStartingSessions, and later sessions wait for the pause.
 func TestPauseWaitsForStartingSessions(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	s.do(&Start{})
 	first := s.ask(newExec("first"))
@@ -308,7 +308,7 @@ func TestPauseWaitsForStartingSessions(t *testing.T) {
 
 // TestPauseThatIsGivenUp lets the sessions that wait for it start.
 func TestPauseThatIsGivenUp(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	s.do(&Start{})
 	s.ask(newExec("hangs"))
@@ -330,7 +330,7 @@ func TestPauseThatIsGivenUp(t *testing.T) {
 }
 
 func TestExecIDs(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	for _, bad := range []string{"", strings.Repeat("e", 2000)} {
 		if _, err := s.ask(newExec(bad)).Get(); err == nil {
@@ -353,7 +353,7 @@ func TestExecIDs(t *testing.T) {
 		t.Errorf("%v, want that the id of a session that was waited for is free", err)
 	}
 	s.Tell(process.Gone{Handle: handle})
-	if _, ok := s.c.deps.Processes.Get(handle.Key); ok {
+	if _, ok := s.c.options.Processes.Get(handle.Key); ok {
 		t.Error("a process that is gone is still in the directory")
 	}
 	again := s.ask(newExec("e"))
@@ -377,7 +377,7 @@ func TestExecIDs(t *testing.T) {
 
 // TestSessionNobodyWaitsFor is killed when it stands.
 func TestSessionNobodyWaitsFor(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	r := s.ask(newExec("e"))
 	r.Cancel()
@@ -390,7 +390,7 @@ func TestSessionNobodyWaitsFor(t *testing.T) {
 }
 
 func TestFailedCreate(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{}})
 	later := s.ask(&Start{})
 	broken := errors.New("broken")
@@ -411,8 +411,8 @@ func TestFailedCreate(t *testing.T) {
 
 // TestPanicInACreateUndoesIt: what the work had entered is undone before the answer.
 func TestPanicInACreateUndoesIt(t *testing.T) {
-	s := onStage(t)
-	s.c.deps.BundleRoot = t.TempDir()
+	s := newFixture(t)
+	s.c.options.BundleRoot = t.TempDir()
 	rootfs := t.TempDir()
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{ // without a process: the bundle stands, then it panics
 		Root: &specs.Root{Path: rootfs}, Linux: &specs.Linux{},
@@ -422,7 +422,7 @@ func TestPanicInACreateUndoesIt(t *testing.T) {
 		t.Errorf("%v, want that the work has panicked", err)
 	}
 	_ = s.Cause() // expected
-	if left, err := os.ReadDir(s.c.deps.BundleRoot); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(s.c.options.BundleRoot); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v, want nothing", left, err)
 	}
 	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) {
@@ -432,7 +432,7 @@ func TestPanicInACreateUndoesIt(t *testing.T) {
 
 // TestCreateWhoseTimeIsOverIsNotBegun: it has waited in the mailbox for too long.
 func TestCreateWhoseTimeIsOverIsNotBegun(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.c.busy = true
 	s.ask(&Create{ID: "c1", Spec: &specs.Spec{}}).Cancel()
 	s.c.busy = false
@@ -448,7 +448,7 @@ func TestCreateWhoseTimeIsOverIsNotBegun(t *testing.T) {
 // TestContainerThatCannotBeWatched is undone as a create that has failed, not as a
 // container that has lived: its volumes are not kept.
 func TestContainerThatCannotBeWatched(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
 	m := s.made()
 	var stands []bool
@@ -466,7 +466,7 @@ func TestContainerThatCannotBeWatched(t *testing.T) {
 
 // TestUndoIsTriedAgain until nothing of a failed create is left; the id is free then.
 func TestUndoIsTriedAgain(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
 	m := s.made()
 	m.init.PidFD.Close()
@@ -495,7 +495,7 @@ func TestUndoIsTriedAgain(t *testing.T) {
 // TestRemovalWaitsForKillers: whoever kills by the cgroup's path has ended before the id is
 // free, as the next container of that id has the same path.
 func TestRemovalWaitsForKillers(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	kill := s.ask(&KillAll{})
 	killer := s.Work(0)
@@ -512,7 +512,7 @@ func TestRemovalWaitsForKillers(t *testing.T) {
 
 // TestRemove undoes the steps, last first, waits for the exits, and then forgets.
 func TestRemove(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	s.do(&Start{})
 	first, second := s.ask(&Remove{}), s.ask(&Remove{})
@@ -536,14 +536,14 @@ func TestRemove(t *testing.T) {
 	if _, err := start.Get(); !errors.Is(err, core.ErrStopped) {
 		t.Errorf("what waited: %v", err)
 	}
-	if _, ok := s.c.deps.Processes.Get(handle.Key); ok || s.Alive() {
+	if _, ok := s.c.options.Processes.Get(handle.Key); ok || s.Alive() {
 		t.Error("something of the container is left")
 	}
 }
 
 // TestRemoveDoesNotWaitForEver for the exit of a process that has been killed.
 func TestRemoveDoesNotWaitForEver(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	r := s.ask(&Remove{})
 	s.Work(0).Run()
@@ -553,7 +553,7 @@ func TestRemoveDoesNotWaitForEver(t *testing.T) {
 
 // TestFailedRemoveCanBeRepeated and does not undo twice.
 func TestFailedRemoveCanBeRepeated(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	s.fail = errors.New("device or resource busy")
 	r := s.ask(&Remove{})
@@ -576,7 +576,7 @@ func TestFailedRemoveCanBeRepeated(t *testing.T) {
 
 // TestRemoveGivesACreateUp: the create fails and the removal succeeds, in one step.
 func TestRemoveGivesACreateUp(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{}})
 	remove := s.ask(&Remove{})
 	if remove.Done() {
@@ -592,7 +592,7 @@ func TestRemoveGivesACreateUp(t *testing.T) {
 
 // TestRemoveAfterACreateThatWasFaster undoes what stands.
 func TestRemoveAfterACreateThatWasFaster(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{}})
 	remove := s.ask(&Remove{})
 	s.Work(0).Complete(s.made(), nil)
@@ -607,7 +607,7 @@ func TestRemoveAfterACreateThatWasFaster(t *testing.T) {
 
 // TestSessionThatComesTooLate for a removal is ended, not entered.
 func TestSessionThatComesTooLate(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	session := s.ask(newExec("e"))
 	s.ask(&Remove{})
@@ -619,7 +619,7 @@ func TestSessionThatComesTooLate(t *testing.T) {
 
 // TestPanicTellsEverybody: who waits is answered, the directory has no dead entries.
 func TestPanicTellsEverybody(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	start := s.ask(&Start{})
 	handle := s.c.procs["c1"].handle
@@ -633,7 +633,7 @@ func TestPanicTellsEverybody(t *testing.T) {
 	if !errors.Is(s.Cause(), core.ErrPanicked) {
 		t.Errorf("cause: %v", s.Cause())
 	}
-	if _, ok := s.c.deps.Processes.Get(handle.Key); ok {
+	if _, ok := s.c.options.Processes.Get(handle.Key); ok {
 		t.Error("a process of a dead container is in the directory")
 	}
 	handle.IO.Close()
@@ -641,14 +641,14 @@ func TestPanicTellsEverybody(t *testing.T) {
 
 // TestPanicOfASessionFreesItsID: its actor tells nothing of its end any more.
 func TestPanicOfASessionFreesItsID(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.create()
 	first := s.ask(newExec("e"))
 	s.Work(0).Complete(s.child(), nil)
 	s.ok(first)
 	handle := s.c.procs["e"].handle
 	s.Child("process/e").Exit(fmt.Errorf("a session: %w", core.ErrPanicked))
-	if _, ok := s.c.deps.Processes.Get(handle.Key); ok {
+	if _, ok := s.c.options.Processes.Get(handle.Key); ok {
 		t.Error("the session is in the directory, want that it is gone")
 	}
 	handle.IO.Close()
@@ -660,7 +660,7 @@ func TestPanicOfASessionFreesItsID(t *testing.T) {
 // TestWidenDoesNotWaitForACreate: the CPUs of a guest grow while a container is made,
 // however long that takes.
 func TestWidenDoesNotWaitForACreate(t *testing.T) {
-	s := onStage(t)
+	s := newFixture(t)
 	s.ask(&Create{ID: "c1", Spec: &specs.Spec{}})
 	s.ok(s.ask(&WidenCPUs{}))
 }

@@ -170,7 +170,7 @@ func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions,
 	switch {
 	case err == nil:
 		out.os, out.init = rt, init
-		out.undo.add("container", destroyer(rt, c.deps.Warn))
+		out.undo.add("container", destroyer(rt, c.options.Warn))
 		if m.SharePID {
 			out.pid = c.openPID(init)
 		}
@@ -182,9 +182,9 @@ func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions,
 
 // openPID opens the pid namespace of init, which nobody reaps yet.
 func (c *container) openPID(init *runtime.Process) *namespace.PID {
-	pid, err := namespace.OpenPID(c.deps.Runtime.Proc, init.Pid)
+	pid, err := namespace.OpenPID(c.options.Runtime.Proc, init.Pid)
 	if err != nil {
-		c.deps.Warn(fmt.Errorf("pid namespace of the first container cannot be shared: %w", err))
+		c.options.Warn(fmt.Errorf("pid namespace of the first container cannot be shared: %w", err))
 	}
 	return pid
 }
@@ -192,7 +192,7 @@ func (c *container) openPID(init *runtime.Process) *namespace.PID {
 func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions) (_ *runtime.Container, _ *runtime.Process, err error) {
 	ctx, span := trace.Start(ctx, "libcontainer create")
 	defer func() { span.End(err) }()
-	return runtime.Create(ctx, c.deps.Runtime, p)
+	return runtime.Create(ctx, c.options.Runtime, p)
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.
@@ -201,14 +201,14 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 	// Entered first: an attach that is given up may have been counted all the same.
 	undo.addStep("storage "+s.MountPoint, func(stands bool) error {
 		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: !stands}
-		if _, err := core.Ask(context.WithoutCancel(ctx), c.deps.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
+		if _, err := core.Ask(context.WithoutCancel(ctx), c.options.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
 			// The container is gone all the same, and a volume that is stuck is no reason to
 			// keep what is left of it.
-			c.deps.Warn(fmt.Errorf("container %q: %w", c.id, err))
+			c.options.Warn(fmt.Errorf("container %q: %w", c.id, err))
 		}
 		return nil
 	})
-	_, err := core.Ask(ctx, c.deps.Storage, &storage.Attach{Holder: holder, Volume: s})
+	_, err := core.Ask(ctx, c.options.Storage, &storage.Attach{Holder: holder, Volume: s})
 	return err
 }
 

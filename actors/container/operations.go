@@ -120,11 +120,11 @@ func (c *container) stats(t *core.Turn, m *Stats) {
 // watchOOM has every OOM kill in the container reported. A guest that cannot (no memory
 // controller) only warns: the start must not fail for it. It is part of a start's work.
 func (c *container) watchOOM(rt *runtime.Container, log *zap.Logger) {
-	if c.deps.WatchOOM == nil || c.oom.watched() {
+	if c.options.WatchOOM == nil || c.oom.watched() {
 		return
 	}
 	parent, cid := c.parent, c.id
-	stop, err := c.deps.WatchOOM(rt.CgroupPaths(), func() { parent.Tell(OOMKilled{ID: cid}) })
+	stop, err := c.options.WatchOOM(rt.CgroupPaths(), func() { parent.Tell(OOMKilled{ID: cid}) })
 	if err != nil {
 		log.Warn("OOM kills of this container are not reported", zap.Error(err))
 		return

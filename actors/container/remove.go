@@ -107,7 +107,7 @@ func (c *container) settleRemoval(t *core.Turn) {
 
 func (c *container) finish(t *core.Turn) {
 	for _, e := range c.procs {
-		c.deps.Processes.Delete(e.handle.Key)
+		c.options.Processes.Delete(e.handle.Key)
 		e.handle.Ref.Tell(process.Discard{})
 	}
 	c.parent.Tell(Forgotten{ID: c.id})

@@ -29,8 +29,8 @@ import (
 
 // putDevices waits for the devices and puts them into the spec.
 func (c *container) putDevices(ctx context.Context, m *Create, out *made) (err error) {
-	if c.deps.Devices != nil {
-		out.pci, err = c.deps.Devices(ctx, m.Spec, m.Devices)
+	if c.options.Devices != nil {
+		out.pci, err = c.options.Devices(ctx, m.Spec, m.Devices)
 	}
 	return err
 }
@@ -78,15 +78,15 @@ func clone(h []specs.Hook) []specs.Hook { return append([]specs.Hook(nil), h...)
 
 // placeCgroup tells also whether the driver is systemd's.
 func (c *container) placeCgroup(spec *specs.Spec) (systemd bool) {
-	driver := c.deps.Cgroup.Choose(spec.Linux.CgroupsPath, string(c.id))
+	driver := c.options.Cgroup.Choose(spec.Linux.CgroupsPath, string(c.id))
 	spec.Linux.CgroupsPath = driver.Path
 	return driver.Systemd
 }
 
 // makeBundle makes the bundle, whose directory it returns.
 func (c *container) makeBundle(spec *specs.Spec, out *made) (dir string, err error) {
-	out.undo.add("bundle", func() error { return bundle.Remove(c.deps.BundleRoot, string(c.id)) })
-	b, err := bundle.Make(c.deps.BundleRoot, string(c.id), spec)
+	out.undo.add("bundle", func() error { return bundle.Remove(c.options.BundleRoot, string(c.id)) })
+	b, err := bundle.Make(c.options.BundleRoot, string(c.id), spec)
 	if err != nil {
 		return "", err
 	}

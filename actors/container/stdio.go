@@ -18,12 +18,12 @@ func (c *container) openStdio(p *specs.Process) (own runtime.Stdio, agent stdio.
 		}
 		return own, agent, nil
 	}
-	pipes, warning, err := stdio.OpenPipes(stdio.PipeOptions{Proc: c.deps.Runtime.Proc, Size: c.deps.PipeSize})
+	pipes, warning, err := stdio.OpenPipes(stdio.PipeOptions{Proc: c.options.Runtime.Proc, Size: c.options.PipeSize})
 	if err != nil {
 		return own, agent, err
 	}
 	if warning != nil {
-		c.deps.Warn(warning)
+		c.options.Warn(warning)
 	}
 	own.Files = pipes.Child
 	return own, pipes.Agent, nil

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stage is a process's actor on the test's goroutine, with a real process.
-type stage struct {
+// fixture is a process's actor on the test's goroutine, with a real process.
+type fixture struct {
 	*coretest.Actor
 	t      *testing.T
 	parent *coretest.Peer
@@ -29,8 +29,8 @@ type stage struct {
 	held   bool     // exits leaves it open, as a descendant would
 }
 
-// onStage runs args as the process. Its exit is told to the actor by exits.
-func onStage(t *testing.T, args ...string) *stage {
+// newFixture runs args as the process. Its exit is told to the actor by exits.
+func newFixture(t *testing.T, args ...string) *fixture {
 	t.Helper()
 	poller, err := stdio.NewPoller()
 	if err != nil {
@@ -56,7 +56,7 @@ func onStage(t *testing.T, args ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, cmd: cmd, stdout: pipes.Child[1]}
+	s := &fixture{t: t, cmd: cmd, stdout: pipes.Child[1]}
 	s.p = &process{
 		handle: &Handle{Key: Key{Container: "c1", Exec: "e"}, IO: streams},
 		os:     runtime.NewProcess(cmd.Process.Pid, fd, nil), proc: "/proc",
@@ -75,7 +75,7 @@ func onStage(t *testing.T, args ...string) *stage {
 }
 
 // exits waits for the exit and tells the actor of it.
-func (s *stage) exits() {
+func (s *fixture) exits() {
 	s.t.Helper()
 	s.p.os.WaitGone()
 	if !s.held {
@@ -84,16 +84,16 @@ func (s *stage) exits() {
 	s.Tell(exitSeen{})
 }
 
-func (s *stage) wait() *coretest.Reply[int] { return coretest.Ask(s.Actor, &Wait{}) }
+func (s *fixture) wait() *coretest.Reply[int] { return coretest.Ask(s.Actor, &Wait{}) }
 
-func (s *stage) status(r *coretest.Reply[int], want int) {
+func (s *fixture) status(r *coretest.Reply[int], want int) {
 	s.t.Helper()
 	if got, err := r.Get(); err != nil || got != want {
 		s.t.Errorf("status %d, %v; want %d", got, err, want)
 	}
 }
 
-func (s *stage) unknown(r interface{ err() error }) {
+func (s *fixture) unknown(r interface{ err() error }) {
 	s.t.Helper()
 	if err := r.err(); !errors.Is(err, ErrUnknown) {
 		s.t.Errorf("%v, want %v", err, ErrUnknown)
@@ -105,12 +105,12 @@ type reply[R any] struct{ *coretest.Reply[R] }
 
 func (r reply[R]) err() error { _, err := r.Get(); return err }
 
-func (s *stage) signal(n unix.Signal) reply[struct{}] {
+func (s *fixture) signal(n unix.Signal) reply[struct{}] {
 	return reply[struct{}]{coretest.Ask(s.Actor, &Signal{Number: n})}
 }
 
 // has checks what the container has been told since the last call.
-func (s *stage) has(words ...any) {
+func (s *fixture) has(words ...any) {
 	s.t.Helper()
 	got := s.parent.Told()
 	if len(got) != len(words) {
@@ -125,7 +125,7 @@ func (s *stage) has(words ...any) {
 }
 
 func TestAllWaitersGetTheStatus(t *testing.T) {
-	s := onStage(t, "sleep", "1000")
+	s := newFixture(t, "sleep", "1000")
 	first, second := s.wait(), s.wait()
 	if first.Done() {
 		t.Fatal("answered while the process runs")
@@ -143,7 +143,7 @@ func TestAllWaitersGetTheStatus(t *testing.T) {
 }
 
 func TestStatusIsKeptForTheFirstWhoAsks(t *testing.T) {
-	s := onStage(t, "sh", "-c", "exit 7")
+	s := newFixture(t, "sh", "-c", "exit 7")
 	s.exits()
 	s.has(Exited{Handle: s.p.handle, Status: 7})
 	if !s.Alive() {
@@ -155,7 +155,7 @@ func TestStatusIsKeptForTheFirstWhoAsks(t *testing.T) {
 
 // TestWaiterThatHasGone does not use the status up.
 func TestWaiterThatHasGone(t *testing.T) {
-	s := onStage(t, "sleep", "1000")
+	s := newFixture(t, "sleep", "1000")
 	gone := s.wait()
 	if !gone.Cancel() {
 		t.Fatal("answered already")
@@ -167,7 +167,7 @@ func TestWaiterThatHasGone(t *testing.T) {
 
 // TestWaitersWithDeadlines, again and again, leave nothing behind.
 func TestWaitersWithDeadlines(t *testing.T) {
-	s := onStage(t, "sleep", "1000")
+	s := newFixture(t, "sleep", "1000")
 	for range 1000 {
 		s.wait().Cancel()
 	}
@@ -180,7 +180,7 @@ func TestWaitersWithDeadlines(t *testing.T) {
 }
 
 func TestAfterTheWait(t *testing.T) {
-	s := onStage(t, "sh", "-c", "exit 0")
+	s := newFixture(t, "sh", "-c", "exit 0")
 	s.held = true
 	s.p.handle.IO.lastRead.Store(int64(time.Since(epoch)))
 	if _, err := s.stdout.WriteString("unread"); err != nil { // as a descendant would
@@ -211,7 +211,7 @@ func TestAfterTheWait(t *testing.T) {
 
 // TestUnreadOutputIsKeptForAWhile, and not for ever.
 func TestUnreadOutputIsKeptForAWhile(t *testing.T) {
-	s := onStage(t, "sh", "-c", "echo unread")
+	s := newFixture(t, "sh", "-c", "echo unread")
 	s.exits()
 	s.status(s.wait(), 0)
 	if !s.Alive() {
@@ -224,7 +224,7 @@ func TestUnreadOutputIsKeptForAWhile(t *testing.T) {
 }
 
 // lingered lets the linger time be over.
-func (s *stage) lingered() {
+func (s *fixture) lingered() {
 	s.p.since = time.Now().Add(-lingerTime)
 	s.p.handle.IO.lastRead.Store(int64(time.Since(epoch) - lingerTime))
 	s.Timers()[0].Fire()
@@ -232,7 +232,7 @@ func (s *stage) lingered() {
 
 // ends waits for the end of the actor, which comes when the streams that are drained have
 // ended.
-func (s *stage) ends() {
+func (s *fixture) ends() {
 	s.t.Helper()
 	guard.Until(s.t, "the streams to end, and the actor with them", func() bool { s.Run(); return !s.Alive() })
 }
@@ -240,7 +240,7 @@ func (s *stage) ends() {
 // TestDescendantWritesOn after the exit, the wait and the linger time: into the void, until
 // it ends itself. One that writes much is not held up for a reader who was told the end.
 func TestDescendantWritesOn(t *testing.T) {
-	s := onStage(t, "sh", "-c", "exit 0")
+	s := newFixture(t, "sh", "-c", "exit 0")
 	s.held = true
 	s.exits()
 	end := make(chan error, 1)
@@ -275,7 +275,7 @@ func TestDescendantWritesOn(t *testing.T) {
 
 // TestSuperseded: the id is used again, and a descendant of the first process lives on.
 func TestSuperseded(t *testing.T) {
-	s := onStage(t, "sh", "-c", "echo unread")
+	s := newFixture(t, "sh", "-c", "echo unread")
 	s.held = true
 	s.exits()
 	s.status(s.wait(), 0)
@@ -290,7 +290,7 @@ func TestSuperseded(t *testing.T) {
 }
 
 func TestDiscard(t *testing.T) {
-	s := onStage(t, "sleep", "1000")
+	s := newFixture(t, "sleep", "1000")
 	waiter := s.wait()
 	ended := make(chan error, 1)
 	s.p.handle.IO.ReadStdout(1, func(_ []byte, err error) { ended <- err })
@@ -314,7 +314,7 @@ func TestTermKills(t *testing.T) {
 		"handled":     {"trap 'exit 5' TERM; echo; while :; do sleep 0.01; done", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := onStage(t, "sh", "-c", c.script)
+			s := newFixture(t, "sh", "-c", c.script)
 			ready := make(chan struct{})
 			s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(ready) })
 			<-ready
@@ -328,14 +328,14 @@ func TestTermKills(t *testing.T) {
 }
 
 func TestResizeNeedsATerminal(t *testing.T) {
-	s := onStage(t, "sleep", "1000")
+	s := newFixture(t, "sleep", "1000")
 	if _, err := coretest.Ask(s.Actor, &Resize{Rows: 1, Columns: 1}).Get(); !errors.Is(err, ErrNoTerminal) {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestBadSignal(t *testing.T) {
-	s := onStage(t, "sleep", "1000")
+	s := newFixture(t, "sleep", "1000")
 	if err := s.signal(unix.Signal(100)).err(); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("%v", err)
 	}
@@ -343,7 +343,7 @@ func TestBadSignal(t *testing.T) {
 
 // TestHeldInit waits for its start: SIGTERM kills it, other signals do nothing.
 func TestHeldInit(t *testing.T) {
-	s := onStage(t, "sh", "-c", "printf 'runc:[2:INIT]' > /proc/$$/comm; echo; read x")
+	s := newFixture(t, "sh", "-c", "printf 'runc:[2:INIT]' > /proc/$$/comm; echo; read x")
 	named := make(chan struct{})
 	s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(named) })
 	<-named
@@ -363,7 +363,7 @@ func TestHeldInit(t *testing.T) {
 
 // TestSignalWaitsForTheProgram of a process that has been let go.
 func TestSignalWaitsForTheProgram(t *testing.T) {
-	s := onStage(t, "sh", "-c", "printf 'runc:[2:INIT]' > /proc/$$/comm; echo; read x; exec sleep 1000")
+	s := newFixture(t, "sh", "-c", "printf 'runc:[2:INIT]' > /proc/$$/comm; echo; read x; exec sleep 1000")
 	named := make(chan struct{})
 	s.p.handle.IO.ReadStdout(1, func([]byte, error) { close(named) })
 	<-named

@@ -19,9 +19,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// stage is the sandbox's actor on the test's goroutine. Containers are peers that only
+// fixture is the sandbox's actor on the test's goroutine. Containers are peers that only
 // collect what they are told.
-type stage struct {
+type fixture struct {
 	*coretest.Actor
 	t    *testing.T
 	s    *sandbox
@@ -29,9 +29,9 @@ type stage struct {
 	fail string   // the part of the guest that fails
 }
 
-func onStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	st := &stage{t: t}
+	st := &fixture{t: t}
 	part := func(name string) error {
 		if st.fail == name {
 			return errors.New(name + " is broken")
@@ -59,7 +59,7 @@ func onStage(t *testing.T) *stage {
 }
 
 // create asks for a container and returns the answer to come.
-func (st *stage) create(cid string, shared bool) *coretest.Reply[struct{}] {
+func (st *fixture) create(cid string, shared bool) *coretest.Reply[struct{}] {
 	st.t.Helper()
 	m := &CreateContainer{SharedPID: shared}
 	m.ID = id.Container(cid)
@@ -67,7 +67,7 @@ func (st *stage) create(cid string, shared bool) *coretest.Reply[struct{}] {
 }
 
 // asked is the create that the container's actor was told; the test fails without one.
-func (st *stage) asked(cid string) *container.Create {
+func (st *fixture) asked(cid string) *container.Create {
 	st.t.Helper()
 	for _, m := range st.Child("container/" + cid).Told() {
 		if c, ok := m.(*container.Create); ok {
@@ -80,7 +80,7 @@ func (st *stage) asked(cid string) *container.Create {
 }
 
 // stands has a container made, whose init is the given number.
-func (st *stage) stands(cid string, pid int) {
+func (st *fixture) stands(cid string, pid int) {
 	st.t.Helper()
 	proc := st.t.TempDir()
 	ns := filepath.Join(proc, fmt.Sprint(pid), "ns/pid")
@@ -98,14 +98,14 @@ func (st *stage) stands(cid string, pid int) {
 }
 
 // goes is the end of a container's actor.
-func (st *stage) goes(cid string) {
+func (st *fixture) goes(cid string) {
 	st.t.Helper()
 	st.Tell(container.Forgotten{ID: id.Container(cid)})
 	st.Child("container/" + cid).Exit(nil)
 }
 
 // joins says whose pid namespace a create was given: "" for one of its own.
-func (st *stage) joins(c *container.Create) string {
+func (st *fixture) joins(c *container.Create) string {
 	st.t.Helper()
 	if c.PID == nil {
 		return ""
@@ -117,7 +117,7 @@ func (st *stage) joins(c *container.Create) string {
 	return string(b)
 }
 
-func (st *stage) refused(r *coretest.Reply[struct{}], is error, words ...string) {
+func (st *fixture) refused(r *coretest.Reply[struct{}], is error, words ...string) {
 	st.t.Helper()
 	_, err := r.Get()
 	if !errors.Is(err, is) {
@@ -135,7 +135,7 @@ func (st *stage) refused(r *coretest.Reply[struct{}], is error, words ...string)
 // sharing or not, and for those that do ask.
 func TestSharedPIDNamespace(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		st := onStage(t)
+		st := newFixture(t)
 		st.create("pause", first)
 		if got := st.joins(st.asked("pause")); got != "" {
 			t.Errorf("the first container joins %q", got)
@@ -154,7 +154,7 @@ func TestSharedPIDNamespace(t *testing.T) {
 
 // TestSharedPIDNamespaceIsWaitedFor while the first container is made.
 func TestSharedPIDNamespaceIsWaitedFor(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.create("pause", true)
 	app := st.create("app", true)
 	if len(st.Children()) != 1 || app.Done() {
@@ -170,7 +170,7 @@ func TestSharedPIDNamespaceIsWaitedFor(t *testing.T) {
 
 // TestFirstContainerFails: the next one takes its place.
 func TestFirstContainerFails(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.create("pause", true)
 	st.create("app", true)
 	st.goes("pause")
@@ -187,7 +187,7 @@ func TestFirstContainerFails(t *testing.T) {
 // TestFirstContainerGoes: its namespace is no more, which is an error for who wants it,
 // until the pod is empty and begins anew.
 func TestFirstContainerGoes(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.create("pause", true)
 	st.stands("pause", 100)
 	st.create("app", true)
@@ -204,7 +204,7 @@ func TestFirstContainerGoes(t *testing.T) {
 }
 
 func TestDirectory(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.create("c1", false)
 	ref, ok := st.s.options.Containers.Get("c1")
 	if !ok || ref != st.Child("container/c1").Ref {
@@ -231,7 +231,7 @@ func TestDirectory(t *testing.T) {
 
 // TestLostContainer is one whose actor has panicked: nobody waits for it, the id is free.
 func TestLostContainer(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	r := st.create("c1", false)
 	st.Child("container/c1").Exit(errors.New("internal error"))
 	if _, err := r.Get(); !errors.Is(err, core.ErrStopped) {
@@ -242,7 +242,7 @@ func TestLostContainer(t *testing.T) {
 }
 
 func TestCreateSandbox(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	r := coretest.Ask(st.Actor, &Create{ID: "pod", Hostname: "h", HookPath: "/hooks", Modules: []Module{{Name: "m"}}})
 	st.refused(coretest.Ask(st.Actor, &Create{ID: "other"}), ErrExists, `"pod"`)
 	st.Work(0).Run()
@@ -261,7 +261,7 @@ func TestCreateSandbox(t *testing.T) {
 
 // TestFailedCreateSandbox is undone, and can be repeated.
 func TestFailedCreateSandbox(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.fail = "dns"
 	r := coretest.Ask(st.Actor, &Create{ID: "pod"})
 	st.Work(0).Run()
@@ -281,7 +281,7 @@ func TestFailedCreateSandbox(t *testing.T) {
 
 // TestHooksThatCannotBeRead are a fault of the guest image that hosts do not know of.
 func TestHooksThatCannotBeRead(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.fail = "hooks"
 	r := coretest.Ask(st.Actor, &Create{ID: "pod", HookPath: "/hooks"})
 	st.Work(0).Run()
@@ -291,7 +291,7 @@ func TestHooksThatCannotBeRead(t *testing.T) {
 }
 
 func TestDestroyRefusesNewContainers(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	coretest.Ask(st.Actor, &Destroy{})
 	st.refused(st.create("c1", false), ErrDestroyed, `"c1"`)
 	st.refused(coretest.Ask(st.Actor, &Create{}), ErrDestroyed)
@@ -299,7 +299,7 @@ func TestDestroyRefusesNewContainers(t *testing.T) {
 
 // TestDestroyWaitsForACreate of the sandbox, which it gives up.
 func TestDestroyWaitsForACreate(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	create := coretest.Ask(st.Actor, &Create{ID: "pod"})
 	coretest.Ask(st.Actor, &Destroy{})
 	if len(st.Works()) != 1 {
@@ -317,10 +317,10 @@ func TestDestroyWaitsForACreate(t *testing.T) {
 	}
 }
 
-func next(st *stage) *coretest.Reply[id.Container] { return coretest.Ask(st.Actor, &NextOOM{}) }
+func next(st *fixture) *coretest.Reply[id.Container] { return coretest.Ask(st.Actor, &NextOOM{}) }
 
 func TestOOMKills(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	st.s.id = "pod"
 	st.Tell(container.OOMKilled{ID: "pod"}) // the pod's own container: no event
 	first, second := next(st), next(st)
@@ -346,7 +346,7 @@ func TestOOMKills(t *testing.T) {
 
 // TestOOMAskersThatHaveGone take no kill with them and leave nothing behind.
 func TestOOMAskersThatHaveGone(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	for range 1000 {
 		next(st).Cancel()
 	}
@@ -361,7 +361,7 @@ func TestOOMAskersThatHaveGone(t *testing.T) {
 
 // TestDestroyEndsTheWaitForOOMKills with an answer, before its own; so it does for those who ask later.
 func TestDestroyEndsTheWaitForOOMKills(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	gone, waits := next(st), next(st)
 	gone.Cancel()
 	destroy := coretest.Ask(st.Actor, &Destroy{})
@@ -385,7 +385,7 @@ func TestDestroyEndsTheWaitForOOMKills(t *testing.T) {
 
 // TestOOMKillsNobodyAsksFor: the latest are kept, so many and no more.
 func TestOOMKillsNobodyAsksFor(t *testing.T) {
-	st := onStage(t)
+	st := newFixture(t)
 	for i := range oomLimit + 5 {
 		st.Tell(container.OOMKilled{ID: id.Container(fmt.Sprint(i))})
 	}
