@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/sys/clock"
 	"github.com/kata-containers/kata-agent/guest/sys/random"
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/rpc/convert"
 	"github.com/kata-containers/kata-agent/rpc/server"
 	"go.uber.org/zap"
 )
@@ -36,7 +37,7 @@ func (s *Service) setPolicyMethod() server.Method {
 }
 
 func (s *Service) getMetrics(context.Context, *protocols.GetMetricsRequest) (*protocols.Metrics, error) {
-	return &protocols.Metrics{Metrics: wireText(s.metrics.Collect())}, nil
+	return &protocols.Metrics{Metrics: convert.WireText(s.metrics.Collect())}, nil
 }
 
 func (s *Service) setGuestDateTime(_ context.Context, q *protocols.SetGuestDateTimeRequest) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/network/iptables"
 	"github.com/kata-containers/kata-agent/guest/network/netlink"
 	"github.com/kata-containers/kata-agent/protocols"
+	"github.com/kata-containers/kata-agent/rpc/convert"
 	"github.com/kata-containers/kata-agent/rpc/server"
 )
 
@@ -33,14 +34,17 @@ func (s *Service) updateInterface(ctx context.Context, q *protocols.UpdateInterf
 	if want == nil {
 		return nil, fmt.Errorf("%w update interface request", errMissing)
 	}
+	link, err := convert.Interface(want)
+	if err != nil {
+		return nil, fmt.Errorf("update interface: %w", err)
+	}
 	plugged := ""
 	if want.DevicePath != "" {
-		var err error
 		if plugged, err = s.agent.WaitNIC(ctx, want.DevicePath); err != nil {
 			return nil, fmt.Errorf("update interface: interface not available: %w", err)
 		}
 	}
-	_, err := core.Ask(ctx, s.agent.Network, &network.UpdateInterface{Want: plainInterface(want), Plugged: plugged})
+	_, err = core.Ask(ctx, s.agent.Network, &network.UpdateInterface{Want: link, Plugged: plugged})
 	if err != nil {
 		return nil, fmt.Errorf("update interface: %w", err)
 	}
@@ -52,18 +56,25 @@ func (s *Service) updateRoutes(ctx context.Context, q *protocols.UpdateRoutesReq
 	if q.Routes == nil {
 		return nil, fmt.Errorf("%w update routes request", errMissing)
 	}
-	now, err := core.Ask(ctx, s.agent.Network, &network.UpdateRoutes{Want: plainRoutes(q.Routes.Routes)})
+	var now []netlink.Route
+	want, err := convert.Routes(q.Routes.Routes)
+	if err == nil {
+		now, err = core.Ask(ctx, s.agent.Network, &network.UpdateRoutes{Want: want})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("Failed to update routes: %w", err) // the words of all Kata agents
 	}
-	return wireRoutes(now), nil
+	return convert.WireRoutes(now), nil
 }
 
 func (s *Service) addARPNeighbors(ctx context.Context, q *protocols.AddARPNeighborsRequest) error {
 	if q.Neighbors == nil {
 		return fmt.Errorf("%w add arp neighbours request", errMissing)
 	}
-	_, err := core.Ask(ctx, s.agent.Network, &network.AddNeighbors{Add: plainNeighbors(q.Neighbors.ARPNeighbors)})
+	add, err := convert.Neighbors(q.Neighbors.ARPNeighbors)
+	if err == nil {
+		_, err = core.Ask(ctx, s.agent.Network, &network.AddNeighbors{Add: add})
+	}
 	if err != nil {
 		return fmt.Errorf("Failed to add ARP neighbours: %w", err) // the words of all Kata agents
 	}
@@ -80,7 +91,7 @@ func (s *Service) listInterfaces(context.Context, *protocols.ListInterfacesReque
 	if err != nil {
 		return nil, err
 	}
-	return wireInterfaces(list), nil
+	return convert.WireInterfaces(list), nil
 }
 
 func (s *Service) listRoutes(context.Context, *protocols.ListRoutesRequest) (*protocols.Routes, error) {
@@ -93,7 +104,7 @@ func (s *Service) listRoutes(context.Context, *protocols.ListRoutesRequest) (*pr
 	if err != nil {
 		return nil, err
 	}
-	return wireRoutes(list), nil
+	return convert.WireRoutes(list), nil
 }
 
 func (s *Service) getIPTables(ctx context.Context, q *protocols.GetIPTablesRequest) (*protocols.GetIPTablesResponse, error) {

@@ -20,7 +20,7 @@ type Guest struct {
 // the host knows it by, if it has come with another one.
 func (g Guest) UpdateInterface(want netlink.Interface, plugged string) error {
 	return g.with(func(h *netlink.Handle) error {
-		if plugged != "" && want.HWAddr != "" {
+		if plugged != "" && len(want.HWAddr) > 0 {
 			if err := h.MatchMAC(plugged, want.HWAddr); err != nil {
 				g.Warn(err)
 			}

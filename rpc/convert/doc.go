@@ -14,5 +14,7 @@
 // for Windows, and IntelRdt: the cache of the host cannot be divided from inside a guest, and the
 // host applies that part itself.
 //
-// It must not import actors or guest: it knows no state and touches no system.
+// The messages of the network become the types of guest/network/netlink, and listings are turned back.
+//
+// It must not import actors, and nothing else of guest: it knows no state and touches no system.
 package convert

@@ -5,7 +5,10 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -77,4 +80,23 @@ func contains(addrs []vnl.Addr, a vnl.Addr) bool {
 	return slices.ContainsFunc(addrs, func(b vnl.Addr) bool {
 		return a.IP.Equal(b.IP) && slices.Equal(a.Mask, b.Mask)
 	})
+}
+
+// ipv6Enabled tells whether a link has IPv6. Where the kernel has nothing for the link, the
+// guest has to have it for present or for future ones.
+func (h *Handle) ipv6Enabled(link string) bool {
+	if off, known := h.ipv6Off(link); known {
+		return !off
+	}
+	for _, which := range []string{"all", "default"} {
+		if off, known := h.ipv6Off(which); known && !off {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Handle) ipv6Off(which string) (off, known bool) {
+	text, err := os.ReadFile(filepath.Join(h.proc, "sys/net/ipv6/conf", which, "disable_ipv6"))
+	return strings.TrimSpace(string(text)) != "0", err == nil
 }

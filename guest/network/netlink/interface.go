@@ -16,7 +16,6 @@ import (
 type change struct {
 	name  string
 	mac   net.HardwareAddr
-	text  string // mac as the request has it
 	addrs []vnl.Addr
 	mtu   int
 	noARP bool
@@ -46,7 +45,7 @@ func (h *Handle) UpdateInterface(want Interface) error {
 		link = findByName(links, c.name)
 	}
 	if link == nil {
-		return &LinkNotFoundError{HWAddr: c.text}
+		return &LinkNotFoundError{HWAddr: c.mac}
 	}
 	if c.name == "" {
 		c.name = link.Attrs().Name
@@ -80,7 +79,7 @@ func (u *update) applyOrUndo() (err error) {
 func keepLoopback(link vnl.Link, links []vnl.Link, want change, newMAC bool) error {
 	switch name := link.Attrs().Name; {
 	case isLoopback(link) && (newMAC || name != want.name):
-		return fmt.Errorf("the loopback %s keeps its name and its MAC address (requested: %s, %s)", name, want.name, want.text)
+		return fmt.Errorf("the loopback %s keeps its name and its MAC address (requested: %s, %s)", name, want.name, want.mac)
 	case !isLoopback(link) && name != want.name && isLoopback(findByName(links, want.name)):
 		return fmt.Errorf("%s cannot be renamed to %s, which is the loopback", name, want.name)
 	}
@@ -92,9 +91,8 @@ func isLoopback(l vnl.Link) bool { return l != nil && l.Attrs().Flags&net.FlagLo
 func isZero(mac net.HardwareAddr) bool { return bytes.Equal(mac, make([]byte, len(mac))) }
 
 func (h *Handle) check(want Interface) (change, error) {
-	mac, err := parseMAC(want.HWAddr)
-	if err != nil {
-		return change{}, err
+	if len(want.HWAddr) != 6 {
+		return change{}, fmt.Errorf("MAC address %q is not of six bytes", want.HWAddr)
 	}
 	if want.MTU > math.MaxInt32 {
 		return change{}, fmt.Errorf("MTU %d is out of range", want.MTU)
@@ -103,11 +101,11 @@ func (h *Handle) check(want Interface) (change, error) {
 		return change{}, fmt.Errorf("interface name %q is too long", want.Name)
 	}
 	c := change{
-		name: want.Name, mac: mac, text: want.HWAddr, mtu: int(want.MTU),
+		name: want.Name, mac: want.HWAddr, mtu: int(want.MTU),
 		noARP: want.Flags&unix.IFF_NOARP != 0,
 	}
 	for _, a := range want.Addresses {
-		addr, err := parseAddress(a)
+		addr, err := linkAddress(a)
 		if err != nil {
 			return change{}, err
 		}

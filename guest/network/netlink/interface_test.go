@@ -5,6 +5,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -15,15 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func v4(addr, mask string) Address { return Address{IPv4, addr, mask} }
-func v6(addr, mask string) Address { return Address{IPv6, addr, mask} }
+// at is an address with the length of its prefix.
+func at(addr, length string) netip.Prefix { return netip.MustParsePrefix(addr + "/" + length) }
 
 func TestUpdateInterface(t *testing.T) {
 	h := newNamespace(t)
 	addLink(t, h, "d0", macA, false)
 	err := h.UpdateInterface(Interface{
-		Name: "eth0", HWAddr: strings.ToUpper(macA), MTU: 1400, Flags: unix.IFF_NOARP,
-		Addresses: []Address{v4("10.1.0.2", "24"), v6("fd00::2", "64")},
+		Name: "eth0", HWAddr: hw(strings.ToUpper(macA)), MTU: 1400, Flags: unix.IFF_NOARP,
+		Addresses: []netip.Prefix{at("10.1.0.2", "24"), at("fd00::2", "64")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestUpdateInterface(t *testing.T) {
 
 	// Again, with another MTU of 0, one address replaced by one in the same net, one kept.
 	err = h.UpdateInterface(Interface{
-		Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.3", "24"), v6("fd00::2", "64")},
+		Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{at("10.1.0.3", "24"), at("fd00::2", "64")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +48,7 @@ func TestUpdateInterface(t *testing.T) {
 	}
 
 	// Without addresses: they stay, also those that a rename would lose.
-	if err = h.UpdateInterface(Interface{Name: "eth1", HWAddr: macA}); err != nil {
+	if err = h.UpdateInterface(Interface{Name: "eth1", HWAddr: hw(macA)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := stateOf(t, h, "eth1"); got != want {
@@ -76,11 +77,11 @@ func assertUsable(t *testing.T, h *Handle, name string) {
 func TestUpdateInterfaceKeepsRoutesOfUpLink(t *testing.T) {
 	h := newNamespace(t)
 	addLink(t, h, "eth0", macA, false)
-	request := Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.2", "24"), v6("fd00::2", "64")}}
+	request := Interface{Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{at("10.1.0.2", "24"), at("fd00::2", "64")}}
 	if err := h.UpdateInterface(request); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.UpdateRoutes([]Route{{Gateway: "10.1.0.1", Device: "eth0"}, {Gateway: "fd00::1", Device: "eth0", Family: IPv6}}); err != nil {
+	if err := h.UpdateRoutes([]Route{{Dest: default4, Gateway: ip("10.1.0.1"), Device: "eth0"}, {Dest: default6, Gateway: ip("fd00::1"), Device: "eth0"}}); err != nil {
 		t.Fatal(err)
 	}
 	_, before, _ := everything(t, h)
@@ -96,7 +97,7 @@ func TestUpdateInterfaceWithoutIPv6(t *testing.T) {
 	h := newNamespace(t)
 	setIPv6(t, h.proc, "1")
 	addLink(t, h, "eth0", macA, false)
-	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v6("fd00::2", "64"), v4("10.1.0.2", "32")}})
+	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{at("fd00::2", "64"), at("10.1.0.2", "32")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestUpdateInterfaceWithIPv6OffForTheLink(t *testing.T) {
 				setIPv6Of(t, h.proc, which, off)
 			}
 			addLink(t, h, "d0", macA, false)
-			err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v6("fd00::2", "64"), v4("10.1.0.2", "24")}})
+			err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{at("fd00::2", "64"), at("10.1.0.2", "24")}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +134,7 @@ func TestUpdateInterfaceWithIPv6OffForTheLink(t *testing.T) {
 				t.Errorf("addresses %q, want the IPv4 one", got)
 			}
 			if name == "kernel's answer" {
-				err = h.UpdateRoutes([]Route{{Dest: "fd01::/64", Device: "eth0", Family: IPv6}, {Dest: "10.2.0.0/16", Device: "eth0"}})
+				err = h.UpdateRoutes([]Route{{Dest: to("fd01::/64"), Device: "eth0"}, {Dest: to("10.2.0.0/16"), Device: "eth0"}})
 				if err != nil {
 					t.Error(err)
 				}
@@ -144,7 +145,7 @@ func TestUpdateInterfaceWithIPv6OffForTheLink(t *testing.T) {
 	setIPv6(t, h.proc, "1")
 	setIPv6Of(t, h.proc, "eth0", "0")
 	addLink(t, h, "d0", macA, false)
-	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v6("fd00::2", "64")}}); err != nil {
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{at("fd00::2", "64")}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := stateOf(t, h, "eth0").Addrs; got != "fd00::2/64 " {
@@ -158,7 +159,7 @@ func TestLoopbackStays(t *testing.T) {
 	addLink(t, h, "eth0", macA, false)
 	before := stateOf(t, h, "lo")
 	for _, bad := range []Interface{
-		{Name: "lo", HWAddr: macA}, {Name: "lo", HWAddr: macB}, {Name: "eth1", HWAddr: "00:00:00:00:00:00"},
+		{Name: "lo", HWAddr: hw(macA)}, {Name: "lo", HWAddr: hw(macB)}, {Name: "eth1", HWAddr: hw("00:00:00:00:00:00")},
 	} {
 		if err := h.UpdateInterface(bad); err == nil {
 			t.Errorf("%+v: no error", bad)
@@ -170,7 +171,7 @@ func TestLoopbackStays(t *testing.T) {
 	if got := stateOf(t, h, "eth0"); got.MAC != macA {
 		t.Errorf("eth0 is %+v", got)
 	}
-	err := h.UpdateInterface(Interface{Name: "lo", HWAddr: "00:00:00:00:00:00", Addresses: []Address{v4("127.0.0.1", "8"), v4("10.9.0.1", "32")}})
+	err := h.UpdateInterface(Interface{Name: "lo", HWAddr: hw("00:00:00:00:00:00"), Addresses: []netip.Prefix{at("127.0.0.1", "8"), at("10.9.0.1", "32")}})
 	if err != nil {
 		t.Errorf("addresses of the loopback: %v", err)
 	}
@@ -179,7 +180,7 @@ func TestLoopbackStays(t *testing.T) {
 func TestUpdateInterfaceByName(t *testing.T) {
 	h := newNamespace(t)
 	addLink(t, h, "eth0", macB, true)
-	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA}); err != nil {
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := stateOf(t, h, "eth0"); got.MAC != macA || !got.Up {
@@ -189,9 +190,9 @@ func TestUpdateInterfaceByName(t *testing.T) {
 
 func TestUpdateInterfaceNotFound(t *testing.T) {
 	h := newNamespace(t)
-	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: "AA:bb:cc:dd:ee:ff"})
+	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw("AA:bb:cc:dd:ee:ff")})
 	var notFound *LinkNotFoundError
-	if !errors.As(err, &notFound) || err.Error() != "Link not found (Address: AA:bb:cc:dd:ee:ff)" {
+	if !errors.As(err, &notFound) || err.Error() != "Link not found (Address: aa:bb:cc:dd:ee:ff)" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -203,7 +204,7 @@ func TestUpdateInterfacePrefersName(t *testing.T) {
 	if err := h.nl.LinkAdd(vlan); err != nil {
 		t.Skipf("no VLANs here: %v", err)
 	}
-	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, MTU: 1300}); err != nil {
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA), MTU: 1300}); err != nil {
 		t.Fatal(err)
 	}
 	if got := stateOf(t, h, "eth0"); got.MTU != 1300 {
@@ -218,8 +219,8 @@ func TestUpdateInterfaceSwapsNames(t *testing.T) {
 	h := newNamespace(t)
 	addLink(t, h, "eth1", macA, true)
 	other := addLink(t, h, "eth0", macB, true)
-	for _, a := range []Address{v4("10.2.0.2", "24"), v6("fd02::2", "64")} {
-		addr, err := parseAddress(a)
+	for _, a := range []netip.Prefix{at("10.2.0.2", "24"), at("fd02::2", "64")} {
+		addr, err := linkAddress(a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,10 +228,10 @@ func TestUpdateInterfaceSwapsNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := h.UpdateRoutes([]Route{{Dest: "10.9.0.0/16", Gateway: "10.2.0.1", Device: "eth0"}}); err != nil {
+	if err := h.UpdateRoutes([]Route{{Dest: to("10.9.0.0/16"), Gateway: ip("10.2.0.1"), Device: "eth0"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.2", "24")}}); err != nil {
+	if err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{at("10.1.0.2", "24")}}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := stateOf(t, h, "eth0"), (state{Up: true, MTU: 1500, MAC: macA, Addrs: "10.1.0.2/24 "}); got != want {
@@ -241,13 +242,13 @@ func TestUpdateInterfaceSwapsNames(t *testing.T) {
 		t.Errorf("eth1: got %+v, want %+v", got, want)
 	}
 	_, routes, _ := everything(t, h)
-	if !slices.ContainsFunc(routes, func(r Route) bool { return r.Dest == "10.9.0.0/16" && r.Device == "eth1" }) {
+	if !slices.ContainsFunc(routes, func(r Route) bool { return r.Dest == to("10.9.0.0/16") && r.Device == "eth1" }) {
 		t.Errorf("the displaced link lost its route: %+v", routes)
 	}
 
 	// A displaced link that is down stays down.
 	addLink(t, h, "eth2", macC, false)
-	if err := h.UpdateInterface(Interface{Name: "eth2", HWAddr: macA}); err != nil {
+	if err := h.UpdateInterface(Interface{Name: "eth2", HWAddr: hw(macA)}); err != nil {
 		t.Fatal(err)
 	}
 	if stateOf(t, h, "eth0").Up || stateOf(t, h, "eth0").MAC != macC {
@@ -257,22 +258,19 @@ func TestUpdateInterfaceSwapsNames(t *testing.T) {
 
 // TestUpdateInterfaceTakesBack makes requests fail at each of their steps.
 func TestUpdateInterfaceTakesBack(t *testing.T) {
-	good := []Address{v4("10.1.0.9", "24"), v6("fd01::9", "64")}
+	good := []netip.Prefix{at("10.1.0.9", "24"), at("fd01::9", "64")}
 	tests := map[string]Interface{
-		"MTU":             {Name: "eth0", HWAddr: macA, MTU: 20, Addresses: good},
-		"address":         {Name: "eth0", HWAddr: macA, MTU: 1400, Flags: unix.IFF_NOARP, Addresses: append(good, v6("ff02::1", "64"))},
-		"address by name": {Name: "eth1", HWAddr: macC, Addresses: append(good, v6("ff02::1", "64"))},
-		"no rename":       {Name: "eth1", HWAddr: macA, MTU: 1400, Addresses: append(good, v6("ff02::1", "64"))},
-		"name":            {Name: "a/b", HWAddr: macA, Addresses: good},
-		"new MAC":         {Name: "eth1", HWAddr: "01:00:00:00:00:01", Addresses: good},
-		"bad address":     {Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0", "24")}},
-		"bad mask":        {Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.1", "33")}},
-		"empty mask":      {Name: "eth0", HWAddr: macA, Addresses: []Address{v4("10.1.0.1", "")}},
-		"no MAC":          {Name: "eth0", HWAddr: ""},
-		"short MAC":       {Name: "eth0", HWAddr: "02:00"},
-		"dashes":          {Name: "eth0", HWAddr: "02-00-00-00-00-0a"},
-		"long name":       {Name: "a234567890123456", HWAddr: macA},
-		"huge MTU":        {Name: "eth0", HWAddr: macA, MTU: 1 << 40},
+		"MTU":             {Name: "eth0", HWAddr: hw(macA), MTU: 20, Addresses: good},
+		"address":         {Name: "eth0", HWAddr: hw(macA), MTU: 1400, Flags: unix.IFF_NOARP, Addresses: append(good, at("ff02::1", "64"))},
+		"address by name": {Name: "eth1", HWAddr: hw(macC), Addresses: append(good, at("ff02::1", "64"))},
+		"no rename":       {Name: "eth1", HWAddr: hw(macA), MTU: 1400, Addresses: append(good, at("ff02::1", "64"))},
+		"name":            {Name: "a/b", HWAddr: hw(macA), Addresses: good},
+		"new MAC":         {Name: "eth1", HWAddr: hw("01:00:00:00:00:01"), Addresses: good},
+		"no address":      {Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{{}}},
+		"no MAC":          {Name: "eth0"},
+		"short MAC":       {Name: "eth0", HWAddr: []byte{2, 0}},
+		"long name":       {Name: "a234567890123456", HWAddr: hw(macA)},
+		"huge MTU":        {Name: "eth0", HWAddr: hw(macA), MTU: 1 << 40},
 	}
 	for name, request := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -280,16 +278,16 @@ func TestUpdateInterfaceTakesBack(t *testing.T) {
 			addLink(t, h, "eth1", macA, false)
 			addLink(t, h, "eth0", macB, false)
 			for _, i := range []Interface{
-				{Name: "eth1", HWAddr: macA, Addresses: []Address{v4("10.1.0.2", "24"), v4("10.1.0.3", "24"), v6("fd01::2", "64")}},
-				{Name: "eth0", HWAddr: macB, Addresses: []Address{v4("10.2.0.2", "24"), v6("fd02::2", "64")}},
+				{Name: "eth1", HWAddr: hw(macA), Addresses: []netip.Prefix{at("10.1.0.2", "24"), at("10.1.0.3", "24"), at("fd01::2", "64")}},
+				{Name: "eth0", HWAddr: hw(macB), Addresses: []netip.Prefix{at("10.2.0.2", "24"), at("fd02::2", "64")}},
 			} {
 				if err := h.UpdateInterface(i); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if err := h.UpdateRoutes([]Route{
-				{Gateway: "10.1.0.1", Device: "eth1"},
-				{Dest: "fd99::/64", Gateway: "fd02::1", Device: "eth0", Family: IPv6},
+				{Dest: default4, Gateway: ip("10.1.0.1"), Device: "eth1"},
+				{Dest: to("fd99::/64"), Gateway: ip("fd02::1"), Device: "eth0"},
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -317,8 +315,8 @@ func TestUpdateInterfaceTakesBack(t *testing.T) {
 // sortAddresses also drops the kernel's own link-local addresses, which come and go.
 func sortAddresses(interfaces []Interface) {
 	for i := range interfaces {
-		addrs := slices.DeleteFunc(interfaces[i].Addresses, func(a Address) bool { return strings.HasPrefix(a.Address, "fe80") })
-		slices.SortFunc(addrs, func(a, b Address) int { return strings.Compare(a.Address, b.Address) })
+		addrs := slices.DeleteFunc(interfaces[i].Addresses, func(a netip.Prefix) bool { return a.Addr().IsLinkLocalUnicast() })
+		slices.SortFunc(addrs, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 		interfaces[i].Addresses = addrs
 	}
 }
@@ -327,7 +325,7 @@ func sortAddresses(interfaces []Interface) {
 func sameRoutes(a, b []Route) bool {
 	pick := func(routes []Route) (out []Route) {
 		for _, r := range routes {
-			if r.Gateway != "" {
+			if r.Gateway.IsValid() {
 				out = append(out, r)
 			}
 		}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -23,46 +21,29 @@ func (h *Handle) ListInterfaces() ([]Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
-	byLink := map[int][]Address{}
+	byLink := map[int][]netip.Prefix{}
 	for _, a := range addrs {
-		length, _ := a.Mask.Size()
-		byLink[a.LinkIndex] = append(byLink[a.LinkIndex], Address{
-			Family: familyOf(a.IP), Address: a.IP.String(), Mask: strconv.Itoa(length),
-		})
+		byLink[a.LinkIndex] = append(byLink[a.LinkIndex], prefixOf(a.IPNet))
 	}
 	list := make([]Interface, 0, len(links))
 	for _, l := range links {
 		attrs := l.Attrs()
 		list = append(list, Interface{
-			Name: attrs.Name, HWAddr: formatHWAddr(attrs), MTU: uint64(attrs.MTU),
+			Name: attrs.Name, HWAddr: hwAddr(attrs), MTU: uint64(attrs.MTU),
 			Addresses: byLink[attrs.Index],
 		})
 	}
 	return list, nil
 }
 
-// formatHWAddr prints a MAC address in upper case. The hardware address of a tunnel is the IP address
-// of its local end. The library gives nil for an address of zeros, such as that of the loopback.
-func formatHWAddr(attrs *vnl.LinkAttrs) string {
+// hwAddr is the hardware address of a link; that of a tunnel is the IP address of its local end. The
+// library gives nil for an address of zeros, such as that of the loopback.
+func hwAddr(attrs *vnl.LinkAttrs) net.HardwareAddr {
 	hw := attrs.HardwareAddr
 	if hw == nil && (attrs.EncapType == "loopback" || attrs.EncapType == "ether") {
 		hw = make(net.HardwareAddr, 6)
 	}
-	switch len(hw) {
-	case 6:
-		return strings.ToUpper(hw.String())
-	case net.IPv4len, net.IPv6len:
-		return net.IP(hw).String()
-	}
-	return ""
-}
-
-// familyOf goes by the length, so that a mapped address stays what it is.
-func familyOf(ip net.IP) Family {
-	if len(ip) == net.IPv6len && ip.To4() == nil {
-		return IPv6
-	}
-	return IPv4
+	return hw
 }
 
 // ListRoutes lists the unicast routes of the main table, IPv4 first. A route with several
@@ -85,23 +66,23 @@ func (h *Handle) ListRoutes() ([]Route, error) {
 		}
 		for _, r := range routes {
 			if r.Type == unix.RTN_UNICAST {
-				list = append(list, formatRoute(r, names)...)
+				list = append(list, hops(r, names)...)
 			}
 		}
 	}
 	return list, nil
 }
 
-func formatRoute(r vnl.Route, names map[int]string) []Route {
-	base := Route{Dest: "0.0.0.0/0", Scope: uint32(r.Scope), MTU: uint32(r.MTU)}
+func hops(r vnl.Route, names map[int]string) []Route {
+	base := Route{
+		Dest: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Source: addrOf(r.Src),
+		Scope: uint32(r.Scope), MTU: uint32(r.MTU),
+	}
 	if r.Family == vnl.FAMILY_V6 {
-		base.Family, base.Dest = IPv6, "::/0"
+		base.Dest = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
 	if r.Dst != nil {
-		base.Dest = r.Dst.String()
-	}
-	if r.Src != nil {
-		base.Source = r.Src.String()
+		base.Dest = prefixOf(r.Dst)
 	}
 	if len(r.MultiPath) == 0 {
 		return []Route{nextHop(base, r.Gw, r.Via, r.LinkIndex, r.Flags, names)}
@@ -115,11 +96,9 @@ func formatRoute(r vnl.Route, names map[int]string) []Route {
 
 func nextHop(r Route, gw net.IP, via vnl.Destination, link, flags int, names map[int]string) Route {
 	if gw != nil {
-		r.Gateway = gw.String()
+		r.Gateway = addrOf(gw)
 	} else if v, ok := via.(*vnl.Via); ok {
-		if ip, ok := netip.AddrFromSlice(v.Addr); ok {
-			r.Gateway = ip.String()
-		}
+		r.Gateway = addrOf(v.Addr)
 	}
 	r.Device = names[link]
 	r.Flags = uint32(flags)

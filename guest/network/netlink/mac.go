@@ -12,11 +12,7 @@ import (
 // firmware of an assigned virtual function may have chosen another one, by which
 // [Handle.UpdateInterface] would not find it. Running interfaces are taken down meanwhile:
 // most drivers refuse a new address while they are up.
-func (h *Handle) MatchMAC(name, hwAddr string) error {
-	mac, err := parseMAC(hwAddr)
-	if err != nil {
-		return err
-	}
+func (h *Handle) MatchMAC(name string, mac net.HardwareAddr) error {
 	link, err := h.nl.LinkByName(name)
 	if err != nil {
 		return fmt.Errorf("find interface %s: %w", name, err)

@@ -3,6 +3,7 @@
 package netlink
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -72,16 +73,21 @@ const (
 	macC = "02:00:00:00:00:0c"
 )
 
+// hw is the MAC address of a text.
+func hw(text string) net.HardwareAddr {
+	mac, err := net.ParseMAC(text)
+	if err != nil {
+		panic(err)
+	}
+	return mac
+}
+
 // addLink makes one end of a pair whose other end, "<name>-far", is up: without it the
 // link has no carrier.
 func addLink(t *testing.T, h *Handle, name, mac string, up bool) vnl.Link {
 	t.Helper()
-	hw, err := parseMAC(mac)
-	if err != nil {
-		t.Fatal(err)
-	}
 	link := &vnl.Veth{
-		LinkAttrs: vnl.LinkAttrs{Name: name, HardwareAddr: hw, MTU: 1500, TxQLen: -1},
+		LinkAttrs: vnl.LinkAttrs{Name: name, HardwareAddr: hw(mac), MTU: 1500, TxQLen: -1},
 		PeerName:  name + "-far",
 	}
 	if err := h.nl.LinkAdd(link); err != nil {

@@ -5,15 +5,10 @@ package netlink
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
-
-// errNoAddress is the text that clients know for an entry without an address.
-var errNoAddress = errors.New("Unable to determine ip address of ARP neighbor")
 
 // AddARPNeighbors adds entries to the neighbour tables, IPv4 and IPv6, and replaces those
 // of the same address. It stops at the first failure; the entries before it stay.
@@ -23,7 +18,7 @@ func (h *Handle) AddARPNeighbors(neighbors []Neighbor) error {
 		return err
 	}
 	for _, n := range neighbors {
-		parsed, err := parseNeighbor(n, links)
+		parsed, err := neighborOn(n, links)
 		if err == nil {
 			err = h.nl.NeighSet(parsed)
 		}
@@ -34,31 +29,23 @@ func (h *Handle) AddARPNeighbors(neighbors []Neighbor) error {
 	return nil
 }
 
-func parseNeighbor(n Neighbor, links []vnl.Link) (*vnl.Neigh, error) {
-	if n.Address == "" {
-		return nil, errNoAddress
-	}
-	ip, err := netip.ParseAddr(n.Address)
-	if err != nil {
-		return nil, err
+func neighborOn(n Neighbor, links []vnl.Link) (*vnl.Neigh, error) {
+	if !n.Address.IsValid() {
+		return nil, errors.New("no address")
 	}
 	link := findByName(links, n.Device)
 	if link == nil {
 		return nil, fmt.Errorf("find device: %w", unix.ENODEV)
 	}
 	out := &vnl.Neigh{
-		LinkIndex: link.Attrs().Index,
-		IP:        ip.Unmap().AsSlice(),
-		State:     int(uint16(n.State)),
-		Flags:     int(uint8(n.Flags)),
+		LinkIndex:    link.Attrs().Index,
+		IP:           n.Address.AsSlice(),
+		HardwareAddr: n.LLAddr,
+		State:        int(uint16(n.State)),
+		Flags:        int(uint8(n.Flags)),
 	}
 	if n.State == 0 {
 		out.State = unix.NUD_PERMANENT
-	}
-	if n.LLAddr != "" {
-		if out.HardwareAddr, err = net.ParseMAC(n.LLAddr); err != nil {
-			return nil, err
-		}
 	}
 	return out, nil
 }

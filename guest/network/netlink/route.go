@@ -5,7 +5,6 @@ package netlink
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	vnl "github.com/vishvananda/netlink"
@@ -32,7 +31,7 @@ func (h *Handle) UpdateRoutes(routes []Route) error {
 	}
 	parsed := make([]vnl.Route, 0, len(routes))
 	for _, r := range routes {
-		p, err := parseRoute(r, links)
+		p, err := routeOn(r, links)
 		if err != nil {
 			return fmt.Errorf("add %s: %w", describe(r), err)
 		}
@@ -43,11 +42,11 @@ func (h *Handle) UpdateRoutes(routes []Route) error {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return min(len(routes[a].Gateway), 1) - min(len(routes[b].Gateway), 1)
+		return count(routes[a].Gateway.IsValid()) - count(routes[b].Gateway.IsValid())
 	})
 	for _, i := range order {
 		err := h.nl.RouteReplace(&parsed[i])
-		if routes[i].Family == IPv6 && errors.Is(err, unix.EACCES) {
+		if routes[i].Dest.Addr().Is6() && errors.Is(err, unix.EACCES) {
 			continue // IPv6 is switched off for the link, and its addresses were passed over too
 		}
 		if err != nil && !errors.Is(err, unix.EEXIST) {
@@ -58,26 +57,36 @@ func (h *Handle) UpdateRoutes(routes []Route) error {
 }
 
 func describe(r Route) string {
-	dest := r.Dest
-	if dest == "" {
-		dest = "default"
+	family := "IPv4"
+	if r.Dest.Addr().Is6() {
+		family = "IPv6"
 	}
-	text := fmt.Sprintf("%s route to %s on %s", r.Family, dest, r.Device)
-	if r.Gateway != "" {
-		text += " by " + r.Gateway
+	text := fmt.Sprintf("%s route to %s on %s", family, r.Dest, r.Device)
+	if r.Gateway.IsValid() {
+		text += " by " + r.Gateway.String()
 	}
-	if r.Source != "" {
-		text += " from " + r.Source
+	if r.Source.IsValid() {
+		text += " from " + r.Source.String()
 	}
 	return text
 }
 
-func parseRoute(r Route, links []vnl.Link) (vnl.Route, error) {
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func routeOn(r Route, links []vnl.Link) (vnl.Route, error) {
 	link := findByName(links, r.Device)
 	if link == nil {
 		return vnl.Route{}, fmt.Errorf("find device %q: %w", r.Device, unix.ENODEV)
 	}
-	out := vnl.Route{
+	if !r.Dest.IsValid() {
+		return vnl.Route{}, errors.New("no destination")
+	}
+	return vnl.Route{
 		LinkIndex: link.Attrs().Index,
 		Scope:     vnl.Scope(r.Scope & scopeMask),
 		Flags:     int(r.Flags &^ stateFlags),
@@ -85,41 +94,8 @@ func parseRoute(r Route, links []vnl.Link) (vnl.Route, error) {
 		Table:     unix.RT_TABLE_MAIN,
 		Protocol:  unix.RTPROT_BOOT,
 		Type:      unix.RTN_UNICAST,
-	}
-	var err error
-	if out.Dst, err = parseDest(r.Dest, r.Family); err != nil {
-		return vnl.Route{}, err
-	}
-	if r.Gateway != "" {
-		gateway, err := parsePrefix(r.Gateway, r.Family)
-		if err != nil {
-			return vnl.Route{}, fmt.Errorf("parse gateway: %w", err)
-		}
-		out.Gw = gateway.Addr().AsSlice()
-	}
-	if r.Source != "" {
-		source, err := parseSource(r.Source, r.Family)
-		if err != nil {
-			return vnl.Route{}, fmt.Errorf("parse source: %w", err)
-		}
-		if source.IsValid() {
-			out.Src = source.AsSlice()
-		}
-	}
-	return out, nil
-}
-
-// parseSource returns the preferred source address. A source that is a network asks for a
-// route by source, which IPv4 does not have: the kernel ignores it there.
-func parseSource(text string, family Family) (netip.Addr, error) {
-	prefix, err := parsePrefix(text, family)
-	switch {
-	case err != nil:
-		return netip.Addr{}, err
-	case prefix.Bits() == 0 || prefix.IsSingleIP() || prefix != prefix.Masked():
-		return prefix.Addr(), nil
-	case family == IPv4:
-		return netip.Addr{}, nil
-	}
-	return netip.Addr{}, fmt.Errorf("routes from the network %s are not supported", text)
+		Dst:       ipNet(r.Dest.Masked()),
+		Gw:        r.Gateway.AsSlice(), // nil for none
+		Src:       r.Source.AsSlice(),
+	}, nil
 }

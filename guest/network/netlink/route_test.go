@@ -4,6 +4,7 @@ package netlink
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -16,8 +17,8 @@ func withInterface(t *testing.T) *Handle {
 	t.Helper()
 	h := newNamespace(t)
 	addLink(t, h, "eth0", macA, false)
-	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: macA, Addresses: []Address{
-		v4("10.1.0.2", "24"), v4("10.1.0.3", "24"), v6("fd01::2", "64"), v6("fd01::3", "64"),
+	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw(macA), Addresses: []netip.Prefix{
+		at("10.1.0.2", "24"), at("10.1.0.3", "24"), at("fd01::2", "64"), at("fd01::3", "64"),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -25,8 +26,14 @@ func withInterface(t *testing.T) *Handle {
 	return h
 }
 
+// The default routes.
+var default4, default6 = to("0.0.0.0/0"), to("::/0")
+
+func to(dest string) netip.Prefix { return netip.MustParsePrefix(dest) }
+func ip(addr string) netip.Addr   { return netip.MustParseAddr(addr) }
+
 // route returns the one route to dest with a gateway or a given device.
-func route(t *testing.T, h *Handle, dest string) Route {
+func route(t *testing.T, h *Handle, dest netip.Prefix) Route {
 	t.Helper()
 	routes, err := h.ListRoutes()
 	if err != nil {
@@ -42,25 +49,25 @@ func route(t *testing.T, h *Handle, dest string) Route {
 func TestUpdateRoutes(t *testing.T) {
 	h := withInterface(t)
 	err := h.UpdateRoutes([]Route{
-		{Dest: "default", Gateway: "10.7.0.1", Device: "eth0", Source: "10.1.0.3", MTU: 1300}, // needs the next one
-		{Dest: "10.7.0.0/16", Device: "eth0", Scope: 253},
-		{Dest: "10.8.0.0/16", Gateway: "172.16.0.1", Device: "eth0", Flags: unix.RTNH_F_ONLINK | unix.RTNH_F_LINKDOWN},
-		{Dest: "10.9.0.1", Gateway: "10.1.0.1", Device: "eth0", Source: "10.1.0.3/32"},
-		{Dest: "", Gateway: "fd01::1", Device: "eth0", Family: IPv6, Source: "fd01::3"},
-		{Dest: "fd09::5/64", Device: "eth0", Family: IPv6},
-		{Dest: "10.10.0.0/16", Gateway: "10.1.0.1", Device: "eth0", Source: "10.0.0.0/8"},
+		{Dest: default4, Gateway: ip("10.7.0.1"), Device: "eth0", Source: ip("10.1.0.3"), MTU: 1300}, // needs the next one
+		{Dest: to("10.7.0.0/16"), Device: "eth0", Scope: 253},
+		{Dest: to("10.8.0.0/16"), Gateway: ip("172.16.0.1"), Device: "eth0", Flags: unix.RTNH_F_ONLINK | unix.RTNH_F_LINKDOWN},
+		{Dest: to("10.9.0.1/32"), Gateway: ip("10.1.0.1"), Device: "eth0", Source: ip("10.1.0.3")},
+		{Dest: default6, Gateway: ip("fd01::1"), Device: "eth0", Source: ip("fd01::3")},
+		{Dest: to("fd09::5/64"), Device: "eth0"},
+		{Dest: to("10.10.0.0/16"), Gateway: ip("10.1.0.1"), Device: "eth0"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []Route{
-		{Dest: "0.0.0.0/0", Gateway: "10.7.0.1", Device: "eth0", Source: "10.1.0.3", MTU: 1300},
-		{Dest: "10.7.0.0/16", Device: "eth0", Scope: 253},
-		{Dest: "10.8.0.0/16", Gateway: "172.16.0.1", Device: "eth0", Flags: unix.RTNH_F_ONLINK},
-		{Dest: "10.9.0.1/32", Gateway: "10.1.0.1", Device: "eth0", Source: "10.1.0.3"},
-		{Dest: "::/0", Gateway: "fd01::1", Device: "eth0", Family: IPv6, Source: "fd01::3"},
-		{Dest: "fd09::/64", Device: "eth0", Family: IPv6},
-		{Dest: "10.10.0.0/16", Gateway: "10.1.0.1", Device: "eth0"},
+		{Dest: default4, Gateway: ip("10.7.0.1"), Device: "eth0", Source: ip("10.1.0.3"), MTU: 1300},
+		{Dest: to("10.7.0.0/16"), Device: "eth0", Scope: 253},
+		{Dest: to("10.8.0.0/16"), Gateway: ip("172.16.0.1"), Device: "eth0", Flags: unix.RTNH_F_ONLINK},
+		{Dest: to("10.9.0.1/32"), Gateway: ip("10.1.0.1"), Device: "eth0", Source: ip("10.1.0.3")},
+		{Dest: default6, Gateway: ip("fd01::1"), Device: "eth0", Source: ip("fd01::3")},
+		{Dest: to("fd09::/64"), Device: "eth0"},
+		{Dest: to("10.10.0.0/16"), Gateway: ip("10.1.0.1"), Device: "eth0"},
 	} {
 		if got := route(t, h, want.Dest); got != want {
 			t.Errorf("got %+v\nwant %+v", got, want)
@@ -84,29 +91,24 @@ func TestUpdateRoutes(t *testing.T) {
 	}
 
 	// Another gateway replaces, the others stay.
-	if err := h.UpdateRoutes([]Route{{Gateway: "10.7.0.9", Device: "eth0"}}); err != nil {
+	if err := h.UpdateRoutes([]Route{{Dest: default4, Gateway: ip("10.7.0.9"), Device: "eth0"}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := route(t, h, "0.0.0.0/0").Gateway; got != "10.7.0.9" {
+	if got := route(t, h, default4).Gateway; got != ip("10.7.0.9") {
 		t.Errorf("gateway %s", got)
 	}
-	route(t, h, "10.9.0.1/32")
+	route(t, h, to("10.9.0.1/32"))
 }
 
 func TestUpdateRoutesErrors(t *testing.T) {
 	h := withInterface(t)
-	good := Route{Dest: "10.20.0.0/16", Gateway: "10.1.0.1", Device: "eth0"}
+	good := Route{Dest: to("10.20.0.0/16"), Gateway: ip("10.1.0.1"), Device: "eth0"}
 	tests := map[string]Route{
-		"device":          {Dest: "10.3.0.0/16", Device: "eth9"},
-		"destination":     {Dest: "10.3.0/16", Device: "eth0"},
-		"length":          {Dest: "10.3.0.0/99", Device: "eth0"},
-		"family":          {Dest: "fd00::/64", Device: "eth0"},
-		"gateway":         {Gateway: "x", Device: "eth0"},
-		"gateway family":  {Gateway: "fd00::1", Device: "eth0"},
-		"source":          {Dest: "10.3.0.0/16", Source: "y", Device: "eth0"},
-		"source network":  {Dest: "fd05::/64", Source: "fd06::/64", Device: "eth0", Family: IPv6},
-		"unreachable":     {Dest: "10.3.0.0/16", Gateway: "192.168.77.1", Device: "eth0"},
-		"source not ours": {Dest: "10.3.0.0/16", Source: "192.168.77.1", Device: "eth0"},
+		"device":          {Dest: to("10.3.0.0/16"), Device: "eth9"},
+		"no destination":  {Device: "eth0"},
+		"gateway family":  {Dest: default4, Gateway: ip("fd00::1"), Device: "eth0"},
+		"unreachable":     {Dest: to("10.3.0.0/16"), Gateway: ip("192.168.77.1"), Device: "eth0"},
+		"source not ours": {Dest: to("10.3.0.0/16"), Source: ip("192.168.77.1"), Device: "eth0"},
 	}
 	for name, bad := range tests {
 		if err := h.UpdateRoutes([]Route{good, bad}); err == nil || !strings.Contains(err.Error(), "add IPv") {
@@ -124,11 +126,7 @@ func TestListRoutesMultipath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dest, err := parseDest("10.30.0.0/16", IPv4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = h.nl.RouteAdd(&vnl.Route{Dst: dest, MultiPath: []*vnl.NexthopInfo{
+	err = h.nl.RouteAdd(&vnl.Route{Dst: ipNet(to("10.30.0.0/16")), MultiPath: []*vnl.NexthopInfo{
 		{LinkIndex: link.Attrs().Index, Gw: []byte{10, 1, 0, 1}}, {LinkIndex: link.Attrs().Index, Gw: []byte{10, 1, 0, 9}},
 	}})
 	if err != nil {
@@ -140,8 +138,8 @@ func TestListRoutesMultipath(t *testing.T) {
 	}
 	var gateways []string
 	for _, r := range routes {
-		if r.Dest == "10.30.0.0/16" && r.Device == "eth0" {
-			gateways = append(gateways, r.Gateway)
+		if r.Dest == to("10.30.0.0/16") && r.Device == "eth0" {
+			gateways = append(gateways, r.Gateway.String())
 		}
 	}
 	if !slices.Equal(gateways, []string{"10.1.0.1", "10.1.0.9"}) {
@@ -163,32 +161,21 @@ func TestListInterfaces(t *testing.T) {
 		byName[i.Name] = i
 	}
 	lo := byName["lo"]
-	if lo.HWAddr != "00:00:00:00:00:00" || lo.MTU != 65536 || !slices.Contains(lo.Addresses, v4("127.0.0.1", "8")) || !slices.Contains(lo.Addresses, v6("::1", "128")) {
+	if lo.HWAddr.String() != "00:00:00:00:00:00" || lo.MTU != 65536 || !slices.Contains(lo.Addresses, at("127.0.0.1", "8")) || !slices.Contains(lo.Addresses, at("::1", "128")) {
 		t.Errorf("lo: %+v", lo)
 	}
 	eth0 := byName["eth0"]
-	if eth0.HWAddr != "02:00:00:00:00:0A" || eth0.MTU != 1500 || !slices.Contains(eth0.Addresses, v4("10.1.0.3", "24")) || !slices.Contains(eth0.Addresses, v6("fd01::2", "64")) {
+	if eth0.HWAddr.String() != macA || eth0.MTU != 1500 || !slices.Contains(eth0.Addresses, at("10.1.0.3", "24")) || !slices.Contains(eth0.Addresses, at("fd01::2", "64")) {
 		t.Errorf("eth0: %+v", eth0)
-	}
-}
-
-func TestFormatHWAddr(t *testing.T) {
-	for want, hw := range map[string][]byte{
-		"0A:0B:0C:0D:0E:0F": {10, 11, 12, 13, 14, 15}, "10.0.0.1": {10, 0, 0, 1}, "": {1, 2, 3},
-		"fd00::1": {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1},
-	} {
-		if got := formatHWAddr(&vnl.LinkAttrs{HardwareAddr: hw}); got != want {
-			t.Errorf("%v: got %q, want %q", hw, got, want)
-		}
 	}
 }
 
 func TestAddARPNeighbors(t *testing.T) {
 	h := withInterface(t)
 	err := h.AddARPNeighbors([]Neighbor{
-		{Address: "10.1.0.7", Device: "eth0", LLAddr: macB},
-		{Address: "fd01::7", Device: "eth0", LLAddr: macC, State: unix.NUD_STALE, Flags: unix.NTF_ROUTER},
-		{Address: "10.1.0.7", Device: "eth0", LLAddr: macC},
+		{Address: ip("10.1.0.7"), Device: "eth0", LLAddr: hw(macB)},
+		{Address: ip("fd01::7"), Device: "eth0", LLAddr: hw(macC), State: unix.NUD_STALE, Flags: unix.NTF_ROUTER},
+		{Address: ip("10.1.0.7"), Device: "eth0", LLAddr: hw(macC)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,9 +195,8 @@ func TestAddARPNeighbors(t *testing.T) {
 		t.Errorf("IPv6: %+v", n)
 	}
 	for name, bad := range map[string]Neighbor{
-		"no address": {Device: "eth0", LLAddr: macB}, "address": {Address: "x", Device: "eth0", LLAddr: macB},
-		"device": {Address: "10.1.0.8", Device: "eth9", LLAddr: macB}, "no lladdr": {Address: "10.1.0.8", Device: "eth0"},
-		"lladdr": {Address: "10.1.0.8", Device: "eth0", LLAddr: "zz"},
+		"no address": {Device: "eth0", LLAddr: hw(macB)},
+		"device":     {Address: ip("10.1.0.8"), Device: "eth9", LLAddr: hw(macB)}, "no lladdr": {Address: ip("10.1.0.8"), Device: "eth0"},
 	} {
 		if err := h.AddARPNeighbors([]Neighbor{bad}); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -2,39 +2,20 @@
 
 package netlink
 
-import "fmt"
-
-// Family is an address family, with the numbers the host uses.
-type Family int
-
-// The families.
-const (
-	IPv4 Family = 0
-	IPv6 Family = 1
+import (
+	"fmt"
+	"net"
+	"net/netip"
 )
-
-// String returns "IPv4" or "IPv6".
-func (f Family) String() string {
-	if f == IPv6 {
-		return "IPv6"
-	}
-	return "IPv4"
-}
-
-// Address is an IP address on a link. Mask is the prefix length in decimal. Family is
-// filled in listings; in requests the text of Address decides.
-type Address struct {
-	Family  Family
-	Address string
-	Mask    string
-}
 
 // Interface is a link as the host describes it.
 type Interface struct {
-	Name      string
-	HWAddr    string
+	Name string
+	// HWAddr is the MAC address. In listings a tunnel has the IP address of its end, and some
+	// links have none.
+	HWAddr    net.HardwareAddr
 	MTU       uint64 // 0 in a request: leave it alone
-	Addresses []Address
+	Addresses []netip.Prefix
 	// Flags are interface flags; in requests only IFF_NOARP (0x80) counts.
 	Flags uint32
 }
@@ -42,14 +23,12 @@ type Interface struct {
 // Route is an entry of the main table. Scope and Flags are the kernel's RT_SCOPE_ and
 // RTNH_F_ numbers.
 type Route struct {
-	// Dest is "address/length". In requests "" and "default" are the default route,
-	// which listings give as "0.0.0.0/0" or "::/0".
-	Dest    string
-	Gateway string
+	// Dest tells the family too. The default routes are 0.0.0.0/0 and ::/0.
+	Dest    netip.Prefix
+	Gateway netip.Addr // zero: none
 	Device  string
-	Source  string // preferred source address
+	Source  netip.Addr // preferred source address; zero: none
 	Scope   uint32
-	Family  Family
 	Flags   uint32
 	MTU     uint32
 }
@@ -57,9 +36,9 @@ type Route struct {
 // Neighbor is an entry of the neighbour table. State 0 is a permanent entry, else the
 // kernel's NUD_ number; Flags are its NTF_ numbers.
 type Neighbor struct {
-	Address string
+	Address netip.Addr
 	Device  string
-	LLAddr  string
+	LLAddr  net.HardwareAddr
 	State   int32
 	Flags   int32
 }
@@ -67,7 +46,7 @@ type Neighbor struct {
 // LinkNotFoundError says that no link has the MAC address or the name asked for. Hosts
 // look for the words "Link not found" and try again: the interface may be on its way.
 type LinkNotFoundError struct {
-	HWAddr string
+	HWAddr net.HardwareAddr
 }
 
 func (e *LinkNotFoundError) Error() string {
