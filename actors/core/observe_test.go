@@ -20,14 +20,14 @@ type askWords struct {
 type parker struct{}
 
 func (parker) Receive(t *Turn, m Message) {
-	switch m := m.(type) {
-	case *askWords:
-		if m.park {
-			m.park = false
-			t.Park()
-			return
-		}
-		m.Reply("done", nil)
+	ask, ok := m.(*askWords)
+	switch {
+	case !ok:
+	case ask.park:
+		ask.park = false
+		t.Park()
+	default:
+		ask.Reply("done", nil)
 		t.Unpark()
 	}
 }

@@ -19,6 +19,7 @@ func newPolicy(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "policy",
 		Short:   "Try a policy here, or see what an agent's has decided",
+		Example: "  kata-agent-ctl policy check policy.rego",
 		GroupID: "call",
 	}
 	cmd.AddCommand(newPolicyCheck(), newPolicyEval(), newPolicyDecisions(g))
@@ -93,7 +94,8 @@ func newPolicyDecisions(g *global) *cobra.Command {
 		Short: "Show the last decisions of an agent's policy",
 		Long: `Show the last decisions of an agent's policy as lines of JSON, the oldest first. Decisions that need
 no evaluation are shown if they were refusals. The agent's policy must allow GetDiagnosticDataRequest.`,
-		Args: cobra.NoArgs,
+		Example: "  kata-agent-ctl policy decisions",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := g.dial(cmd.Context())
 			if err != nil {

@@ -5,6 +5,7 @@ package foreign
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"os/exec"
@@ -81,7 +82,7 @@ func startCollector(t *testing.T) (address string, end func() []collected) {
 		for d := json.NewDecoder(out); ; {
 			var c collected
 			if err := d.Decode(&c); err != nil {
-				if err != io.EOF {
+				if !errors.Is(err, io.EOF) {
 					t.Error(err)
 				}
 				taken <- all

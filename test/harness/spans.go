@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -45,10 +46,15 @@ type Forwarder struct {
 	raw []byte
 }
 
-// NewForwarder listens until the test ends.
+// NewForwarder listens at a socket until the test ends.
 func NewForwarder(tb testing.TB) *Forwarder {
 	tb.Helper()
-	path := filepath.Join(shortDir(tb), "trace.sock")
+	return ForwarderAt(tb, filepath.Join(shortDir(tb), "trace.sock"))
+}
+
+// ForwarderAt listens at a path.
+func ForwarderAt(tb testing.TB, path string) *Forwarder {
+	tb.Helper()
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		tb.Fatal(err)
@@ -76,6 +82,22 @@ func (f *Forwarder) read(c net.Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.raw = append(f.raw, text...)
+}
+
+// Tree is a request's span with all below it, each as a path of names from it down, sorted.
+func Tree(all []Span, top Span) (paths []string) {
+	var walk func(Span, string)
+	walk = func(s Span, at string) {
+		paths = append(paths, at+s.Name)
+		for _, c := range all {
+			if c.Parent == s.Context.SpanID {
+				walk(c, at+s.Name+"/")
+			}
+		}
+	}
+	walk(top, "")
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 // Raw is what an agent has sent that has ended: it waits for the agent's own span, the last.

@@ -16,22 +16,6 @@ import (
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-// spanTree is the spans of one request, each as a path of names from it down, sorted.
-func spanTree(all []harness.Span, top harness.Span) (paths []string) {
-	var walk func(harness.Span, string)
-	walk = func(s harness.Span, at string) {
-		paths = append(paths, at+s.Name)
-		for _, c := range all {
-			if c.Parent == s.Context.SpanID {
-				walk(c, at+s.Name+"/")
-			}
-		}
-	}
-	walk(top, "")
-	slices.Sort(paths)
-	return slices.Compact(paths)
-}
-
 // TestTrace: one exec, one creation and one wait for a device each read as one tree, below the span
 // that the host has sent along, or below the agent's own; streams have none, and no text of a
 // request leaves the guest but ids.
@@ -112,7 +96,7 @@ func TestTrace(t *testing.T) {
 			t.Errorf("no span %s", key)
 			continue
 		}
-		if got := spanTree(all, s); s.Parent != want.parent || s.Status != want.status || !slices.Equal(got, want.tree) {
+		if got := harness.Tree(all, s); s.Parent != want.parent || s.Status != want.status || !slices.Equal(got, want.tree) {
 			t.Errorf("%s:\n got %x, %s (%s), %q\nwant %x, %s, %q", key, s.Parent, s.Status, s.Message, got, want.parent, want.status, want.tree)
 		}
 	}

@@ -69,7 +69,7 @@ func draw(t *testing.T, file []byte) []byte {
 		t.Fatal(err)
 	}
 	for d := xml.NewDecoder(bytes.NewReader(svg.Bytes())); ; {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return svg.Bytes()
 		} else if err != nil {
 			t.Fatalf("%v in\n%s", err, svg.Bytes())
