@@ -396,7 +396,7 @@ func TestFailedCreate(t *testing.T) {
 	broken := errors.New("broken")
 	s.Work(0).Complete((*made)(nil), broken)
 	if _, err := r.Get(); !errors.Is(err, broken) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %v", err, broken)
 	}
 	if _, err := later.Get(); !errors.Is(err, core.ErrStopped) {
 		t.Errorf("what waited: %v", err)
@@ -559,7 +559,7 @@ func TestFailedRemoveCanBeRepeated(t *testing.T) {
 	r := s.ask(&Remove{})
 	s.Work(0).Run()
 	if _, err := r.Get(); !errors.Is(err, s.fail) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %v", err, s.fail)
 	}
 	if !s.Alive() || len(s.c.undo.steps) != 3 {
 		t.Fatal("the container was dropped")
@@ -627,7 +627,7 @@ func TestPanicTellsEverybody(t *testing.T) {
 	session := s.ask(newExec("e"))
 	for _, r := range []*coretest.Reply[struct{}]{start, session} {
 		if _, err := r.Get(); !errors.Is(err, core.ErrStopped) {
-			t.Errorf("%v", err)
+			t.Errorf("got %v, want %v", err, core.ErrStopped)
 		}
 	}
 	if !errors.Is(s.Cause(), core.ErrPanicked) {

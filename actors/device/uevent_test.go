@@ -239,7 +239,7 @@ func TestAskerGoesAway(t *testing.T) {
 		defer cancel()
 		_, err := core.Ask(ctx, l.ref, &Await{Matcher: newDisk("vda"), Timeout: timeout})
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 		d := newDisk("vdb")
 		d.present.Store(true)

@@ -91,13 +91,13 @@ func TestCreateThatHangsIsAlone(t *testing.T) {
 
 		atOnceIn(t, "another create", func() {
 			if err := <-creating(t.Context(), ref, "quick"); !errors.Is(err, errNoDevice) {
-				t.Error(err)
+				t.Errorf("got %v, want %v", err, errNoDevice)
 			}
 		})
 		atOnceIn(t, "an OOM kill", func() {
 			ref.Tell(container.OOMKilled{ID: "other"})
 			if got, err := core.Ask(t.Context(), ref, &NextOOM{}); err != nil || got != "other" {
-				t.Errorf("%q, %v", got, err)
+				t.Errorf("%q, %v, want %q", got, err, "other")
 			}
 		})
 		atOnceIn(t, "the onlining of CPUs", func() {
@@ -110,10 +110,10 @@ func TestCreateThatHangsIsAlone(t *testing.T) {
 		itself, _ := containers.Get("slow")
 		atOnceIn(t, "the container itself", func() {
 			if _, err := core.Ask(t.Context(), itself, &container.Stats{}); !errors.Is(err, container.ErrState) {
-				t.Error(err)
+				t.Errorf("got %v, want %v", err, container.ErrState)
 			}
 			if _, err := core.Ask(t.Context(), itself, &container.KillAll{}); !errors.Is(err, container.ErrState) {
-				t.Error(err)
+				t.Errorf("got %v, want %v", err, container.ErrState)
 			}
 		})
 		if err := <-slow; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
@@ -132,7 +132,7 @@ func TestCreateThatHangsIsRemovedAtOnce(t *testing.T) {
 			}
 		})
 		if err := <-slow; !errors.Is(err, container.ErrGivenUp) {
-			t.Error(err)
+			t.Errorf("got %v, want %v", err, container.ErrGivenUp)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		again := creating(ctx, ref, "slow") // the name is free
@@ -159,11 +159,11 @@ func TestSandboxThatHangsIsAlone(t *testing.T) {
 		synctest.Wait()
 		atOnceIn(t, "a container", func() {
 			if err := <-creating(t.Context(), ref, "quick"); !errors.Is(err, errNoDevice) {
-				t.Error(err)
+				t.Errorf("got %v, want %v", err, errNoDevice)
 			}
 		})
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 	})
 }

@@ -235,7 +235,7 @@ func TestLostContainer(t *testing.T) {
 	r := st.create("c1", false)
 	st.Child("container/c1").Exit(errors.New("internal error"))
 	if _, err := r.Get(); !errors.Is(err, core.ErrStopped) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %v", err, core.ErrStopped)
 	}
 	st.create("c1", false)
 	st.asked("c1")
@@ -266,7 +266,7 @@ func TestFailedCreateSandbox(t *testing.T) {
 	r := coretest.Ask(st.Actor, &Create{ID: "pod"})
 	st.Work(0).Run()
 	if _, err := r.Get(); err == nil || !strings.Contains(err.Error(), "dns is broken") {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want an error with %q", err, "dns is broken")
 	}
 	if got := strings.Join(st.done, ", "); got != "namespaces, undo namespaces" {
 		t.Errorf("done: %s", got)
@@ -355,7 +355,7 @@ func TestOOMAskersThatHaveGone(t *testing.T) {
 	}
 	st.Tell(container.OOMKilled{ID: "a"})
 	if got, err := next(st).Get(); err != nil || got != "a" {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("%q, %v, want %q", got, err, "a")
 	}
 }
 
@@ -390,7 +390,7 @@ func TestOOMKillsNobodyAsksFor(t *testing.T) {
 		st.Tell(container.OOMKilled{ID: id.Container(fmt.Sprint(i))})
 	}
 	if got, err := next(st).Get(); err != nil || got != "5" {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("%q, %v, want %q", got, err, "5")
 	}
 	if n := len(st.s.oom.kills); n != oomLimit-1 {
 		t.Errorf("%d are kept", n)

@@ -104,6 +104,6 @@ func TestMissingDevicesOfLayers(t *testing.T) {
 	cancel()
 	m.devices.Timeout = time.Hour
 	if _, err := m.layerNodes(ctx, []erofs.Layer{layer("mmioblk", "/dev/vdz", 0)}); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

@@ -128,7 +128,7 @@ func TestNextTriesAfterFailure(t *testing.T) {
 			t.Error(err)
 		}
 		if err := <-first; !errors.Is(err, want) {
-			t.Error(err)
+			t.Errorf("got %v, want %v", err, want)
 		}
 		release(t, ref, "b", false)
 		d.want(t, "mount /m", "release /m")
@@ -208,7 +208,7 @@ func TestAskerGoesAway(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		if err := attach(ctx, ref, "a"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 		time.Sleep(2 * time.Second)
 		d.want(t)
@@ -224,7 +224,7 @@ func TestReleaseOfNothing(t *testing.T) {
 	run(t, &disk{}, func(t *testing.T, ref core.Ref) {
 		_, err := core.Ask(t.Context(), ref, &Release{Holder: "a", MountPoint: "/m"})
 		if !errors.Is(err, ErrNotHeld) {
-			t.Error(err)
+			t.Errorf("got %v, want %v", err, ErrNotHeld)
 		}
 	})
 }

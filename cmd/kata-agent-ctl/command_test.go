@@ -166,7 +166,7 @@ func TestRunRemovesWhatDoesNotStart(t *testing.T) {
 	s.Handle("StartContainer", func(context.Context, protocols.Message, protocols.Message) error { return errors.New("no") })
 	_, err := execute("", "run", "--server-address", s.Address(), dir)
 	if err == nil || !strings.Contains(err.Error(), "no") {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q", err, "no")
 	}
 	if want := []string{"CreateContainer", "StartContainer", "RemoveContainer"}; !slices.Equal(s.Methods(), want) {
 		t.Errorf("calls %v", s.Methods())
@@ -187,7 +187,7 @@ func TestEveryCommandTeaches(t *testing.T) {
 	visit(newRoot())
 	for _, args := range [][]string{{"list"}, {"list", "ExecProcess"}, {"examples"}, {"generate-cid"}, {"connect", "-c", "list"}, {"--help"}} {
 		if out, err := execute("", args...); err != nil || out == "" {
-			t.Errorf("%v: %q, %v", args, out, err)
+			t.Errorf("%v: %q, %v, want some output", args, out, err)
 		}
 	}
 	out, err := execute("", "__complete", "call", "Get")

@@ -86,6 +86,6 @@ func TestPolicyDecisions(t *testing.T) {
 	})
 	out, err := execute("", "policy", "decisions", "--server-address", s.Address())
 	if err != nil || out != "{\"request\":\"x\"}\n" {
-		t.Errorf("%q, %v", out, err)
+		t.Errorf("%q, %v, want %q", out, err, "{\"request\":\"x\"}\n")
 	}
 }

@@ -140,7 +140,7 @@ func TestNamedFileMustBeUsable(t *testing.T) {
 		path := file(t, tc.content)
 		_, _, err := Load(Sources{File: path})
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), tc.reason) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v, want an error with %q and %q", name, err, path, tc.reason)
 		}
 	}
 	for namedBy, src := range map[string]Sources{
@@ -150,7 +150,7 @@ func TestNamedFileMustBeUsable(t *testing.T) {
 		_, _, err := Load(src)
 		if err == nil || !strings.Contains(err.Error(), "/nonexistent") || !strings.Contains(err.Error(), namedBy) ||
 			!strings.Contains(err.Error(), "no such file") {
-			t.Errorf("%s: %v", namedBy, err)
+			t.Errorf("%s: %v, want an error with %q and %q", namedBy, err, "/nonexistent", "no such file")
 		}
 	}
 	if _, _, err := Load(Sources{File: t.TempDir()}); err == nil {

@@ -71,7 +71,7 @@ func TestMountFailureLeavesNothing(t *testing.T) {
 	} {
 		made, err := m.Mount(s)
 		if err == nil || !strings.Contains(err.Error(), target) || !strings.Contains(err.Error(), s.Source) {
-			t.Errorf("%+v: %v", s, err)
+			t.Errorf("%+v: %v, want an error with %q and %q", s, err, target, s.Source)
 		}
 		if made != (mount.Made{}) {
 			t.Errorf("%+v: made %+v", s, made)
@@ -82,12 +82,12 @@ func TestMountFailureLeavesNothing(t *testing.T) {
 	}
 	for _, s := range []mount.Spec{{}, {Source: "a", FSType: "tmpfs"}, {Source: "a", Target: "/x"}} {
 		if _, err := m.Mount(s); !errors.Is(err, mount.ErrIncomplete) {
-			t.Errorf("%+v: %v", s, err)
+			t.Errorf("%+v: %v, want %v", s, err, mount.ErrIncomplete)
 		}
 	}
 	for _, bad := range []string{"rel", "/", dir + "/../x", "/a/.."} {
 		if _, err := m.Mount(mount.Spec{Source: "tmpfs", Target: bad, FSType: "tmpfs"}); !errors.Is(err, mount.ErrTarget) {
-			t.Errorf("%q: %v", bad, err)
+			t.Errorf("%q: %v, want %v", bad, err, mount.ErrTarget)
 		}
 	}
 }
@@ -265,7 +265,7 @@ func TestTableReadsProc(t *testing.T) {
 	guesttest.Must(t, os.WriteFile(proc+"/self/mountinfo", []byte(line), 0o644))
 	m := mount.Mounter{Proc: proc}
 	if on, err := m.IsMounted(`/run/a b\c/`); !on || err != nil {
-		t.Errorf("%v, %v", on, err)
+		t.Errorf("%v, %v, want true", on, err)
 	}
 	if on, err := m.IsMounted(`/run/a`); on || err != nil {
 		t.Errorf("a prefix counts as mounted: %v, %v", on, err)

@@ -152,7 +152,7 @@ func TestStateIsSerial(t *testing.T) {
 		wg.Go(func() {
 			for range each {
 				if d, err := decide(e, "Count", `{}`); err != nil || !d.Allowed {
-					t.Errorf("%+v, %v", d, err)
+					t.Errorf("%+v, %v, want that it is allowed", d, err)
 				}
 			}
 			if d, _ := decide(e, "Once", `{}`); d.Allowed {
@@ -259,7 +259,7 @@ default Three := false
 Three if count(data.pstate.l) == 3`)
 	for _, rule := range []string{"Make", "X", "X", "X", "Three"} {
 		if d, err := decide(e, rule, `{}`); err != nil || !d.Allowed {
-			t.Errorf("%s: %+v, %v", rule, d, err)
+			t.Errorf("%s: %+v, %v, want that it is allowed", rule, d, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func TestBadAddresses(t *testing.T) {
 			l.Close()
 		}
 		if !errors.Is(err, ErrAddress) || !strings.Contains(err.Error(), fmt.Sprintf("%q", addr)) {
-			t.Errorf("%q: %v", addr, err)
+			t.Errorf("%q: %v, want %v and an error with %q", addr, err, ErrAddress, fmt.Sprintf("%q", addr))
 		}
 	}
 }

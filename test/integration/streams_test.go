@@ -84,7 +84,7 @@ func TestCloseStdinKeepsTheTerminal(t *testing.T) {
 		p.Must(p.Do(p.Ctx, "CloseStdin", &protocols.CloseStdinRequest{ContainerId: "c1", ExecId: "e"}))
 	}
 	if n, err := p.WriteStdin(p.Ctx, "c1", "e", nil); err != nil || n != 0 { // zero length: the same
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("%d, %v, want %v", n, err, 0)
 	}
 	p.Must(p.resize("c1", "e", 10, 10))
 	p.write("c1", "e", "two\n")
@@ -135,7 +135,7 @@ func TestHalfClose(t *testing.T) {
 			p.write("c1", name, "second")
 			p.Must(end(name))
 			if out, err := p.ReadAll(p.Ctx, "c1", name); err != nil || string(out) != "secondend\n" {
-				t.Errorf("%q, %v", out, err)
+				t.Errorf("%q, %v, want %q", out, err, "secondend\n")
 			}
 			p.WantExit("c1", name, 0)
 		})
@@ -192,7 +192,7 @@ func TestExitIsNotHeldUp(t *testing.T) {
 	p.Session("c1", "e", "sh", "-c", "(while kill -0 $$; do :; done 2>/dev/null; echo late; sleep 10000) & echo early; exit 6")
 	p.WantExit("c1", "e", 6) // nobody has read yet
 	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "early\nlate\n" {
-		t.Errorf("%q, %v", out, err)
+		t.Errorf("%q, %v, want %q", out, err, "early\nlate\n")
 	}
 
 	p.Session("c1", "quiet", "sh", "-c", "sleep 10000 & exit 0")
@@ -251,11 +251,11 @@ func TestZeroLengthRead(t *testing.T) {
 		t.Errorf("%q, %v", out, err)
 	}
 	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "x\n" {
-		t.Errorf("%q, %v", out, err)
+		t.Errorf("%q, %v, want %q", out, err, "x\n")
 	}
 	// A read that asks for more than a frame holds gets what is there.
 	p.Session("c1", "large", "sh", "-c", "echo y; sleep 10000")
 	if out, err := p.ReadStdout(p.Ctx, "c1", "large", 1<<31); err != nil || string(out) != "y\n" {
-		t.Errorf("%q, %v", out, err)
+		t.Errorf("%q, %v, want %q", out, err, "y\n")
 	}
 }

@@ -80,7 +80,7 @@ func TestMakeAndRemove(t *testing.T) {
 		t.Errorf("root %q, bundle %q", spec.Root.Path, b.Dir())
 	}
 	if text, err := os.ReadFile(filepath.Join(rootfs, "etc/passwd")); err != nil || string(text) != "root" {
-		t.Errorf("%q, %v", text, err)
+		t.Errorf("%q, %v, want %q", text, err, "root")
 	}
 	file := filepath.Join(b.Dir(), "config.json")
 	st, err := os.Stat(file)
@@ -176,7 +176,7 @@ func TestMakeFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Make(l.root, "c1", &specs.Spec{Root: c.root})
 			if err == nil || !strings.Contains(err.Error(), c.word) || !strings.Contains(err.Error(), `"c1"`) {
-				t.Errorf("%v", err)
+				t.Errorf("got %v, want an error with %q and %q", err, c.word, `"c1"`)
 			}
 			if !missing(filepath.Join(l.root, "c1")) {
 				t.Error("a directory is left")

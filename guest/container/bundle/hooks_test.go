@@ -52,7 +52,7 @@ func TestScanWithoutHooks(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{dir, dir + "/missing"} {
 		if h, err := bundle.ScanHooks(d); h != nil || err != nil {
-			t.Errorf("%s: %v, %v", d, h, err)
+			t.Errorf("%s: %v, %v, want no hooks and no error", d, h, err)
 		}
 	}
 	if _, err := bundle.ScanHooks("hooks"); err == nil {
@@ -64,6 +64,6 @@ func TestScanWithoutHooks(t *testing.T) {
 	guesttest.Must(t, os.WriteFile(dir+"/poststop/x", nil, 0o755))
 	h, err := bundle.ScanHooks(dir)
 	if err == nil || h == nil || len(h.Poststop) != 1 {
-		t.Errorf("%+v, %v", h, err)
+		t.Errorf("%+v, %v, want one poststop hook and an error", h, err)
 	}
 }

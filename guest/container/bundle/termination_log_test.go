@@ -47,7 +47,7 @@ func TestTerminationLogOfAHostileWorkload(t *testing.T) {
 	try(t, os.Symlink(dir+"/secret", dir+"/link"))
 	for name, want := range map[string]error{"fifo": bundle.ErrNotAFile, "": bundle.ErrNotAFile, "link": unix.ELOOP} {
 		if s, err := bundle.TerminationLog(dir + "/" + name); s != "" || !errors.Is(err, want) {
-			t.Errorf("%q: %q, %v", name, s, err)
+			t.Errorf("%q: %q, %v, want nothing and %v", name, s, err, want)
 		}
 	}
 }

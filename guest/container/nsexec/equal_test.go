@@ -128,9 +128,7 @@ func (p process) request(t *testing.T, c *container) *nsexec.Request {
 			}
 		}
 	}
-	for _, l := range p.limits(t) {
-		r.Rlimits = append(r.Rlimits, l)
-	}
+	r.Rlimits = append(r.Rlimits, p.limits(t)...)
 	return r
 }
 

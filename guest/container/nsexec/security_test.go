@@ -165,7 +165,7 @@ func TestContainerCannotReachAStartingProcess(t *testing.T) {
 			attacker.Capabilities = caps
 			out, err := run(t, h, attacker)
 			if out != "tried\n" || err != nil {
-				t.Errorf("%q %v", out, err)
+				t.Errorf("%q %v, want %q", out, err, "tried\n")
 			}
 			// The same with every capability: reading is then what a privileged
 			// container may do, but the binary must stay as it is.

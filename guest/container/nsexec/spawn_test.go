@@ -57,7 +57,7 @@ func TestNotFound(t *testing.T) {
 	} {
 		_, err := run(t, h, c.request(test.program))
 		if err == nil || err.Error() != test.text || !errors.Is(err, test.is) {
-			t.Errorf("%s: %v", test.program, err)
+			t.Errorf("%s: %v, want the error %q and %v", test.program, err, test.text, test.is)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func TestHookHangs(t *testing.T) {
 		guard.Until(t, "the hook runs", func() bool { return child(s) != "" })
 		expire()
 		if err := guard.Receive(t, "the end of the hook", ended); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v", err)
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 		gone(t, child(s))
 	})

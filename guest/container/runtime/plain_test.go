@@ -197,13 +197,13 @@ func TestRlimits(t *testing.T) {
 		},
 	} {
 		if got, err := rlimits(test.in); err != nil || !slices.Equal(got, test.want) {
-			t.Errorf("%+v: %+v, %v", test.in, got, err)
+			t.Errorf("%+v: %+v, %v, want %v", test.in, got, err, test.want)
 		}
 	}
 	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 2, Hard: 1}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_CORE") {
 		t.Errorf("soft limit above the hard one: %v", err)
 	}
 	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_DREAMS"}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_DREAMS") {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want an error with %q", err, "RLIMIT_DREAMS")
 	}
 }

@@ -56,6 +56,6 @@ func TestApplyNothingToDo(t *testing.T) {
 	}
 	r.Path = dir
 	if _, err := r.Apply([]string{"x"}); err == nil || !strings.Contains(err.Error(), "is a directory") {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q", err, "is a directory")
 	}
 }

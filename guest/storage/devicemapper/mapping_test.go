@@ -59,7 +59,7 @@ func TestValidate(t *testing.T) {
 		tab := table(strings.Repeat("ab", 32), 8192)
 		change(&tab)
 		if err := tab.Validate(); !errors.Is(err, ErrVerity) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v, want %v", name, err, ErrVerity)
 		}
 	}
 }
@@ -80,17 +80,17 @@ func TestWithoutDeviceMapper(t *testing.T) {
 	node := erofstest.Loop(t, erofstest.Bottom)
 	m := Mapper{Dev: t.TempDir()}
 	if _, err := m.OpenVerity(node, table(strings.Repeat("ab", 32), 4096)); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), node) {
-		t.Error(err)
+		t.Errorf("got %v, want %v and an error with %q", err, ErrUnavailable, node)
 	}
 	file := filepath.Join(m.Dev, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := m.OpenVerity(file, table(strings.Repeat("ab", 32), 4096)); !errors.Is(err, unix.ENOTBLK) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, unix.ENOTBLK)
 	}
 	if _, err := m.OpenVerity(node, Verity{}); !errors.Is(err, ErrVerity) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, ErrVerity)
 	}
 }
 

@@ -89,7 +89,7 @@ func TestGivenUp(t *testing.T) {
 	}
 	g := group(t, dir, part("1", verityTable()...))
 	if _, err := m.Mount(ctx, "c", g, []string{erofstest.Loop(t, erofstest.Top)}); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if closed != 1 {
 		t.Errorf("the mapping was closed %d times", closed)

@@ -50,7 +50,7 @@ func TestPlan(t *testing.T) {
 	}
 	for _, bad := range [][]volume.Storage{{upper()}, {lower("01/00"), upper(), upper()}} {
 		if _, err := Plan(bad); !errors.Is(err, ErrGroup) {
-			t.Errorf("%+v: %v", bad, err)
+			t.Errorf("%+v: %v, want %v", bad, err, ErrGroup)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func TestParseVerity(t *testing.T) {
 		part("1", checkedOption+"=yes", verityPrefix+"roothash="+hash), part("1", checkedOption),
 	} {
 		if _, err := Parse([]volume.Storage{bad}); !errors.Is(err, ErrGroup) {
-			t.Errorf("%q: %v", bad.Options, err)
+			t.Errorf("%q: %v, want %v", bad.Options, err, ErrGroup)
 		}
 	}
 }

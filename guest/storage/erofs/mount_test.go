@@ -92,7 +92,7 @@ func TestUpperInMemory(t *testing.T) {
 			t.Errorf("the upper layer's removal does not count: %v", err)
 		}
 		if fi, err := os.Stat(root + "/made"); err != nil || !fi.IsDir() {
-			t.Error(err)
+			t.Errorf("%v, %v, want a directory", fi, err)
 		}
 		if _, err := os.Stat(root + "/written"); err == nil {
 			t.Error("an older container's file")
@@ -100,7 +100,7 @@ func TestUpperInMemory(t *testing.T) {
 		guesttest.Must(t, os.WriteFile(root+"/written", nil, 0o600))
 		guesttest.Must(t, os.WriteFile(root+"/word", []byte("changed"), 0o600))
 		if fi, err := os.Stat(root); err != nil || fi.Mode().Perm() != 0o755 {
-			t.Error(fi.Mode(), err)
+			t.Errorf("%v, %v, want mode 0755", fi, err)
 		}
 		// The overlay is all that is left in the mount table, and its target all in the
 		// container's directory.

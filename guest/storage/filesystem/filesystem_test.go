@@ -42,7 +42,7 @@ func TestStatRefuses(t *testing.T) {
 		t.Errorf("a pipe: %v", err)
 	}
 	if _, err := filesystem.Stat(t.Context(), dir+"/missing"); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, os.ErrNotExist)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -111,12 +111,12 @@ func TestGrowExt4WithoutJournal(t *testing.T) {
 func TestGrowRefuses(t *testing.T) {
 	var g filesystem.Grower
 	if err := g.Grow(t.Context(), "/proc", 1<<20); !errors.Is(err, filesystem.ErrUnsupported) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, filesystem.ErrUnsupported)
 	}
 	mnt := mounted(t, 16<<20, "mkfs.ext4", "-q", "-F")
 	g.SysDir = t.TempDir()
 	if err := g.Grow(t.Context(), mnt, 1<<20); !errors.Is(err, filesystem.ErrNoDevice) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, filesystem.ErrNoDevice)
 	}
 }
 

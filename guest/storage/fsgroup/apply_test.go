@@ -129,7 +129,7 @@ func TestApplyEndsWithItsContext(t *testing.T) {
 		guesttest.Must(t, os.WriteFile(vol+"/"+strings.Repeat("f", i%200+1)+string(rune('a'+i/200)), nil, 0o600))
 	}
 	if err := fsgroup.Apply(ctx, open(t, vol), fsgroup.Group{ID: 9}); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if err := fsgroup.Apply(t.Context(), open(t, vol), fsgroup.Group{ID: ^uint32(0)}); err == nil {
 		t.Error("-1 was taken for a group")

@@ -47,7 +47,7 @@ func TestVisit(t *testing.T) {
 	}
 	warnings, err := v.Visit(t.Context())
 	if err != nil || len(warnings) != 1 || !errors.Is(warnings[0], os.ErrPermission) {
-		t.Errorf("%v, %v", warnings, err)
+		t.Errorf("%v, %v, want one warning, %v, and no error", warnings, err, os.ErrPermission)
 	}
 	slices.Sort(seen)
 	if want := []string{DefaultStalePrefix + "/a b", DefaultStalePrefix + "/c/rootfs"}; !slices.Equal(seen, want) {
@@ -95,6 +95,6 @@ func TestVisitOfHungMounts(t *testing.T) {
 func TestVisitWithoutMountTable(t *testing.T) {
 	v := &StaleVisitor{Mounts: mount.Mounter{Proc: t.TempDir()}}
 	if _, err := v.Visit(t.Context()); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, os.ErrNotExist)
 	}
 }

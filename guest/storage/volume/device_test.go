@@ -47,7 +47,7 @@ func TestMountDeviceMakesAFilesystem(t *testing.T) {
 	a, err = d.MountDevice(t.Context(), dev, s)
 	guesttest.Must(t, err)
 	if fi, err := os.Stat(s.MountPoint); err != nil || fi.Mode()&os.ModeDevice == 0 {
-		t.Errorf("%v, %v", fi.Mode(), err)
+		t.Errorf("%v, %v, want a device", fi, err)
 	}
 	released(t, a)
 }
@@ -58,11 +58,11 @@ func TestMountDeviceRefuses(t *testing.T) {
 	s := volume.Storage{Driver: "blk", FSType: "ext4", MountPoint: dir + "/x"}
 	for _, node := range []string{"/dev/null", dir} {
 		if _, err := d.MountDevice(t.Context(), node, s); !errors.Is(err, volume.ErrNotBlock) || !strings.Contains(err.Error(), "Invalid device "+node) {
-			t.Errorf("%s: %v", node, err)
+			t.Errorf("%s: %v, want %v and an error with %q", node, err, volume.ErrNotBlock, "Invalid device "+node)
 		}
 	}
 	if _, err := d.MountDevice(t.Context(), "/dev/no-such", s); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), `get metadata on file "/dev/no-such"`) {
-		t.Error(err)
+		t.Errorf("got %v, want %v and an error with %q", err, os.ErrNotExist, `get metadata on file "/dev/no-such"`)
 	}
 	for _, tt := range []struct{ fstype, options, want string }{
 		{"ext4", "encryption_key=ephemeral", "requires create_filesystem"},
@@ -72,7 +72,7 @@ func TestMountDeviceRefuses(t *testing.T) {
 	} {
 		s.FSType, s.DriverOptions = tt.fstype, strings.Split(tt.options, ",")
 		if _, err := d.MountDevice(t.Context(), dev, s); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%+v: %v", tt, err)
+			t.Errorf("%+v: %v, want an error with %q", tt, err, tt.want)
 		}
 		if _, err := os.Lstat(s.MountPoint); !os.IsNotExist(err) {
 			t.Errorf("%+v: left a mount point", tt)
@@ -80,11 +80,11 @@ func TestMountDeviceRefuses(t *testing.T) {
 	}
 	s.DriverOptions, s.FSType = []string{"encryption_key=ephemeral", "create_filesystem"}, "ext4"
 	if enc, err := volume.Encrypted(s); !enc || err != nil {
-		t.Error(enc, err)
+		t.Errorf("%v, %v, want true", enc, err)
 	}
 	s.Driver = "nvdimm"
 	if enc, err := volume.Encrypted(s); enc || err != nil {
-		t.Error(enc, err)
+		t.Errorf("%v, %v, want false", enc, err)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestMkfsArguments(t *testing.T) {
 	guesttest.Must(t, os.WriteFile(d.Mkfs, []byte("#!/bin/sh\necho \"$@\" > "+dir+"/args\necho broken >&2; exit 9\n"), 0o755))
 	_, err := d.MountDevice(t.Context(), dev, volume.Storage{Driver: "scsi", FSType: "ext4", MountPoint: dir + "/x", DriverOptions: []string{"create_filesystem"}})
 	if err == nil || !strings.Contains(err.Error(), "exit code 9") || !strings.Contains(err.Error(), "broken") {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q and %q", err, "exit code 9", "broken")
 	}
 	args, _ := os.ReadFile(dir + "/args")
 	if want := "-F -O ^has_journal -m 0 -i 163840 -I 128 " + dev + "\n"; string(args) != want {

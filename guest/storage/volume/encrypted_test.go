@@ -177,7 +177,7 @@ func TestEncryptionIsGivenUp(t *testing.T) {
 	})
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	f.nothing(s)
 }

@@ -29,7 +29,7 @@ func TestHugePagesShortOfMemory(t *testing.T) {
 	}
 	err := d.addPages(2<<20, 2000)
 	if err == nil || !strings.Contains(err.Error(), "Only allocated 262 of 2000 hugepages of size 2097152") {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q", err, "Only allocated 262 of 2000 hugepages of size 2097152")
 	}
 	if b, _ := os.ReadFile(file); string(b) != "4" {
 		t.Errorf("%q pages stay taken from the guest", b)

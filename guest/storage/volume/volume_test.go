@@ -97,7 +97,7 @@ func TestEphemeralGroupAndStrangeOptions(t *testing.T) {
 	for _, bad := range []string{"fsgid=-1", "fsgid=4294967295", "size=nonsense"} {
 		s.Options = []string{bad}
 		if _, err := d.Attach(t.Context(), "c", s); err == nil || !strings.Contains(err.Error(), s.MountPoint) {
-			t.Errorf("%s: %v", bad, err)
+			t.Errorf("%s: %v, want an error with %q", bad, err, s.MountPoint)
 		}
 		if mounted(t, s.MountPoint) {
 			t.Errorf("%s: left mounted", bad)
@@ -113,7 +113,7 @@ func TestUpdateEphemeral(t *testing.T) {
 	}
 	err := d.UpdateEphemeral(volume.Storage{Driver: "local", MountPoint: dir + "/x"})
 	if err == nil || !strings.HasPrefix(err.Error(), "Unsupported storage type for syncing mounts local. Only ephemeral") {
-		t.Error(err)
+		t.Errorf("got %v, want that only ephemeral storage can be updated", err)
 	}
 }
 
@@ -249,7 +249,7 @@ func TestBindAndGroup(t *testing.T) {
 	cancel()
 	s.FSGroup.ID = 45
 	if _, err := d.Attach(ctx, "", s); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if mounted(t, s.MountPoint) {
 		t.Error("a failed attach left its mount")
@@ -279,11 +279,11 @@ func TestUnknownDriver(t *testing.T) {
 	var d volume.Drivers
 	_, err := d.Attach(t.Context(), "c", volume.Storage{Driver: "image_guest_pull", Source: "registry/image:1", MountPoint: "/x"})
 	if !errors.Is(err, volume.ErrGuestPull) || !strings.Contains(err.Error(), "registry/image:1") {
-		t.Error(err)
+		t.Errorf("got %v, want %v and an error with %q", err, volume.ErrGuestPull, "registry/image:1")
 	}
 	for _, name := range append(volume.DeviceNames(), "", "nosuch") {
 		if _, err := d.Attach(t.Context(), "c", volume.Storage{Driver: name, MountPoint: "/x"}); !errors.Is(err, volume.ErrDriver) {
-			t.Errorf("%q: %v", name, err)
+			t.Errorf("%q: %v, want %v", name, err, volume.ErrDriver)
 		}
 	}
 	for _, name := range volume.Names() {

@@ -56,7 +56,7 @@ func TestTornSource(t *testing.T) {
 	guesttest.Must(t, err)
 	e := s["..gen_2/f"]
 	if b, err := readOpen(open(dir+"/..gen_2/f"), e); string(b) != "12345" || err != nil {
-		t.Errorf("%q, %v", b, err)
+		t.Errorf("%q, %v, want %q", b, err, "12345")
 	}
 	// Other bytes of the same size, and fewer of them.
 	for _, content := range []string{"54321", "1"} {

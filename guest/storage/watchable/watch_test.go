@@ -260,7 +260,7 @@ func TestFailureIsRetried(t *testing.T) {
 	guesttest.Must(t, os.WriteFile(source+"/f", []byte("2"), 0o644))
 	e := <-events
 	if !errors.Is(e.Err, unix.EROFS) || e.Source != source || e.Target != target {
-		t.Errorf("%+v", e)
+		t.Errorf("%+v, want %v of %s at %s", e, unix.EROFS, source, target)
 	}
 	guesttest.Must(t, unix.Mount("", root, "", unix.MS_REMOUNT, ""))
 	guard.Until(t, "the copy succeeds", reads(target+"/f", "2"))
@@ -288,7 +288,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a source that is not there: %v", err)
 	}
 	if _, _, err := s.Add(t.Context(), source, other+"/x"); !errors.Is(err, ErrOtherRoot) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, ErrOtherRoot)
 	}
 	if got := userPrefix("/run/user/1000/run/x"); got != "/run/user/1000" {
 		t.Errorf("%q", got)
@@ -318,7 +318,7 @@ func TestCloseDoesNotWaitForAHungSource(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := w.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 }
 

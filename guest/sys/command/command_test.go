@@ -60,7 +60,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	guard.Until(t, "the command runs", func() bool { _, err := os.Stat(mark); return err == nil })
 	expire()
 	if err := guard.Receive(t, "the end of the command", done); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 }
 

@@ -38,14 +38,14 @@ func TestLoad(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	if err := module.Load(t.Context(), "", "", nil); !errors.Is(err, module.ErrNoName) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, module.ErrNoName)
 	}
 	err := module.Load(t.Context(), script(t, "echo no such module >&2; exit 1"), "x", nil)
 	if err == nil || !strings.Contains(err.Error(), "load_kernel_module return code: 1 stdout: stderr:no such module") {
-		t.Error(err)
+		t.Errorf("got %v, want the program's code and words", err)
 	}
 	if err := module.Load(t.Context(), script(t, "kill -9 $$"), "x", nil); !errors.Is(err, module.ErrSignal) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, module.ErrSignal)
 	}
 	for _, args := range [][]string{{"-r"}, {"x", "--remove"}} {
 		if err := module.Load(t.Context(), script(t, ""), args[0], args[1:]); err == nil {
@@ -55,6 +55,6 @@ func TestLoadErrors(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := module.Load(ctx, script(t, "sleep 1000"), "slow", nil); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 }

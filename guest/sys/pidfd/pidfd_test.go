@@ -77,7 +77,7 @@ func TestWait(t *testing.T) {
 func TestSend(t *testing.T) {
 	f := start(t, "exec sleep 1000")
 	if _, exited, err := Wait(f); exited || err != nil {
-		t.Fatal(exited, err)
+		t.Fatalf("exited: %t, %v, want that it runs", exited, err)
 	}
 	if err := Send(f, 0); err != nil {
 		t.Error(err)
@@ -93,7 +93,7 @@ func TestSend(t *testing.T) {
 		t.Errorf("signal to a zombie: %v", err)
 	}
 	if code, _, err := Wait(f); code != 168 || err != nil {
-		t.Error(code, err)
+		t.Errorf("%v, %v, want %v", code, err, 168)
 	}
 	if err := Send(f, unix.SIGKILL); !errors.Is(err, unix.ESRCH) {
 		t.Errorf("signal to a reaped process: %v", err)

@@ -28,7 +28,7 @@ func TestReseed(t *testing.T) {
 		return refuse[req]
 	}}
 	if warning, err := d.Reseed([]byte("0123456789")); warning != nil || err != nil {
-		t.Fatal(warning, err)
+		t.Fatalf("warning %v, error %v, want neither", warning, err)
 	}
 	if len(calls) != 2 || calls[0] != unix.RNDADDENTROPY || calls[1] != unix.RNDRESEEDCRNG {
 		t.Errorf("calls %#x", calls)
@@ -44,16 +44,16 @@ func TestReseed(t *testing.T) {
 	}
 	refuse[unix.RNDADDENTROPY] = unix.EPERM
 	if _, err := d.Reseed([]byte("x")); !errors.Is(err, unix.EPERM) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, unix.EPERM)
 	}
 }
 
 func TestReseedErrors(t *testing.T) {
 	if _, err := (Device{}).Reseed(nil); !errors.Is(err, ErrNoData) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, ErrNoData)
 	}
 	if _, err := (Device{Path: "/no/such/device"}).Reseed([]byte("x")); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, os.ErrNotExist)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -104,7 +104,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	time.AfterFunc(30*time.Millisecond, cancel) // clock: if the dial begins later it ends at once
 	_, err := Address{Kind: Unix, Path: filepath.Join(t.TempDir(), "never")}.Dial(ctx, time.Hour)
 	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q", err, context.Canceled.Error())
 	}
 }
 

@@ -46,7 +46,7 @@ func TestParseRefuses(t *testing.T) {
 		"vsock://4294967296:1", "vsock://3:4294967296", "hvsock:///run/x:y",
 	} {
 		if got, err := Parse(in, false, 0); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%q: %+v, %v", in, got, err)
+			t.Errorf("%q: %+v, %v, want %v", in, got, err, ErrInvalid)
 		}
 	}
 }

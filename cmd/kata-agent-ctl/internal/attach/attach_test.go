@@ -86,7 +86,7 @@ func TestErrorsOfAStream(t *testing.T) {
 	})
 	_, err := Run(context.Background(), p, Streams{Out: io.Discard, Err: io.Discard})
 	if err == nil || !strings.Contains(err.Error(), "no such stream") {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q", err, "no such stream")
 	}
 }
 

@@ -70,6 +70,6 @@ func TestErrorHasCodeAndText(t *testing.T) {
 	c.Close()
 	err = c.Do(context.Background(), "StartContainer", &protocols.StartContainerRequest{})
 	if err == nil || err.Error() != "StartContainer: the agent has closed the connection" {
-		t.Error(err)
+		t.Errorf("got %v, want the error %q", err, "StartContainer: the agent has closed the connection")
 	}
 }

@@ -184,7 +184,7 @@ func TestResultRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := ReadResult(file); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("%s: %v", bad, err)
+			t.Errorf("%s: %v, want an error with %q", bad, err, file)
 		}
 	}
 }

@@ -176,6 +176,6 @@ func TestRunCannotPrepare(t *testing.T) {
 	s := agenttest.Start(t)
 	s.Handle("CreateContainer", func(context.Context, protocols.Message, protocols.Message) error { return errors.New("no room") })
 	if _, err := against(t, s, "[[load]]\nkind = \"exec\"\ncount = 1\n"); err == nil || !strings.Contains(err.Error(), "no room") {
-		t.Error(err)
+		t.Errorf("got %v, want an error with %q", err, "no room")
 	}
 }

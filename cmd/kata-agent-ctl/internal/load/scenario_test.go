@@ -88,7 +88,7 @@ func TestScenarioRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := Read(file); err == nil || !strings.Contains(err.Error(), mention) {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("%q: %v, want an error with %q", text, err, mention)
 		}
 	}
 }

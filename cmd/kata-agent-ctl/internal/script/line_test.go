@@ -40,7 +40,7 @@ func TestArguments(t *testing.T) {
 			err = l.arguments()
 		}
 		if err != nil || !reflect.DeepEqual(l.Words, c.words) || string(l.JSON) != c.json {
-			t.Errorf("%s: %q, %s, %v", c.line, l.Words, l.JSON, err)
+			t.Errorf("%s: %q, %s, %v, want %v and %v", c.line, l.Words, l.JSON, err, c.words, c.json)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestArgumentsRefuses(t *testing.T) {
 			err = l.arguments()
 		}
 		if err == nil || !strings.Contains(err.Error(), mention) {
-			t.Errorf("%s: %v", line, err)
+			t.Errorf("%s: %v, want an error with %q", line, err, mention)
 		}
 	}
 }

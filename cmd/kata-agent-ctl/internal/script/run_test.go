@@ -90,7 +90,7 @@ func TestRepeatForEverEndsWithTheContext(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx, Lines([]string{"repeat -1", "Check"})) }()
 	if err := guard.Receive(t, "the end", done); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestParseRefuses(t *testing.T) {
 		_, err := Parse(strings.Fields(args), false)
 		var usage *UsageError
 		if !errors.As(err, &usage) || !strings.Contains(err.Error(), reason) {
-			t.Errorf("%q: %v", args, err)
+			t.Errorf("%q: %v, want a usage error with %q", args, err, reason)
 		}
 	}
 }
