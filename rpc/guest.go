@@ -24,8 +24,6 @@ func (s *Service) guestMethods() []server.Method {
 		empty("SetGuestDateTime", s.setGuestDateTime),
 		empty("ReseedRandomDev", s.reseedRandomDev),
 		s.setPolicyMethod(),
-		unsupported[protocols.MemAgentMemcgConfig]("MemAgentMemcgSet"),
-		unsupported[protocols.MemAgentCompactConfig]("MemAgentCompactSet"),
 	}
 }
 

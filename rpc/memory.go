@@ -23,6 +23,8 @@ func (s *Service) memoryMethods() []server.Method {
 		empty("MemHotplugByProbe", s.memHotplugByProbe),
 		empty("AddSwap", s.addSwap),
 		empty("AddSwapPath", s.addSwapPath),
+		empty("MemAgentMemcgSet", s.memAgentMemcgSet),
+		empty("MemAgentCompactSet", s.memAgentCompactSet),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/memagent"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 	"google.golang.org/grpc/codes"
@@ -39,6 +40,7 @@ var statusTable = []struct {
 	{errNoContainer, codes.InvalidArgument},
 	{errMissing, codes.InvalidArgument},
 	{errArgument, codes.InvalidArgument},
+	{memagent.ErrSetting, codes.InvalidArgument},
 	{process.ErrNoTerminal, codes.Unavailable},
 	{sandbox.ErrExists, codes.AlreadyExists},
 	{container.ErrState, codes.FailedPrecondition},

@@ -33,6 +33,7 @@ type Options struct {
 	// VisibleCDI takes CDI devices from the environment too: agent.visible_cdi_devices.
 	VisibleCDI bool
 	CDITimeout time.Duration // bounds the wait for CDI specifications: agent.cdi_timeout
+	MemAgent   *MemAgent     // settings of the memory agent; nil: it is off
 	Spawn      runtime.Spawner
 	Log        *zap.Logger
 }
@@ -51,6 +52,7 @@ type Agent struct {
 	Sandbox    core.Ref
 	Storage    core.Ref
 	Network    core.Ref
+	MemAgent   core.Ref // nobody if the memory agent is off
 	Containers *sandbox.Containers
 	Processes  *process.Directory
 
@@ -87,6 +89,9 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	if a.Network, err = spawn(system, "network", network.New(a.network(p))); err != nil {
+		return nil, err
+	}
+	if a.MemAgent, err = startMemAgent(system, p.MemAgent); err != nil {
 		return nil, err
 	}
 	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Options{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
+	"github.com/kata-containers/kata-agent/guest/memagent"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
@@ -59,3 +60,17 @@ type idle struct{}
 
 func (idle) Receive(*core.Turn, core.Message) {}
 func (idle) Stopped(error)                    {}
+
+// TestMemAgentOff: a memory agent that is off is nobody, and so has no timer and no goroutine.
+func TestMemAgentOff(t *testing.T) {
+	system := core.NewSystem(zap.NewNop())
+	defer system.Stop(t.Context())
+	ref, err := startMemAgent(system, nil)
+	if err != nil || ref != (core.Ref{}) || len(system.Tree()) != 0 {
+		t.Errorf("off: %v, %v, actors %v, want nobody", ref, err, system.Tree())
+	}
+	off := &MemAgent{Memcg: memagent.Memcg{Disabled: true}, Compact: memagent.Compact{Disabled: true}}
+	if ref, err = startMemAgent(system, off); err != nil || ref.Path() != "memagent" {
+		t.Errorf("on: %q, %v, want an actor", ref.Path(), err)
+	}
+}

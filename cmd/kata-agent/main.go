@@ -13,6 +13,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/boot/goruntime"
 	"github.com/kata-containers/kata-agent/guest/boot/pid1"
 	"github.com/kata-containers/kata-agent/guest/config"
+	"github.com/kata-containers/kata-agent/guest/memagent"
 	"github.com/kata-containers/kata-agent/guest/sys/oom"
 )
 
@@ -33,6 +34,9 @@ func main() {
 // could not start or had to end.
 func run() int {
 	asInit := pid1.Started()
+	if len(os.Args) == 2 && os.Args[1] == memagent.CompactWord && !asInit {
+		return compactMemory()
+	}
 	args, err := cli.Parse(os.Args[1:], asInit)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)

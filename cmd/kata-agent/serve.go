@@ -56,7 +56,8 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	defer closeSpawner()
 	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
-		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, Spawn: spawner, Log: log,
+		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
+		Spawn: spawner, Log: log,
 	})
 	if err != nil {
 		return err

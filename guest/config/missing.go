@@ -11,7 +11,6 @@ type missingPart string
 const (
 	partPassfd     missingPart = "pass-through of standard streams"
 	partComponents missingPart = "guest components"
-	partMemAgent   missingPart = "the memory agent"
 )
 
 // warnMissing gives one warning for each missing part that is asked for, with the options that do.
@@ -42,7 +41,7 @@ func (l *loader) warnMissing() {
 // every option at its default, as the sample is, asks for nothing.
 func (l *loader) asks(o, standard option) bool {
 	from, given := l.given[o.name()]
-	if !given || o.part == partMemAgent && !l.config.MemAgent.Enable {
+	if !given {
 		return false
 	}
 	switch text := o.value.text(); text {

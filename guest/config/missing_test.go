@@ -22,9 +22,7 @@ func TestMissingParts(t *testing.T) {
 		{"agent.guest_components_procs=api-server-rest", "", []string{"agent.guest_components_procs: guest components"}},
 		{"agent.guest_components_rest_api=all agent.guest_components_procs=attestation-agent", "",
 			[]string{"agent.guest_components_rest_api, agent.guest_components_procs: guest components"}},
-		{"agent.mem_agent_memcg_swap=1 agent.mem_agent_enable=1", "",
-			[]string{"agent.mem_agent_enable, agent.mem_agent_memcg_swap: the memory agent"}},
-		{"agent.mem_agent_memcg_swap=1", "", nil},
+		{"agent.mem_agent_memcg_swap=1 agent.mem_agent_enable=1", "", nil},
 		{"", `guest_components_procs = "api-server-rest"`, nil}, // the default: what the sample holds
 		{"", `guest_components_procs = "attestation-agent"`, []string{"agent.guest_components_procs: guest components"}},
 		{"agent.hotplug_timeout=9", "", nil},

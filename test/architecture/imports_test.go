@@ -82,6 +82,7 @@ var handlersMay = map[string]string{
 	"guest/device/online":      "size of a memory block; probing of memory",
 	"guest/device/pci":         "reads addresses",
 	"guest/logging":            "shows a request without its secrets",
+	"guest/memagent":           "types of settings, an error",
 	"guest/metrics":            "reads counters",
 	"guest/network/iptables":   "lists rules",
 	"guest/network/netlink":    "lists links and routes",

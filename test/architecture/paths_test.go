@@ -61,6 +61,7 @@ var procSelf = regexp.MustCompile(`"[^"]*/(thread-)?self(/[^"]*)?"`)
 // other files of procfs that way (CVE-2019-16884, CVE-2025-31133, CVE-2025-52881). So after a thread has
 // entered one, descriptors are used that were opened before.
 var mayProcSelf = map[string]string{
+	"actors/agent/memagent.go":            "the agent's procfs",
 	"guest/boot/goruntime/monitor.go":     "the agent's procfs, before there are containers",
 	"guest/boot/mounts.go":                "the agent's procfs, before there are containers",
 	"guest/boot/session.go":               "targets of links that are made, which nothing follows here",

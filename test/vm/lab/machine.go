@@ -38,6 +38,9 @@ func (m *machine) base(opts Options, k Kernel, initramfs, console string) {
 		"-serial", "file:"+console,
 		"-kernel", k.Image, "-initrd", initramfs, "-append", strings.Join(opts.commandLine(), " "))
 	m.buses()
+	if opts.FreePageReporting {
+		m.arg("-device", "virtio-balloon-pci,bus=pcie.0,addr=6,free-page-reporting=on")
+	}
 }
 
 // buses lays out the PCI tree. Every address is fixed: tests name devices by

@@ -48,6 +48,9 @@ type Options struct {
 	// Protected takes the lab's helper, not what it runs, out of the OOM killer's
 	// choice: for tests that use up the guest's memory.
 	Protected bool
+	// FreePageReporting has the guest's balloon tell QEMU of large free blocks, which QEMU then gives
+	// back to the host. The guest needs the module virtio_balloon.
+	FreePageReporting bool
 	// Lifetime bounds the VM's whole life, 20 minutes when zero. When it ends
 	// the VM is killed and the test fails.
 	Lifetime time.Duration

@@ -220,3 +220,20 @@ func (vm *VM) close() {
 }
 
 func (vm *VM) consolePath() string { return filepath.Join(vm.dir, "console.log") }
+
+// HostMemory is how much of the host's memory is in the guest's, in bytes.
+func (vm *VM) HostMemory(t testing.TB) uint64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", vm.qemu.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var kib uint64
+		if _, err := fmt.Sscanf(line, "RssShmem: %d kB", &kib); err == nil {
+			return kib << 10
+		}
+	}
+	t.Fatal("no RssShmem of QEMU")
+	return 0
+}
