@@ -6,13 +6,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os/exec"
-	"syscall"
 	"time"
 
-	"github.com/kata-containers/kata-agent/guest/sys/oom"
+	program "github.com/kata-containers/kata-agent/guest/sys/command"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -73,7 +71,7 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not ended within %s", limit))
 		defer cancel()
 	}
-	out := &head{limit: maxHookOutput}
+	out := &program.Head{Max: maxHookOutput}
 	cmd := exec.CommandContext(ctx, h.Path)
 	if len(h.Args) > 0 {
 		cmd.Args = h.Args
@@ -85,34 +83,16 @@ func RunHook(ctx context.Context, h specs.Hook, state *specs.State) error {
 	cmd.Dir = state.Bundle
 	cmd.Stdin = bytes.NewReader(input)
 	cmd.Stdout, cmd.Stderr = out, out
-	// A hook given up goes with everything it started.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	// A descendant that keeps the output open must not hold up the hook's end.
-	cmd.WaitDelay = time.Second
-	err = oom.Run(cmd)
+	err = program.RunGroup(cmd)
 	if ctx.Err() != nil {
 		return fmt.Errorf("hook %s: %w", h.Path, context.Cause(ctx))
 	}
-	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil {
 		err = fmt.Errorf("hook %s: %w", h.Path, err)
-		if said := bytes.TrimSpace(out.buf); len(said) > 0 {
+		if said := bytes.TrimSpace(out.Bytes()); len(said) > 0 {
 			err = fmt.Errorf("%w: %s", err, said)
 		}
 		return err
 	}
 	return nil
-}
-
-// head keeps the first limit bytes written to it and drops the rest.
-type head struct {
-	buf   []byte
-	limit int
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	if n := h.limit - len(h.buf); n > 0 {
-		h.buf = append(h.buf, p[:min(n, len(p))]...)
-	}
-	return len(p), nil
 }

@@ -82,7 +82,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestHanging uses a program whose child holds the pipes after it is killed.
+// TestHanging uses a program whose child holds the pipes: it is killed with the program.
 func TestHanging(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	dir := install(t, map[string]string{"iptables-save": "sleep 600 & echo $! > " + pidFile + "; wait"})
@@ -96,7 +96,7 @@ func TestHanging(t *testing.T) {
 	if !errors.Is(err, context.Canceled) { // else the call's own limit would have ended it
 		t.Errorf("got %v", err)
 	}
-	killChild(t, pidFile)
+	childIsDead(t, pidFile)
 }
 
 // TestReal only reads: the rules of the machine are not the test's to change.

@@ -9,17 +9,12 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"time"
 
-	"github.com/kata-containers/kata-agent/guest/sys/oom"
+	"github.com/kata-containers/kata-agent/guest/sys/command"
 )
 
-const (
-	// maxErrorText is how much of a program's standard error goes into an error.
-	maxErrorText = 4096
-	// pipeGrace is how long a killed program's own children may hold its pipes.
-	pipeGrace = time.Second
-)
+// maxErrorText is how much of a program's standard error goes into an error, in bytes.
+const maxErrorText = 4096
 
 func (t *Tables) run(ctx context.Context, program string, stdin []byte, args ...string) ([]byte, error) {
 	path, err := t.find(program)
@@ -29,23 +24,22 @@ func (t *Tables) run(ctx context.Context, program string, stdin []byte, args ...
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.WaitDelay = pipeGrace
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	stdout, stderr := &bounded{max: MaxOutput}, &bounded{max: maxErrorText}
+	stdout, stderr := &command.Head{Max: MaxOutput}, &command.Head{Max: maxErrorText}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
-	err = oom.Run(cmd)
+	err = command.RunGroup(cmd)
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("run %s: %w", program, ctx.Err())
 	case err != nil:
-		return nil, failure(program, err, stderr.buf.String())
-	case stdout.over:
+		return nil, failure(program, err, string(stderr.Bytes()))
+	case stdout.Over():
 		return nil, fmt.Errorf("run %s: %w", program, ErrTooLarge)
 	}
-	return stdout.buf.Bytes(), nil
+	return stdout.Bytes(), nil
 }
 
 // failure prefers the program's own words to its exit status.
@@ -55,20 +49,4 @@ func failure(program string, err error, stderr string) error {
 		return fmt.Errorf("%s failed: %s (%w)", program, text, err)
 	}
 	return fmt.Errorf("run %s: %w", program, err)
-}
-
-// bounded keeps the first max bytes and takes the rest without an error, so that the
-// program can end in its own way. The buffer is no embedded one: its ReadFrom would go
-// round the limit.
-type bounded struct {
-	buf  bytes.Buffer
-	max  int
-	over bool
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	room := b.max - b.buf.Len()
-	b.over = b.over || len(p) > room
-	b.buf.Write(p[:min(len(p), room)])
-	return len(p), nil
 }

@@ -9,17 +9,10 @@ import (
 	"fmt"
 	"os/exec"
 	"syscall"
-	"time"
-
-	"github.com/kata-containers/kata-agent/guest/sys/oom"
 )
 
 // maxOutput is the number of bytes kept of each output: error texts, not data.
 const maxOutput = 16 << 10
-
-// drainTime is how long output held open by a descendant is waited for after the
-// program itself has ended.
-const drainTime = time.Second
 
 // Failure is a program that ran and did not succeed.
 type Failure struct {
@@ -54,11 +47,8 @@ func RunInput(ctx context.Context, input []byte, path string, args ...string) er
 		cmd.Stdin = bytes.NewReader(input)
 	}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = drainTime
-	err := oom.Run(cmd)
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+	err := RunGroup(cmd)
+	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {

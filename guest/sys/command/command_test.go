@@ -77,3 +77,19 @@ func TestRunDoesNotWaitForDescendants(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHead keeps what comes first, across writes, and takes the rest without an error.
+func TestHead(t *testing.T) {
+	h := &command.Head{Max: 5}
+	for _, text := range []string{"abc", "de", "fgh"} {
+		if over := h.Over(); over {
+			t.Errorf("over before %q, want only after more than 5 bytes", text)
+		}
+		if n, err := h.Write([]byte(text)); n != len(text) || err != nil {
+			t.Errorf("write of %q: %d, %v, want all of it taken", text, n, err)
+		}
+	}
+	if got := string(h.Bytes()); got != "abcde" || !h.Over() {
+		t.Errorf("kept %q, over %t; want abcde and true", got, h.Over())
+	}
+}
