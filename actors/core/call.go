@@ -42,8 +42,8 @@ func (c *Call[R]) Reply(v R, err error) {
 	}
 }
 
-// handOver runs deliver, which is the asker's code on the goroutine of the
-// actor: its panic must not be the actor's.
+// handOver runs deliver, which is code of the asker on the goroutine of the actor:
+// a panic in it must not end the actor.
 func (c *Call[R]) handOver(v R, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -37,7 +37,7 @@ type Resize struct {
 	Rows, Columns uint16
 }
 
-// Released is told to an init that waits for its start when it has been let go.
+// Released is told to the actor of an init that has waited for its start, when it may run.
 type Released struct{}
 
 // Discard ends the actor: its streams are closed, who still waits gets ErrUnknown.

@@ -95,8 +95,8 @@ func (c *Conn) suspend() {
 	c.resume() // the peer may have read everything meanwhile
 }
 
-// resume has suspended calls served if the peer has read enough. As long as it has not, a flush is
-// running, whose end comes here.
+// resume has suspended calls served if the peer has read enough. While it has not, the outbox still has
+// something to write, and resume is called again when that is written.
 func (c *Conn) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
