@@ -2,7 +2,8 @@
 
 package frame
 
-// fifo is a queue of calls. Its array is reused once the queue has run empty.
+// fifo is a queue of calls. Its array is reused once the queue has run empty, and before it would
+// grow: a queue that never runs empty would else keep the room of all calls that it has had.
 type fifo struct {
 	calls []*Call
 	head  int
@@ -10,7 +11,14 @@ type fifo struct {
 
 func (f *fifo) len() int { return len(f.calls) - f.head }
 
-func (f *fifo) push(call *Call) { f.calls = append(f.calls, call) }
+func (f *fifo) push(call *Call) {
+	if len(f.calls) == cap(f.calls) && f.head > 0 && f.head >= len(f.calls)/2 {
+		n := copy(f.calls, f.calls[f.head:])
+		clear(f.calls[n:])
+		f.calls, f.head = f.calls[:n], 0
+	}
+	f.calls = append(f.calls, call)
+}
 
 func (f *fifo) pop() *Call {
 	call := f.calls[f.head]

@@ -46,7 +46,7 @@ func (u *update) setAddresses() error {
 			return fmt.Errorf("add address %s to %s: %w", addr.IPNet, u.want.name, err)
 		}
 		if !contains(present, addr) {
-			u.undo.add(func() error { return u.h.nl.AddrDel(u.link, &addr) })
+			u.undo.Add(func() error { return u.h.nl.AddrDel(u.link, &addr) })
 		}
 	}
 	return nil

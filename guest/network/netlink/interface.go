@@ -65,7 +65,7 @@ func (u *update) applyOrUndo() (err error) {
 		if applied {
 			return
 		}
-		if undoErr := u.undo.run(); undoErr != nil && err != nil {
+		if undoErr := u.undo.Run(); undoErr != nil && err != nil {
 			err = fmt.Errorf("%w (and taking it back: %w)", err, undoErr)
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/kata-containers/kata-agent/guest/sys/undo"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ type update struct {
 	want   change
 	newMAC bool // the link was found by its name
 	isDown bool // it was up and has been taken down
-	undo   undo
+	undo   undo.List
 }
 
 // apply leaves the coming up to the end, so that until then everything can be taken back
@@ -28,7 +29,7 @@ func (u *update) apply() error {
 	if err != nil {
 		return err
 	}
-	u.undo.add(func() error { return u.h.restore(before) })
+	u.undo.Add(func() error { return u.h.restore(before) })
 	renamed := u.link.Attrs().Name != u.want.name
 	if renamed || u.newMAC {
 		if err := u.takeDown(u.link); err != nil {
@@ -58,7 +59,7 @@ func (u *update) apply() error {
 // its addresses back if the request names none; its routes are the host's to set.
 func (u *update) finish(before, displaced *snapshot) error {
 	if displaced != nil && isUp(displaced.link) {
-		u.undo.add(func() error { return u.h.nl.LinkSetDown(displaced.link) })
+		u.undo.Add(func() error { return u.h.nl.LinkSetDown(displaced.link) })
 		if err := u.h.nl.LinkSetUp(displaced.link); err != nil {
 			return fmt.Errorf("bring up %s: %w", u.link.Attrs().Name, err)
 		}
@@ -67,7 +68,7 @@ func (u *update) finish(before, displaced *snapshot) error {
 		_ = u.h.restore(displaced)
 	}
 	if u.isDown || !isUp(u.link) {
-		u.undo.add(func() error { return u.h.nl.LinkSetDown(u.link) })
+		u.undo.Add(func() error { return u.h.nl.LinkSetDown(u.link) })
 		if err := u.h.nl.LinkSetUp(u.link); err != nil {
 			return fmt.Errorf("bring up %s: %w", u.want.name, err)
 		}
@@ -91,7 +92,7 @@ func (u *update) takeDown(link vnl.Link) error {
 		return fmt.Errorf("take down %s: %w", link.Attrs().Name, err)
 	}
 	u.isDown = u.isDown || link == u.link
-	u.undo.add(func() error { return u.h.nl.LinkSetUp(link) })
+	u.undo.Add(func() error { return u.h.nl.LinkSetUp(link) })
 	return nil
 }
 
@@ -100,7 +101,7 @@ func (u *update) setMAC() error {
 	if err := u.h.nl.LinkSetHardwareAddr(u.link, u.want.mac); err != nil {
 		return fmt.Errorf("set MAC address of %s: %w", u.link.Attrs().Name, err)
 	}
-	u.undo.add(func() error { return u.h.nl.LinkSetHardwareAddr(u.link, old) })
+	u.undo.Add(func() error { return u.h.nl.LinkSetHardwareAddr(u.link, old) })
 	return nil
 }
 
@@ -116,7 +117,7 @@ func (u *update) rename() (displaced *snapshot, err error) {
 	if displaced, err = u.h.snapshot(other); err != nil {
 		return nil, err
 	}
-	u.undo.add(func() error { return u.h.restore(displaced) })
+	u.undo.Add(func() error { return u.h.restore(displaced) })
 	if err := u.takeDown(other); err != nil {
 		return nil, err
 	}
@@ -134,7 +135,7 @@ func (u *update) setName(link vnl.Link, from, to string) error {
 	if err := u.h.nl.LinkSetName(link, to); err != nil {
 		return fmt.Errorf("rename %s to %s: %w", from, to, err)
 	}
-	u.undo.add(func() error { return u.h.nl.LinkSetName(link, from) })
+	u.undo.Add(func() error { return u.h.nl.LinkSetName(link, from) })
 	return nil
 }
 
@@ -156,7 +157,7 @@ func (u *update) setMTU() error {
 	if err := u.h.nl.LinkSetMTU(u.link, u.want.mtu); err != nil {
 		return fmt.Errorf("set MTU of %s to %d: %w", u.want.name, u.want.mtu, err)
 	}
-	u.undo.add(func() error { return u.h.nl.LinkSetMTU(u.link, old) })
+	u.undo.Add(func() error { return u.h.nl.LinkSetMTU(u.link, old) })
 	return nil
 }
 
@@ -172,6 +173,6 @@ func (u *update) setARP() error {
 	if err := set(u.link); err != nil {
 		return fmt.Errorf("set ARP flag of %s: %w", u.want.name, err)
 	}
-	u.undo.add(func() error { return unset(u.link) })
+	u.undo.Add(func() error { return unset(u.link) })
 	return nil
 }

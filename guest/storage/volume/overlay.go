@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sys/undo"
 )
 
 const (
@@ -21,11 +23,11 @@ var errNoContainer = errors.New("a writable overlay needs a container")
 
 // attachOverlay mounts an overlay, in most cases a container's root file system.
 func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (_ Attached, err error) {
-	var undo []func() error
+	var made undo.List
 	attached := false
 	defer func() { // after a panic too
 		if !attached {
-			err = errors.Join(err, runAll(undo))
+			err = errors.Join(err, made.Run())
 		}
 	}()
 	if slices.Contains(s.Options, writableOverlay) {
@@ -38,12 +40,12 @@ func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (_ A
 		}
 		for _, sub := range []string{"upper", "work"} {
 			target := path.Join(dir, sub)
-			made, err := d.mkdir(target)
+			isNew, err := d.mkdir(target)
 			if err != nil {
 				return Attached{}, err
 			}
-			if made {
-				undo = append(undo, func() error { return d.Mounts.RemoveAll(target) })
+			if isNew {
+				made.Add(func() error { return d.Mounts.RemoveAll(target) })
 			}
 			s.Options = append(slices.Clone(s.Options), sub+"dir="+target)
 		}
@@ -66,7 +68,7 @@ func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (_ A
 		if err := unmount(); err != nil {
 			return err
 		}
-		return runAll(undo)
+		return made.Run()
 	}
 	return a, nil
 }
@@ -77,13 +79,4 @@ func (d *Drivers) mkdir(target string) (made bool, err error) {
 		return false, err
 	}
 	return made, dir.Close()
-}
-
-// runAll runs steps of an undo list, last first, and joins their errors.
-func runAll(undo []func() error) error {
-	var errs []error
-	for _, u := range slices.Backward(undo) {
-		errs = append(errs, u())
-	}
-	return errors.Join(errs...)
 }
