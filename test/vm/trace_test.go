@@ -3,6 +3,10 @@
 package vm
 
 import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -42,4 +46,41 @@ func TestTrace(t *testing.T) {
 		t.Errorf("%s: %q\nwant %q", all[i].Status, got, want)
 	}
 	wantContains(t, "console", vm.Console(), `"trace spans"`, `"lost":"0"`)
+}
+
+// TestTraceOTLP has a collector at the host take them by OTLP over vsock.
+func TestTraceOTLP(t *testing.T) {
+	const port = 4318
+	vm, agent := bootInit(t, lab.Options{
+		CgroupV2: true, HostPorts: []uint32{port}, KernelArgs: []string{"agent.trace", "agent.trace_endpoint=vsock://2:4318/v1/traces"},
+	})
+	l, err := net.Listen("unix", vm.HostPortPath(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := make(chan []byte, 100)
+	collector := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Method+" "+r.URL.Path != "POST /v1/traces" {
+			t.Errorf("%s %s, %v", r.Method, r.URL.Path, err)
+		}
+		bodies <- body
+	})}
+	go collector.Serve(l)
+	defer collector.Close()
+	agent.CreateSandbox(t, &protocols.CreateSandboxRequest{Hostname: "pod"})
+	agent.DestroySandbox(t)
+	if err := vm.WaitPowerOff(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	wantContains(t, "console", vm.Console(), `"trace spans"`, `"lost":"0"`)
+	var all []byte
+	for len(bodies) > 0 {
+		all = append(all, <-bodies...)
+	}
+	for _, name := range []string{"root-span", "create_sandbox", "destroy_sandbox"} {
+		if !bytes.Contains(all, []byte(name)) {
+			t.Errorf("no span %s has come", name)
+		}
+	}
 }
