@@ -393,7 +393,7 @@ func TestCompactionEnds(t *testing.T) {
 		g.stall("proc/pressure/memory", 0)
 		g.stall("proc/pressure/io", 0)
 		prepare()
-		if got, err := c.Round(t.Context(), s); err != nil || got.Stopped != want {
+		if got, err := c.Round(t.Context(), s); err != nil || !errors.Is(got.Stopped, want) {
 			t.Errorf("got %+v, %v, want an end for %v", got, err, want)
 		}
 		c.tick = time.Millisecond
