@@ -31,9 +31,6 @@ func (s *Service) containerMethods() []server.Method {
 }
 
 func (s *Service) createContainer(ctx context.Context, q *protocols.CreateContainerRequest) error {
-	if q.StdinPort|q.StdoutPort|q.StderrPort != 0 {
-		return fmt.Errorf("create container %q: passfd streams: CreateContainer with stream ports %w", q.ContainerId, errUnsupported)
-	}
 	if len(q.SharedMounts) > 0 {
 		return fmt.Errorf("create container %q: CreateContainer with shared mounts %w", q.ContainerId, errUnsupported)
 	}
@@ -49,6 +46,7 @@ func (s *Service) createContainer(ctx context.Context, q *protocols.CreateContai
 	}
 	m := &sandbox.CreateContainer{SharedPID: q.SandboxPidns}
 	m.ID, m.Spec, m.Storages = id.Container(q.ContainerId), spec, volumes(q.Storages)
+	m.Ports = container.Ports{Stdin: q.StdinPort, Stdout: q.StdoutPort, Stderr: q.StderrPort}
 	for _, d := range q.Devices {
 		m.Devices = append(m.Devices, device.Request{
 			ID: d.Id, Type: d.Type, VMPath: d.VmPath, ContainerPath: d.ContainerPath, Options: d.Options,

@@ -28,9 +28,6 @@ func (s *Service) processMethods() []server.Method {
 }
 
 func (s *Service) execProcess(ctx context.Context, q *protocols.ExecProcessRequest) error {
-	if q.StdinPort|q.StdoutPort|q.StderrPort != 0 {
-		return fmt.Errorf("exec in container %q: ExecProcess with stream ports %w", q.ContainerId, errUnsupported)
-	}
 	if q.Process == nil {
 		return fmt.Errorf("exec in container %q: the request has no process", q.ContainerId)
 	}
@@ -38,7 +35,10 @@ func (s *Service) execProcess(ctx context.Context, q *protocols.ExecProcessReque
 	if err != nil {
 		return fmt.Errorf("exec in container %q: %w", q.ContainerId, err)
 	}
-	_, err = ask(ctx, s, q.ContainerId, &container.Exec{ExecID: id.Exec(q.ExecId), Process: p})
+	_, err = ask(ctx, s, q.ContainerId, &container.Exec{
+		ExecID: id.Exec(q.ExecId), Process: p,
+		Ports: container.Ports{Stdin: q.StdinPort, Stdout: q.StdoutPort, Stderr: q.StderrPort},
+	})
 	return internalIfUnknown(err)
 }
 

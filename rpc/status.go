@@ -42,6 +42,7 @@ var statusTable = []struct {
 	{errArgument, codes.InvalidArgument},
 	{memagent.ErrSetting, codes.InvalidArgument},
 	{process.ErrNoTerminal, codes.Unavailable},
+	{process.ErrPassed, codes.FailedPrecondition},
 	{sandbox.ErrExists, codes.AlreadyExists},
 	{container.ErrState, codes.FailedPrecondition},
 	{runtime.ErrNotCreated, codes.FailedPrecondition},

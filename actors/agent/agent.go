@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
@@ -35,6 +36,7 @@ type Options struct {
 	CDITimeout time.Duration // bounds the wait for CDI specifications: agent.cdi_timeout
 	MemAgent   *MemAgent     // settings of the memory agent; nil: it is off
 	Spawn      runtime.Spawner
+	Passfd     *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
 	Log        *zap.Logger
 }
 
@@ -145,6 +147,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Storage:    a.Storage,
 		BundleRoot: bundleRoot,
 		PipeSize:   p.PipeSize,
+		Passfd:     p.Passfd,
 		Cgroup: cgroup.Chooser{InitMode: p.InitMode, Reachable: func() bool {
 			return cgroup.SystemdReachable("/run")
 		}},

@@ -12,6 +12,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
@@ -26,6 +27,8 @@ type Options struct {
 	Storage    core.Ref
 	BundleRoot string // parent of the bundles: /run/kata-containers
 	PipeSize   int    // of stdout and stderr, in bytes; 0: the kernel's default
+	// Passfd has the host's connections for streams; nil if the agent does not listen for them.
+	Passfd *passfd.Streams
 	// Cgroup turns the host's cgroups path into that of the driver to use.
 	Cgroup cgroup.Chooser
 	// WatchOOM calls fn for each OOM kill in the container's cgroup until stop is called.
@@ -181,7 +184,7 @@ func (c *container) key(e id.Exec) process.Key {
 func (c *container) initID() id.Exec { return id.Exec(c.id) }
 
 // adopt makes the actor of a process that has been started and enters it.
-func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams stdio.Files) error {
+func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams process.Streams) error {
 	io, err := process.NewIO(c.options.Poller, streams, p.TakeTerminal())
 	if err != nil {
 		p.KillAndReap()

@@ -81,7 +81,7 @@ func (s *fixture) child() *started {
 	pipes.Child.Close()
 	return &started{
 		process: runtime.NewProcess(cmd.Process.Pid, fd, nil),
-		streams: pipes.Agent,
+		streams: process.Streams{Pipes: pipes.Agent},
 	}
 }
 

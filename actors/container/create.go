@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
@@ -22,7 +23,7 @@ import (
 // Close undoes a create whose actor has died meanwhile.
 func (m *made) Close() error {
 	m.streams.Close()
-	m.streams = stdio.Files{}
+	m.streams = process.Streams{}
 	if m.init != nil {
 		m.init.CloseTerminal()
 	}
@@ -38,7 +39,7 @@ const killTimeout = 10 * time.Second
 type made struct {
 	os      *runtime.Container
 	init    *runtime.Process
-	streams stdio.Files
+	streams process.Streams
 	undo    undoList
 	pci     device.PCIMap
 	pid     *namespace.PID // init's, if it is to be shared
@@ -130,6 +131,7 @@ func (c *container) createFailed(t *core.Turn, m *Create, left undoList, err err
 // make does the work of a create, beside the mailbox. Each step enters its undo before
 // the next begins; on error the caller runs them.
 func (c *container) make(ctx context.Context, m *Create, out *made) error {
+	out.streams.Passed = c.claim(ctx, m.Ports) // first: a create that fails closes them
 	if err := c.putDevices(ctx, m, out); err != nil {
 		return err
 	}
@@ -159,11 +161,11 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 
 // run has the runtime make the container.
 func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions, out *made) error {
-	own, streams, err := c.openStdio(m.Spec.Process)
+	own, pipes, err := c.openStdio(m.Spec.Process)
 	if err != nil {
 		return err
 	}
-	out.streams = streams
+	out.streams.Pipes = pipes
 	defer stdio.Files(own.Files).Close() // init has its own then
 	p.Stdio = own
 	rt, init, err := c.createRuntime(ctx, p)

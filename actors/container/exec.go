@@ -17,7 +17,7 @@ import (
 // started is a session whose process runs.
 type started struct {
 	process *runtime.Process
-	streams stdio.Files
+	streams process.Streams
 }
 
 // Close ends a session that nobody wants any more.
@@ -79,10 +79,11 @@ func (c *container) mayExec(m *Exec) error {
 }
 
 func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *Exec) (out *started, err error) {
-	own, streams, err := c.openStdio(m.Process)
+	own, pipes, err := c.openStdio(m.Process)
 	if err != nil {
 		return nil, err
 	}
+	streams := process.Streams{Pipes: pipes, Passed: c.claim(ctx, m.Ports)}
 	defer stdio.Files(own.Files).Close() // the process has its own then
 	ctx, span := trace.Start(ctx, "spawn")
 	defer func() { span.End(err) }()

@@ -10,6 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
+	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -19,6 +20,12 @@ var ErrExecExists = errors.New("already exists")
 
 // ErrGivenUp says that the container was removed while something was under way.
 var ErrGivenUp = errors.New("container is being removed")
+
+// errNoPassfd says that the agent does not listen for passed streams.
+var errNoPassfd = errors.New("agent.passfd_listener_port is not set")
+
+// Ports are the ports of the host that the streams of a process are passed to.
+type Ports = passfd.Ports
 
 // Create makes the container; it is the first message the actor gets. When it fails,
 // everything it has made is undone before the answer and the actor ends.
@@ -30,6 +37,8 @@ type Create struct {
 	Devices  []device.Request
 	// Hooks of the guest image, which run before the spec's own of the same kind.
 	GuestHooks *specs.Hooks
+	// Ports are the host's ports that the streams of init are passed to.
+	Ports Ports
 	// IPC and UTS are the paths of the pod's namespaces; "": a namespace of its own.
 	IPC, UTS string
 	// PID is the shared pid namespace, nil: one of its own. The container releases it.
@@ -49,6 +58,7 @@ type Exec struct {
 	core.Call[struct{}]
 	ExecID  id.Exec
 	Process *specs.Process
+	Ports   Ports // as in Create
 }
 
 // KillAll kills every process of the container.

@@ -3,6 +3,10 @@
 package container
 
 import (
+	"context"
+	"fmt"
+
+	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -27,4 +31,21 @@ func (c *container) openStdio(p *specs.Process) (own runtime.Stdio, agent stdio.
 	}
 	own.Files = pipes.Child
 	return own, pipes.Agent, nil
+}
+
+// claim takes the host's connections for the streams of a process. One that has not come is a
+// warning: requests read and write that stream then, as they do with the agents before.
+func (c *container) claim(ctx context.Context, ports passfd.Ports) passfd.Claimed {
+	if !ports.Any() {
+		return passfd.Claimed{}
+	}
+	if c.options.Passfd == nil {
+		c.options.Warn(fmt.Errorf("container %q: the ports of passed streams are not heeded: %w", c.id, errNoPassfd))
+		return passfd.Claimed{}
+	}
+	claimed, missing := c.options.Passfd.Claim(ctx, ports)
+	if missing != nil {
+		c.options.Warn(fmt.Errorf("container %q: %w", c.id, missing))
+	}
+	return claimed
 }

@@ -21,11 +21,12 @@ var ErrFull = stdio.ErrFull
 // IO has the agent's ends of a process's streams. Its methods may be called from any
 // goroutine and never block; see the stdio package for what done may do.
 type IO struct {
-	stdin    *stdio.Writer
+	stdin    *stdio.Writer // nil if it is passed, as the two others
 	stdout   *stdio.Reader
-	stderr   *stdio.Reader // nil for a terminal, whose output is all one stream
-	master   *os.File      // of the terminal; nil for pipes
-	closed   atomic.Bool   // stdin
+	stderr   *stdio.Reader // nil for a terminal too, whose output is all one stream
+	passed   passed
+	master   *os.File    // of the terminal; nil for pipes
+	closed   atomic.Bool // stdin
 	out, err flow
 	lastRead atomic.Int64 // nanoseconds since epoch; 0 if nothing was read yet
 }
@@ -43,41 +44,64 @@ type flow struct {
 	dropped bool // it is drained; only the actor knows
 }
 
-// NewIO takes over the agent's ends of the pipes or, unless it is nil, the master of a
-// terminal, which has no pipes beside it. On error they are all closed.
-func NewIO(p *stdio.Poller, pipes stdio.Files, terminal *os.File) (_ *IO, err error) {
+// NewIO takes over the streams, with pipes or, unless it is nil, the master of a terminal, which
+// has no pipes beside it. On error they are all closed.
+func NewIO(p *stdio.Poller, s Streams, terminal *os.File) (_ *IO, err error) {
 	o := &IO{master: terminal}
 	defer func() {
 		if err != nil {
 			o.Close()
-			pipes.Close()
+			s.Close()
 		}
 	}()
 	if terminal != nil {
-		o.stdout, o.stdin, err = p.NewTerminal(terminal)
+		if o.stdout, o.stdin, err = p.NewTerminal(terminal); err == nil {
+			err = o.passTerminal(p, &s.Passed)
+		}
 		return o, err
 	}
-	if o.stdin, err = p.NewWriter(pipes[0]); err != nil {
+	if err = o.passPipes(p, &s); err != nil {
 		return nil, err
 	}
-	pipes[0] = nil
-	if o.stdout, err = p.NewReader(pipes[1]); err != nil {
-		return nil, err
+	return o, o.openPipes(p, &s.Pipes)
+}
+
+// openPipes has requests read and write the pipes, which it takes out of f.
+func (o *IO) openPipes(p *stdio.Poller, f *stdio.Files) (err error) {
+	if f[0] != nil {
+		if o.stdin, err = p.NewWriter(f[0]); err != nil {
+			return err
+		}
+		f[0] = nil
 	}
-	pipes[1] = nil
-	if o.stderr, err = p.NewReader(pipes[2]); err != nil {
-		return nil, err
+	if f[1] != nil {
+		if o.stdout, err = p.NewReader(f[1]); err != nil {
+			return err
+		}
+		f[1] = nil
 	}
-	return o, nil
+	if f[2] != nil {
+		if o.stderr, err = p.NewReader(f[2]); err != nil {
+			return err
+		}
+		f[2] = nil
+	}
+	return nil
 }
 
 // ReadStdout reads once, at most n bytes; the end of the stream is (nil, io.EOF).
 func (o *IO) ReadStdout(n int, done func([]byte, error)) (cancel func() bool) {
+	if o.passed.stdout != nil {
+		return refuse(done, "stdout")
+	}
 	return o.read(o.stdout, &o.out, n, done)
 }
 
 // ReadStderr is as ReadStdout. A terminal has no stderr: the stream has ended.
 func (o *IO) ReadStderr(n int, done func([]byte, error)) (cancel func() bool) {
+	if o.passed.stderr != nil {
+		return refuse(done, "stderr")
+	}
 	return o.read(o.stderr, &o.err, n, done)
 }
 
@@ -129,6 +153,10 @@ func (o *IO) start(r *stdio.Reader, f *flow, n int, done func([]byte, error)) fu
 
 // WriteStdin writes all of data. h, unless nil, is asked before bytes that have to wait are kept.
 func (o *IO) WriteStdin(data []byte, h stdio.Holder, done func(error)) (cancel func() bool) {
+	if o.passed.stdin != nil {
+		done(passedError("stdin"))
+		return func() bool { return false }
+	}
 	if o.stdin == nil || o.closed.Load() {
 		done(ErrNoStdin)
 		return func() bool { return false }
@@ -140,8 +168,13 @@ func (o *IO) WriteStdin(data []byte, h stdio.Holder, done func(error)) (cancel f
 // end of input there is a character that the host sends, and closing the master would
 // hang up the terminal and lose its output.
 func (o *IO) CloseStdin() {
-	if o.master == nil && o.stdin != nil && !o.closed.Swap(true) {
+	if o.master != nil || o.closed.Swap(true) {
+		return
+	}
+	if o.stdin != nil {
 		o.stdin.CloseAfterWrites()
+	} else if o.passed.stdin != nil {
+		o.passed.stdin.CloseWhenEmpty()
 	}
 }
 
@@ -245,6 +278,7 @@ func (o *IO) Close() {
 		o.stdin.Close()
 	}
 	o.each(func(r *stdio.Reader, _ *flow) { r.Close() })
+	o.passed.close()
 	if o.master != nil {
 		o.master.Close()
 	}

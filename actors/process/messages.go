@@ -67,6 +67,9 @@ type Gone struct{ Handle *Handle }
 // exitSeen says that the pidfd has become readable.
 type exitSeen struct{}
 
+// flushed says that what an exited process has written to a passed stream is on its way.
+type flushed struct{}
+
 // streamOver says that one of the streams that are drained has ended.
 type streamOver struct{}
 

@@ -21,10 +21,12 @@ const (
 	lingerLook = time.Second      // how often this is checked
 )
 
-// process is the actor. States: running -> exited -> waited -> drained -> gone. It is
-// drained while descendants still write and nobody will read that.
+// process is the actor. States: running -> reaped -> exited -> waited -> drained -> gone. It
+// is reaped until all that it has written to passed streams is on its way to the host: at
+// once, unless the host does not read. It is drained while descendants still write and nobody
+// will read that, or what they write is passed.
 //
-//	Wait    running: kept until the exit; exited: answered, then waited; waited: ErrUnknown
+//	Wait    running, reaped: kept until exited; exited: answered, then waited; waited: ErrUnknown
 //	Signal  running: sent; exited: nothing to do; waited: ErrUnknown
 //	Resize  running, exited: done; waited: ErrUnknown
 //
@@ -37,6 +39,8 @@ type process struct {
 	proc    string
 	waiters core.Waiters[*Wait]
 	held    bool // an init that waits for its start
+	reaped  bool
+	flushes int // passed streams whose output is not on its way yet
 	exited  bool
 	waited  bool // the status has been handed out
 	status  int
@@ -100,6 +104,10 @@ func (p *process) Receive(t *core.Turn, m core.Message) {
 		p.settle(t)
 	case Supersede:
 		p.drain(t)
+	case flushed:
+		if p.flushes--; p.flushes == 0 {
+			p.published(t)
+		}
 	case streamOver:
 		p.drains--
 		p.mayEnd(t)
@@ -109,7 +117,7 @@ func (p *process) Receive(t *core.Turn, m core.Message) {
 }
 
 func (p *process) exit(t *core.Turn) {
-	if p.exited {
+	if p.reaped {
 		return
 	}
 	if !p.os.Reapable() {
@@ -119,7 +127,17 @@ func (p *process) exit(t *core.Turn) {
 		}, func(t *core.Turn, _ struct{}, _ error) { p.exit(t) })
 		return
 	}
-	p.exited, p.status = true, p.os.Reap()
+	p.reaped, p.status = true, p.os.Reap()
+	self := t.Self()
+	p.flushes = p.handle.IO.flush(func() { self.Tell(flushed{}) })
+	if p.flushes == 0 {
+		p.published(t)
+	}
+}
+
+// published tells the exit to the container and to those who wait for it.
+func (p *process) published(t *core.Turn) {
+	p.exited = true
 	p.handle.IO.exited()
 	p.parent.Tell(Exited{Handle: p.handle, Status: p.status})
 	// One who has gone away does not use the status up.
@@ -170,6 +188,7 @@ func (p *process) settle(t *core.Turn) {
 	p.parent.Tell(Gone{Handle: p.handle})
 	if left == nothing {
 		p.done = true
+		p.drains += p.handle.IO.passes(p.streamOver(t))
 		p.mayEnd(t)
 		return
 	}
@@ -190,6 +209,9 @@ func (p *process) lingers(left remains) bool {
 // drain lets who still writes do so into the void. The container does not know the process
 // any more but owns it still: it ends with the container at the latest.
 func (p *process) drain(t *core.Turn) {
+	if !p.done {
+		p.drains += p.handle.IO.passes(p.streamOver(t))
+	}
 	p.done = true
 	p.drains += p.handle.IO.drain(p.streamOver(t))
 	p.mayEnd(t)
@@ -210,13 +232,17 @@ func (p *process) streamOver(t *core.Turn) func() {
 // that nothing outlives its actor.
 func (p *process) Stopped(error) {
 	p.handle.IO.Close()
-	if !p.exited {
+	if !p.reaped {
 		if p.unwatch != nil { // before PidFD is closed and its number is another's
 			p.unwatch()
 		}
 		p.os.KillAndReap()
 	}
 	for _, w := range p.waiters.Take() {
-		w.Reply(0, ErrUnknown)
+		if p.reaped { // the host has not read what came before the exit
+			w.Reply(p.status, nil)
+		} else {
+			w.Reply(0, ErrUnknown)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core/coretest"
+	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
@@ -32,6 +33,12 @@ type fixture struct {
 // newFixture runs args as the process. Its exit is told to the actor by exits.
 func newFixture(t *testing.T, args ...string) *fixture {
 	t.Helper()
+	return newFixtureWith(t, passfd.Claimed{}, args...)
+}
+
+// newFixtureWith has streams of the process passed.
+func newFixtureWith(t *testing.T, passed passfd.Claimed, args ...string) *fixture {
+	t.Helper()
 	poller, err := stdio.NewPoller()
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +59,7 @@ func newFixture(t *testing.T, args ...string) *fixture {
 	}
 	pipes.Child[0].Close()
 	pipes.Child[2].Close()
-	streams, err := NewIO(poller, pipes.Agent, nil)
+	streams, err := NewIO(poller, Streams{Pipes: pipes.Agent, Passed: passed}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func (p *process) signal(t *core.Turn, s *Signal) {
 	switch {
 	case p.waited:
 		s.Reply(struct{}{}, ErrUnknown)
-	case p.exited:
+	case p.reaped:
 		s.Reply(struct{}{}, nil)
 	case s.Number == 0 || s.Number == unix.SIGKILL || p.os.Executed(p.proc):
 		s.Reply(struct{}{}, p.send(s))

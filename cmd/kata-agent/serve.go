@@ -52,12 +52,14 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	defer endTracing() // last: with all that has happened in the spans
 	release := agent.ClaimRun(log)
 	system := core.NewSystem(log)
+	streams, closeStreams := openPassfd(cfg, log)
+	defer closeStreams()
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
 	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
-		Spawn: spawner, Log: log,
+		Spawn: spawner, Passfd: streams, Log: log,
 	})
 	if err != nil {
 		return err

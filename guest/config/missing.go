@@ -9,7 +9,6 @@ import "strings"
 type missingPart string
 
 const (
-	partPassfd     missingPart = "pass-through of standard streams"
 	partComponents missingPart = "guest components"
 )
 

@@ -16,8 +16,7 @@ func TestMissingParts(t *testing.T) {
 		want          []string // option: part
 	}{
 		{"agent.trace", "", nil},
-		{"agent.passfd_listener_port=1027", "", []string{"agent.passfd_listener_port: pass-through of standard streams"}},
-		{"agent.passfd_listener_port=0", "", nil},
+		{"agent.passfd_listener_port=1027", "", nil},
 		{"agent.guest_components_procs=none agent.guest_components_rest_api=none", "", nil},
 		{"agent.guest_components_procs=api-server-rest", "", []string{"agent.guest_components_procs: guest components"}},
 		{"agent.guest_components_rest_api=all agent.guest_components_procs=attestation-agent", "",

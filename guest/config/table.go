@@ -179,8 +179,7 @@ func guest(c *Config) []option {
 			words: []string{"agent.passfd_listener_port"},
 			keys:  []string{"passfd_listener_port"},
 			value: port(&c.PassfdListenerPort),
-			part:  partPassfd,
-			doc:   "vsock port on which the VMM hands over standard streams; 0 is off.",
+			doc:   "vsock port on which the host passes the standard streams of processes (docs/passfd.md); 0 is off. Hosts use 1027.",
 		},
 		{
 			words: []string{"agent.visible_cdi_devices"},
