@@ -4,10 +4,7 @@ package rpc
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/kata-containers/kata-agent/actors/container"
-	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/kata-containers/kata-agent/guest/sys/clock"
 	"github.com/kata-containers/kata-agent/guest/sys/random"
 	"github.com/kata-containers/kata-agent/protocols"
@@ -48,55 +45,4 @@ func (s *Service) reseedRandomDev(_ context.Context, q *protocols.ReseedRandomDe
 		s.options.Log.Warn("random device", zap.Error(warning))
 	}
 	return err
-}
-
-const (
-	// terminationLog is the only diagnostic that hosts ask for.
-	terminationLog = "termination_log"
-	// policyDecisions are the last answers of the policy, as lines of JSON.
-	policyDecisions = "policy_decisions"
-	// terminationPath is the annotation with the path of that file in the container.
-	terminationPath = "io.kubernetes.container.terminationMessagePath"
-)
-
-func (s *Service) getDiagnosticData(ctx context.Context, q *protocols.GetDiagnosticDataRequest) (*protocols.GetDiagnosticDataResponse, error) {
-	if q.LogType == policyDecisions && s.options.Policy != nil {
-		return &protocols.GetDiagnosticDataResponse{Data: s.policyDecisions()}, nil
-	}
-	if q.LogType != terminationLog {
-		return nil, fmt.Errorf("%w diagnostic log_type: %s", errArgument, q.LogType)
-	}
-	data, err := s.terminationLog(ctx, q.ContainerId)
-	if err != nil {
-		return nil, opaque{err}
-	}
-	return &protocols.GetDiagnosticDataResponse{Data: data}, nil
-}
-
-// policyDecisions are the last decisions, and how much output has been kept from the host.
-func (s *Service) policyDecisions() string {
-	data := s.options.Policy.Decisions()
-	if n := s.dropped.Load(); n > 0 {
-		data += fmt.Sprintf("{\"dropped_output_bytes\":%d}\n", n)
-	}
-	return data
-}
-
-// terminationLog is the beginning of the file that a container leaves for the one who
-// looks why it has ended: the guest's source of the mount at the annotated path.
-func (s *Service) terminationLog(ctx context.Context, cid string) (string, error) {
-	spec, err := ask(ctx, s, cid, &container.Spec{})
-	if err != nil {
-		return "", err
-	}
-	path, ok := spec.Annotations[terminationPath]
-	if !ok {
-		return "", fmt.Errorf("No terminationMessagePath annotation in container %q", cid) // the words of all Kata agents
-	}
-	for _, m := range spec.Mounts {
-		if m.Destination == path {
-			return bundle.TerminationLog(m.Source)
-		}
-	}
-	return "", fmt.Errorf("termination message mount not found for %s in container %q", path, cid)
 }

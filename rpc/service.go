@@ -30,6 +30,8 @@ type Options struct {
 	InitMode bool
 	Features []string // extra features, sorted
 	Log      *zap.Logger
+	// Errors are the last lines of the log that tell of something wrong, each with a newline.
+	Errors func() string
 	// Policy decides about requests; nil in a build without policy.
 	Policy Policy
 	// Destroyed is called after DestroySandbox, when its answer is on its way: the agent

@@ -58,6 +58,7 @@ type Agent struct {
 	Containers *sandbox.Containers
 	Processes  *process.Directory
 
+	tree    func() []core.ActorInfo
 	poller  *stdio.Poller
 	devices device.Preparer
 	volumes *storage.Drivers
@@ -69,9 +70,12 @@ type Agent struct {
 // many, and it is quiet, they are given back to the guest. It does not block.
 func (a *Agent) Freed(bytes int) { a.trim.freed(bytes) }
 
+// Tree lists the living actors; see [core.System.Tree].
+func (a *Agent) Tree() []core.ActorInfo { return a.tree() }
+
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
 func Start(system *core.System, p Options) (_ *Agent, err error) {
-	a := &Agent{Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
+	a := &Agent{tree: system.Tree, Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
 	defer func() {
 		if err != nil {
 			a.Close()

@@ -23,7 +23,8 @@ const flushTimeout = time.Second
 // logger is the agent's logger with the queue behind it.
 type logger struct {
 	*zap.Logger
-	queue *logging.Queue
+	queue  *logging.Queue
+	recent *logging.Recent
 }
 
 func newLogger(cfg *config.Config) *logger {
@@ -32,9 +33,10 @@ func newLogger(cfg *config.Config) *logger {
 		level = zap.InfoLevel
 	}
 	q := logging.NewQueue(logLimit, os.Stdout)
-	l := logging.New(q, zap.NewAtomicLevelAt(level), os.Getpid())
+	recent := &logging.Recent{}
+	l := logging.New(q, zap.NewAtomicLevelAt(level), os.Getpid(), recent)
 	logging.BridgeLogrus(logrus.StandardLogger(), l) // libcontainer logs through it
-	return &logger{l, q}
+	return &logger{l, q, recent}
 }
 
 func (l *logger) announce(cfg *config.Config, asInit bool) {

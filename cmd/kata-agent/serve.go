@@ -70,6 +70,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	destroyed := make(chan struct{})
 	service := rpc.New(rpc.Options{
 		Agent: a, Version: version, InitMode: asInit, Features: features(), Log: log,
+		Errors:    out.recent.Text,
 		Policy:    gate,
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})

@@ -28,12 +28,14 @@ const (
 
 // New returns a logger that appends to q every record at or above level. The
 // level can be changed at run time. A logger's name (zap.Logger.Named) or a
-// field "subsystem" becomes the subsystem of the line.
-func New(q *Queue, level zap.AtomicLevel, pid int) *zap.Logger {
-	return zap.New(newCore(q, level, pid))
+// field "subsystem" becomes the subsystem of the line. What goes wrong is in recent, too, unless that is nil.
+func New(q *Queue, level zap.AtomicLevel, pid int, recent *Recent) *zap.Logger {
+	c := newCore(q, level, pid)
+	c.recent = recent
+	return zap.New(c)
 }
 
-func newCore(q *Queue, level zapcore.LevelEnabler, pid int) zapcore.Core {
+func newCore(q *Queue, level zapcore.LevelEnabler, pid int) *core {
 	tail := appendPair(nil, "name", Name)
 	tail = appendPair(tail, "source", Source)
 	tail = appendPair(tail, "pid", strconv.Itoa(pid))
@@ -52,9 +54,10 @@ func (c *core) droppedLine(n uint64) []byte {
 // core renders records. It is immutable; With makes a copy.
 type core struct {
 	zapcore.LevelEnabler
-	queue *Queue
-	tail  []byte // the keys that are the same in every line, rendered
-	pairs []pair // fields of the logger
+	queue  *Queue
+	recent *Recent
+	tail   []byte // the keys that are the same in every line, rendered
+	pairs  []pair // fields of the logger
 }
 
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
@@ -72,7 +75,11 @@ func (c *core) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.Ch
 
 // Write never fails and never waits: see Queue.Append.
 func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	c.queue.Append(c.encode(e, fields))
+	line := c.encode(e, fields)
+	if c.recent != nil && e.Level >= zap.WarnLevel {
+		c.recent.add(line)
+	}
+	c.queue.Append(line)
 	return nil
 }
 

@@ -29,7 +29,7 @@ func newTest(t *testing.T, level zapcore.Level) (*zap.Logger, func() []record) {
 	var out bytes.Buffer
 	q := NewQueue(DefaultLimit, &out)
 	t.Cleanup(func() { closeQueue(t, q) })
-	l := New(q, zap.NewAtomicLevelAt(level), 214)
+	l := New(q, zap.NewAtomicLevelAt(level), 214, nil)
 	return l, func() []record {
 		t.Helper()
 		flush(t, q)
@@ -199,7 +199,7 @@ func TestLevelChangesAtRunTime(t *testing.T) {
 	q := NewQueue(DefaultLimit, nil)
 	defer closeQueue(t, q)
 	level := zap.NewAtomicLevelAt(zapcore.InfoLevel)
-	l := New(q, level, 1)
+	l := New(q, level, 1, nil)
 	if l.Core().Enabled(zapcore.DebugLevel) {
 		t.Fatal("debug passes at info")
 	}
@@ -242,7 +242,7 @@ func FuzzStringIsJSON(f *testing.F) {
 func BenchmarkInfo(b *testing.B) {
 	q := NewQueue(DefaultLimit, io.Discard)
 	defer q.Close(context.Background())
-	l := New(q, zap.NewAtomicLevel(), 1).Named("rpc").With(zap.String("container", "c1"))
+	l := New(q, zap.NewAtomicLevel(), 1, nil).Named("rpc").With(zap.String("container", "c1"))
 	err := errors.New("x")
 	b.ReportAllocs()
 	for b.Loop() {

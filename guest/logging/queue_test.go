@@ -50,7 +50,7 @@ func lineNumber(i int) []byte { return fmt.Appendf(nil, "line %d\n", i) }
 func TestAppendDoesNotWaitForTheSink(t *testing.T) {
 	sink := stuck{make(chan error)}
 	q := NewQueue(1000, sink)
-	l := New(q, zap.NewAtomicLevel(), 1)
+	l := New(q, zap.NewAtomicLevel(), 1, nil)
 	for range 1000 {
 		l.Info("x")
 	}
@@ -69,7 +69,7 @@ func TestAppendDoesNotWaitForTheSink(t *testing.T) {
 
 func TestDropsTheOldestAndTells(t *testing.T) {
 	q := NewQueue(60, nil)
-	New(q, zap.NewAtomicLevel(), 1)
+	New(q, zap.NewAtomicLevel(), 1, nil)
 	for i := range 100 {
 		q.Append(lineNumber(i))
 	}
