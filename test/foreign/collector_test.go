@@ -83,7 +83,7 @@ func startCollector(t *testing.T) (address string, end func() []collected) {
 			var c collected
 			if err := d.Decode(&c); err != nil {
 				if !errors.Is(err, io.EOF) {
-					t.Error(err)
+					t.Errorf("got %v, want %v", err, io.EOF)
 				}
 				taken <- all
 				return
