@@ -36,7 +36,13 @@ const rounds = 200
 // pod starts an agent with one running container.
 func pod(b *testing.B) (*harness.Agent, string) {
 	b.Helper()
-	a := harness.Start(b, harness.Options{Env: []string{"KATA_AGENT_LOG_LEVEL=warn", "GOGC=" + agentGOGC()}})
+	return podWith(b, "")
+}
+
+// podWith is pod with words on the kernel command line.
+func podWith(b *testing.B, cmdline string) (*harness.Agent, string) {
+	b.Helper()
+	a := harness.Start(b, harness.Options{Cmdline: cmdline, Env: []string{"KATA_AGENT_LOG_LEVEL=warn", "GOGC=" + agentGOGC()}})
 	ctx := b.Context()
 	guesttest.Must(b, a.Do(ctx, "CreateSandbox", &protocols.CreateSandboxRequest{Hostname: "pod", SandboxId: "sb"}))
 	root := harness.Rootfs(b)
