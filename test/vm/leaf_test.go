@@ -12,7 +12,7 @@ import (
 // leafPackages have tests that skip or see less on a usual test machine.
 var leafPackages = []string{
 	"guest/boot", "guest/cgroup", "guest/sys/clock", "guest/storage/filesystem", "guest/metrics", "guest/sys/module", "guest/sys/oom", "guest/mount",
-	"guest/container/namespace", "guest/network/netlink", "guest/sys/pidfd", "guest/sys/random", "guest/container/runtime", "guest/container/stdio",
+	"guest/container/namespace", "guest/network/netlink", "guest/sys/pidfd", "guest/sys/random", "guest/container/passfd", "guest/container/runtime", "guest/container/stdio",
 	"guest/storage/swap",
 }
 
