@@ -13,7 +13,8 @@ import (
 // TestDemoAndTestsSetUpFirst: both commands of the README install what they need before anything else.
 func TestDemoAndTestsSetUpFirst(t *testing.T) {
 	for _, target := range []string{"demo", "test"} {
-		cmd := exec.Command("make", "-n", target)
+		// Without what a make around this test has put into the environment.
+		cmd := exec.Command("env", "-u", "MAKELEVEL", "-u", "MAKEFLAGS", "-u", "MFLAGS", "make", "-n", target)
 		cmd.Dir = "../.."
 		out, err := cmd.Output()
 		if err != nil {
