@@ -115,7 +115,7 @@ func TestPassedStreamsRefuseRequests(t *testing.T) {
 		}
 	})
 	s.p.handle.IO.DropStdout(10, func(int) {}, func(_ []byte, err error) {
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			t.Errorf("dropping: %v, want the end: it is not to be noticed", err)
 		}
 	})

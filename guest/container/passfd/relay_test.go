@@ -383,7 +383,7 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("the host reads %d bytes, %v; want the %d of the output", len(got), err, len(want))
 	}
 	over(t, output) // the last slave was closed
-	if n, err := hostOut.Read(b); err != io.EOF {
+	if n, err := hostOut.Read(b); !errors.Is(err, io.EOF) {
 		t.Errorf("the host reads %d, %v; want the end", n, err)
 	}
 }

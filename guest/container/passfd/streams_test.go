@@ -84,7 +84,7 @@ func same(t *testing.T, f *os.File, conn net.Conn) {
 func wantClosed(t *testing.T, conn net.Conn) {
 	t.Helper()
 	conn.SetReadDeadline(time.Now().Add(guard.Hang))
-	if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+	if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the host reads %d, %v; want the end: its connection is closed", n, err)
 	}
 }
@@ -94,20 +94,20 @@ func TestClaimTakesWhatWaits(t *testing.T) {
 	in, out, other := d.dial(10), d.dial(11), d.dial(12)
 	d.waits(3)
 	c, err := d.Claim(guard.Context(t), Ports{Stdin: 10, Stdout: 11})
-	defer c.Close()
 	if err != nil || c.Stderr != nil {
 		t.Fatalf("claim: %v, stderr %v; want no error and no stderr", err, c.Stderr)
 	}
+	defer c.Close()
 	same(t, c.Stdin, in)
 	same(t, c.Stdout, out)
 	if n := d.Waiting(); n != 1 {
 		t.Errorf("%d connections wait, want the one that nobody claimed", n)
 	}
 	rest, err := d.Claim(guard.Context(t), Ports{Stderr: 12})
-	defer rest.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rest.Close()
 	same(t, rest.Stderr, other)
 }
 
@@ -147,7 +147,7 @@ func TestClaimOfNothing(t *testing.T) {
 	conn := d.dial(5)
 	d.waits(1)
 	c, err := d.Claim(guard.Context(t), Ports{Stdin: 4, Stdout: 5, Stderr: 6})
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
 	for _, words := range []string{"stdin", "port 4", "stderr", "port 6"} {
 		if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), words) {
 			t.Errorf("error %v, want one that names %s", err, words)
@@ -185,10 +185,10 @@ func TestPortUsedAgain(t *testing.T) {
 	conn := d.dial(3)
 	wantClosed(t, old)
 	c, err := d.Claim(guard.Context(t), Ports{Stdin: 3})
-	defer c.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.Close()
 	same(t, c.Stdin, conn)
 }
 
@@ -200,10 +200,10 @@ func TestWaitingIsBounded(t *testing.T) {
 	wantClosed(t, first)
 	d.waits(2)
 	c, err := d.Claim(guard.Context(t), Ports{Stdin: 2, Stdout: 3})
-	defer c.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.Close()
 	same(t, c.Stdin, second)
 	same(t, c.Stdout, third)
 }
