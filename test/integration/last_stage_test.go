@@ -195,6 +195,33 @@ func TestLowLimits(t *testing.T) {
 	}
 }
 
+// TestRelativeWorkingDirectory: a relative cwd begins at the root, with a last stage, without
+// one, and for sessions.
+func TestRelativeWorkingDirectory(t *testing.T) {
+	p := newPod(t, harness.Options{})
+	for _, files := range []uint64{16, 1024} { // with a last stage, and without
+		t.Run(fmt.Sprint(files, " descriptors"), func(t *testing.T) {
+			p := p.in(t)
+			spec := p.Spec("c1", p.Rootfs, "sh", "-c", "pwd; exec sleep 1000")
+			spec.Process.Cwd = "tmp"
+			spec.Process.Rlimits = []*protocols.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: files, Soft: files}}
+			p.Must(p.Create(p.Ctx, "c1", spec))
+			p.Must(p.StartContainer(p.Ctx, "c1"))
+			if got, err := p.ReadStdout(p.Ctx, "c1", "c1", 100); err != nil || string(got) != "/tmp\n" {
+				t.Errorf("the program is in %q, %v, want /tmp", got, err)
+			}
+			session := harness.Process("pwd")
+			session.Cwd = "tmp"
+			p.Must(p.Exec(p.Ctx, "c1", "e1", session))
+			if got, err := p.ReadAll(p.Ctx, "c1", "e1"); err != nil || string(got) != "/tmp\n" {
+				t.Errorf("a session is in %q, %v, want /tmp", got, err)
+			}
+			p.WantExit("c1", "e1", 0)
+			p.Delete("c1")
+		})
+	}
+}
+
 // TestSmallShareOfCPU: a quota of 10m, 1 ms in 100, is the program's. The preparation takes
 // some 20 ms of CPU, which would be two seconds.
 func TestSmallShareOfCPU(t *testing.T) {

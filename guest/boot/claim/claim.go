@@ -75,13 +75,15 @@ func (c *Claim) read() *record {
 	return &r
 }
 
+// write puts the record over the one before and cuts off the rest then: an agent that dies in
+// between leaves a whole record, and read stops at its end.
 func (c *Claim) write() error {
 	data, err := json.Marshal(c.record)
 	if err == nil {
-		err = c.file.Truncate(0)
+		_, err = c.file.WriteAt(data, 0)
 	}
 	if err == nil {
-		_, err = c.file.WriteAt(data, 0)
+		err = c.file.Truncate(int64(len(data)))
 	}
 	if err != nil {
 		return fmt.Errorf("claim: %w", err)

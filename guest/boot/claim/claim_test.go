@@ -91,3 +91,23 @@ func TestClaimLeavesForeignMounts(t *testing.T) {
 		t.Error("Foreign does not know what was there before")
 	}
 }
+
+// TestClaimCutShort: an agent that died while it put a short record over a longer one leaves the
+// rest of that behind its own. The next one notices the death all the same.
+func TestClaimCutShort(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run/claim")
+	first := take(t, path)
+	record, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.file.WriteAt([]byte(`"rest of a longer record"}`), int64(len(record))); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !take(t, path).Died() {
+		t.Error("the first agent's death is not noticed, want it noticed by its whole record")
+	}
+}

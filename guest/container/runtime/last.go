@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,7 +61,10 @@ func (c *Container) stage(config *configs.Config) (*configs.Config, error) {
 	bare.Capabilities, bare.NoNewPrivileges = nil, false
 	group, resources := *config.Cgroups, *config.Cgroups.Resources
 	resources.CpuQuota, resources.CpuBurst, resources.Memory, resources.MemorySwap = 0, nil, 0, 0
-	resources.PidsLimit = nil
+	resources.PidsLimit, resources.Unified = nil, maps.Clone(resources.Unified)
+	for _, file := range programFiles {
+		delete(resources.Unified, file)
+	}
 	group.Resources = &resources
 	bare.Cgroups = &group
 	return &bare, nil
@@ -74,6 +78,15 @@ const (
 	roomyFiles     = 256
 	roomyAddresses = 4 << 30
 )
+
+// programFiles are the files of cgroup v2 with limits that are the program's, by which a spec
+// may set them without the words for them (unified, in OCI's config-linux.md).
+var programFiles = []string{"cpu.max", "memory.max", "memory.high", "pids.max"}
+
+// limited tells whether the content of such a file is a limit; "max" is none.
+func limited(content string) bool {
+	return content != "" && !strings.HasPrefix(strings.TrimSpace(content), "max")
+}
 
 // cpuPeriod is in microseconds; the kernel's own is a tenth of a second.
 func cpuPeriod(r *cgroups.Resources) uint64 {
@@ -90,7 +103,8 @@ func needsStage(config *configs.Config) bool {
 	case config.Seccomp != nil,
 		r.CpuQuota > 0 && uint64(r.CpuQuota) < cpuPeriod(r),
 		r.Memory > 0 && r.Memory < roomyMemory,
-		r.PidsLimit != nil && *r.PidsLimit > 0 && *r.PidsLimit < roomyPids:
+		r.PidsLimit != nil && *r.PidsLimit > 0 && *r.PidsLimit < roomyPids,
+		slices.ContainsFunc(programFiles, func(file string) bool { return limited(r.Unified[file]) }):
 		return true
 	}
 	return slices.ContainsFunc(config.Rlimits, func(l configs.Rlimit) bool {

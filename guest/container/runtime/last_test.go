@@ -37,6 +37,9 @@ func TestNeedsStage(t *testing.T) {
 		"512 KiB":            {group(cgroups.Resources{Memory: 512 << 10}), true},
 		"128 MiB":            {group(cgroups.Resources{Memory: 128 << 20}), false},
 		"memory without end": {group(cgroups.Resources{Memory: -1}), false},
+		"unified pids":       {group(cgroups.Resources{Unified: map[string]string{"pids.max": "2"}}), true},
+		"unified, no limit":  {group(cgroups.Resources{Unified: map[string]string{"cpu.max": "max 100000", "memory.high": "max"}}), false},
+		"unified, another":   {group(cgroups.Resources{Unified: map[string]string{"cpu.weight": "50"}}), false},
 		"two pids":           {group(cgroups.Resources{PidsLimit: pointer(int64(2))}), true},
 		"pids without end":   {group(cgroups.Resources{PidsLimit: pointer(int64(-1))}), false},
 	} {

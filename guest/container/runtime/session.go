@@ -102,6 +102,15 @@ func reapPidFD(fd *os.File) int {
 	return code
 }
 
+// fromRoot is a working directory as libcontainer takes it: a relative one begins at the root,
+// wherever the process that changes to it is. The last stage is there already.
+func fromRoot(cwd string) string {
+	if cwd == "" || cwd[0] == '/' {
+		return cwd
+	}
+	return "/" + cwd
+}
+
 func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Request, error) {
 	limits, err := rlimits(p.Rlimits)
 	if err != nil {
@@ -113,7 +122,7 @@ func (c *Container) sessionRequest(p *specs.Process, stdio Stdio) (*nsexec.Reque
 	}
 	r := &nsexec.Request{
 		Target: c.target.Target,
-		Args:   p.Args, Env: sessionEnv(c, p), Cwd: p.Cwd,
+		Args:   p.Args, Env: sessionEnv(c, p), Cwd: fromRoot(p.Cwd),
 		Stdio: stdio,
 		UID:   p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids,
 		NoNewPrivileges: p.NoNewPrivileges, Umask: &umask, OOMScoreAdj: either(p.OOMScoreAdj, c.config.OomScoreAdj),
