@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/intelrdt"
 	"golang.org/x/sys/unix"
@@ -40,6 +42,17 @@ func (c *Container) Abandon() error {
 	return c.clear()
 }
 
+// removeCgroup removes the cgroup by a manager of its own. The manager for cgroup v1 takes each
+// path it has removed out of its table, without a lock that holds for those who read the table,
+// and statistics and updates may be read and made beside a removal.
+func (c *Container) removeCgroup() error {
+	m, err := manager.NewWithPaths(c.config.Cgroups, maps.Clone(c.cgroup.GetPaths()))
+	if err != nil {
+		return err
+	}
+	return m.Destroy()
+}
+
 // clear removes the cgroup and the state of a container whose init is dead. With a pid
 // namespace of its own every other process is dead then, too.
 func (c *Container) clear() error {
@@ -52,7 +65,7 @@ func (c *Container) clear() error {
 			errs = append(errs, err)
 		}
 	}
-	if err := c.cgroup.Destroy(); err != nil { // processes live on: why they do comes first
+	if err := c.removeCgroup(); err != nil { // processes live on: why they do comes first
 		return fmt.Errorf("remove container %q: %w", c.id, errors.Join(append(errs, err)...))
 	}
 	var err error // that the killing had trouble does not matter: all are gone
