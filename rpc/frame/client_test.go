@@ -209,3 +209,19 @@ func socketPair(t testing.TB) (net.Conn, net.Conn) {
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
+
+// serveConn has m serve one connection and returns both of its ends; served is closed when it is
+// served no more.
+func serveConn(t *testing.T, m *Mux) (c *client, conn *Conn, served <-chan struct{}) {
+	t.Helper()
+	ours, theirs := socketPair(t)
+	c = &client{t: t, nc: theirs}
+	c.reset()
+	conns := make(chan *Conn, 1)
+	done := make(chan struct{})
+	go func() {
+		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
+		close(done)
+	}()
+	return c, <-conns, done
+}

@@ -221,16 +221,7 @@ func TestDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := socketPair(t)
-	c := &client{t: t, nc: theirs}
-	c.reset()
-	conns := make(chan *Conn, 1)
-	served := make(chan struct{})
-	go func() {
-		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
-		close(served)
-	}()
-	conn := <-conns
+	c, conn, served := serveConn(t, m)
 	c.call(1, "Async", &protocols.ReadStreamRequest{Len: 1})
 	c.call(3, "Waits", &protocols.ReadStreamRequest{})
 	<-entered
@@ -297,16 +288,7 @@ func TestDrainOfOverdue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := socketPair(t)
-	c := &client{t: t, nc: theirs}
-	c.reset()
-	conns := make(chan *Conn, 1)
-	served := make(chan struct{})
-	go func() {
-		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
-		close(served)
-	}()
-	conn := <-conns
+	c, conn, served := serveConn(t, m)
 	c.callFor(1, "Waits", time.Hour)
 	for range 5 {
 		c.callFor(3, "Waits", time.Millisecond)

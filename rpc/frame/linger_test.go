@@ -18,16 +18,7 @@ func TestLinger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := socketPair(t)
-	c := &client{t: t, nc: theirs}
-	c.reset()
-	conns := make(chan *Conn, 1)
-	served := make(chan struct{})
-	go func() {
-		m.ServeConn(context.Background(), ours, func(conn *Conn) { conns <- conn })
-		close(served)
-	}()
-	conn := <-conns
+	c, conn, served := serveConn(t, m)
 	c.call(1, "Blocking", &protocols.ReadStreamRequest{Len: 10})
 	waitFor(t, "the answer to be with the kernel", func() bool { return conn.unread() > 0 })
 	if err := conn.Drain(context.Background()); err != nil {
@@ -47,7 +38,7 @@ func TestLinger(t *testing.T) {
 		conn.Linger(long, time.Hour)
 		close(ended)
 	}()
-	theirs.Close()
+	c.nc.Close()
 	<-ended
 	if long.Err() != nil {
 		t.Error("has lingered after the peer had read and gone")
