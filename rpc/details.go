@@ -4,7 +4,6 @@ package rpc
 
 import (
 	"context"
-	"slices"
 
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/protocols"
@@ -24,7 +23,11 @@ func (s *Service) getGuestDetails(_ context.Context, q *protocols.GuestDetailsRe
 }
 
 func storageHandlers() []string {
-	all := append(volume.Names(), volume.DeviceNames()...)
-	slices.Sort(all)
-	return all
+	var names []string
+	for _, d := range volume.Registered() {
+		if d.Announced {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }

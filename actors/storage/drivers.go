@@ -28,10 +28,14 @@ func NewDrivers(devices device.Resolver) *Drivers {
 // Mount attaches a volume for a container, or for the sandbox when holder is "". A volume
 // on a disk waits for the disk first.
 func (m *Drivers) Mount(ctx context.Context, holder string, v Volume) (volume.Attached, error) {
-	if v.Layers != nil {
-		return m.mountLayers(ctx, holder, v)
+	driver, err := m.drivers.Driver(v)
+	if err != nil {
+		return volume.Attached{}, err
 	}
-	if !volume.NeedsDevice(v.Driver) {
+	switch driver.Kind {
+	case volume.Layered:
+		return m.mountLayers(ctx, holder, v)
+	case volume.Direct:
 		return m.drivers.Attach(ctx, holder, v)
 	}
 	node, err := m.devices.Block(ctx, v.Driver, v.Source)

@@ -107,3 +107,29 @@ func TestMissingDevicesOfLayers(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
+
+// Every driver of the list can be used: disks are found by their driver's kind of address.
+func TestEveryRegisteredDriverIsHandled(t *testing.T) {
+	m, _ := newTestMounter(t, time.Millisecond)
+	sources := map[string]string{"blk": "02/03", "blk-ccw": "0.0.0001", "scsi": "0:1", "mmioblk": "/dev/vdz", "nvdimm": "/dev/pmem9"}
+	for _, driver := range volume.Registered() {
+		if driver.Kind != volume.Disk {
+			continue
+		}
+		v := Volume{Driver: driver.Name, Source: sources[driver.Name], FSType: "ext4", MountPoint: "/run/kata-containers/none"}
+		_, err := m.Mount(t.Context(), "c", v)
+		if err == nil || !strings.Contains(err.Error(), "waiting for uevent") {
+			t.Errorf("%s with source %q: %v, want a wait for the disk", driver.Name, v.Source, err)
+		}
+	}
+}
+
+func TestMountRefusesBeforeItWaits(t *testing.T) {
+	m, _ := newTestMounter(t, guard.Hang)
+	for _, driver := range []string{"blk", "erofs.multi-layer", "ephemeral"} {
+		_, err := m.Mount(t.Context(), "c", Volume{Driver: driver, Source: "02/03", MountPoint: "/etc"})
+		if !errors.Is(err, volume.ErrRoot) {
+			t.Errorf("%s on /etc: %v, want %v", driver, err, volume.ErrRoot)
+		}
+	}
+}

@@ -47,8 +47,7 @@ func (p *place) close() {
 
 // base gives the directory a look-up of target starts at, and the rest of the path.
 func (m Mounter) base(target string) (*safepath.Dir, string, error) {
-	if !path.IsAbs(target) || path.Clean(target) == "/" || strings.ContainsRune(target, 0) ||
-		strings.Contains(target+"/", "/../") {
+	if !valid(target) {
 		return nil, "", fmt.Errorf("mount point %q: %w", target, ErrTarget)
 	}
 	target = path.Clean(target)
@@ -59,6 +58,11 @@ func (m Mounter) base(target string) (*safepath.Dir, string, error) {
 	}
 	d, err := safepath.Open(root, safepath.Refuse)
 	return d, strings.TrimPrefix(target, root), err
+}
+
+func valid(target string) bool {
+	return path.IsAbs(target) && path.Clean(target) != "/" && !strings.ContainsRune(target, 0) &&
+		!strings.Contains(target+"/", "/../")
 }
 
 // confinedRoot is the confined directory target lies strictly below, or "".
@@ -81,6 +85,12 @@ func (m Mounter) confinedRoot(target string) string {
 		}
 	}
 	return ""
+}
+
+// Confines tells whether target is an absolute path without ".." below one of the Confined
+// directories.
+func (m Mounter) Confines(target string) bool {
+	return valid(target) && m.confinedRoot(path.Clean(target)) != ""
 }
 
 // find opens the parent of an existing or future mount point.

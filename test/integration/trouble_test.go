@@ -285,6 +285,8 @@ func TestBadStorages(t *testing.T) {
 		"file system": {&protocols.Storage{Driver: "overlayfs", Source: "none", Fstype: "dreamfs", MountPoint: dir + "bad"}, []string{dir + "bad"}},
 		"option": {&protocols.Storage{Driver: "ephemeral", Source: "nodev", Fstype: "hugetlbfs", MountPoint: dir + "bad",
 			Options: []string{"pagesize=3"}}, []string{dir + "bad"}},
+		"outside": {&protocols.Storage{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs", MountPoint: "/etc"},
+			[]string{`storage "/etc"`, "driver ephemeral may mount only below /run/kata-containers"}},
 		"no mount point": {&protocols.Storage{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs"}, []string{"mount point"}},
 	} {
 		t.Run(name, func(t *testing.T) {

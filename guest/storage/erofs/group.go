@@ -100,7 +100,7 @@ func (g *Group) add(s volume.Storage) error {
 	if s.Driver == Driver {
 		layer.Driver = driverOf(s.Source)
 	}
-	if !volume.NeedsDevice(layer.Driver) {
+	if d, _ := volume.Find(layer.Driver); d.Kind != volume.Disk {
 		return fmt.Errorf("unsupported driver type '%s' for multi-layer erofs", s.Driver)
 	}
 	g.dirs = append(g.dirs, o.dirs...)

@@ -120,8 +120,9 @@ func TestUpperInMemory(t *testing.T) {
 func ext4(t *testing.T, entries ...string) string {
 	t.Helper()
 	node := erofstest.Blank(t, 16<<20)
-	d := volume.Drivers{Mounts: mount.Mounter{}}
-	a, err := d.MountDevice(t.Context(), node, volume.Storage{Driver: "blk", FSType: "ext4", MountPoint: t.TempDir() + "/fill", DriverOptions: []string{"create_filesystem"}})
+	dir := t.TempDir()
+	d := volume.Drivers{Mounts: mount.Mounter{Confined: []string{dir}}}
+	a, err := d.MountDevice(t.Context(), node, volume.Storage{Driver: "blk", FSType: "ext4", MountPoint: dir + "/fill", DriverOptions: []string{"create_filesystem"}})
 	if err != nil {
 		t.Skipf("no ext4: %v", err)
 	}

@@ -49,6 +49,9 @@ func Encrypted(s Storage) (bool, error) {
 // an encrypted mapping of the device, or the answer is ErrNoEncryption. fstype bind makes
 // the device itself appear at the mount point.
 func (d *Drivers) MountDevice(ctx context.Context, node string, s Storage) (Attached, error) {
+	if _, err := d.Driver(s); err != nil {
+		return Attached{}, err
+	}
 	a, err := d.mountDevice(ctx, node, s)
 	if err != nil {
 		return Attached{}, fmt.Errorf("attach %s storage %q: %w", s.Driver, s.MountPoint, err)

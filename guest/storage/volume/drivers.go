@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 
@@ -15,16 +14,6 @@ import (
 	"github.com/kata-containers/kata-agent/guest/storage/fsgroup"
 	"github.com/kata-containers/kata-agent/guest/storage/watchable"
 )
-
-var (
-	// ErrDriver is a driver that is not in the table, or that needs a device.
-	ErrDriver = errors.New("no handler for this storage driver")
-	// ErrGuestPull is a container image that the guest is to fetch by itself.
-	ErrGuestPull = errors.New("pulling images inside the guest is not implemented in kata-agent")
-)
-
-// guestPull is the driver of ErrGuestPull.
-const guestPull = "image_guest_pull"
 
 // DefaultRunDir holds a directory for each container.
 const DefaultRunDir = "/run/kata-containers"
@@ -52,53 +41,18 @@ type Drivers struct {
 	removeMapping func(name string) error           // devicemapper's if nil; for tests
 }
 
-// handler attaches one storage; cid is empty for storages of the sandbox.
-type handler func(d *Drivers, ctx context.Context, cid string, s Storage) (Attached, error)
-
-// table is the drivers whose storages need no device. It is a function because a map
-// would be built at start-up, by every re-execution of the binary too.
-func table(driver string) handler {
-	switch driver {
-	case "virtio-fs", "9p", "bind":
-		return (*Drivers).attachMount
-	case "ephemeral":
-		return (*Drivers).attachEphemeral
-	case "local":
-		return (*Drivers).attachLocal
-	case "overlayfs":
-		return (*Drivers).attachOverlay
-	case "watchable-bind":
-		return (*Drivers).attachWatchable
-	}
-	return nil
-}
-
-// Names are the drivers Attach knows, sorted.
-func Names() []string {
-	return []string{"9p", "bind", "ephemeral", "local", "overlayfs", "virtio-fs", "watchable-bind"}
-}
-
-// DeviceNames are the drivers whose source the caller resolves to a device node for
-// MountDevice, sorted.
-func DeviceNames() []string {
-	return []string{"blk", "blk-ccw", "erofs.multi-layer", "mmioblk", "nvdimm", "scsi"}
-}
-
-// NeedsDevice reports whether a storage of the driver goes to MountDevice.
-func NeedsDevice(driver string) bool { return slices.Contains(DeviceNames(), driver) }
-
-// Attach puts a storage in place that needs no device. cid is the container it is for,
-// empty for the sandbox. ErrDriver is a driver it does not know, ErrGuestPull one that it
-// knows of only.
+// Attach puts a storage of kind Direct in place. cid is the container it is for, empty for the
+// sandbox. ErrDriver is a driver that is not in the list or of another kind, ErrRoot a mount
+// point where the driver may not mount, ErrGuestPull a driver that is known of only.
 func (d *Drivers) Attach(ctx context.Context, cid string, s Storage) (Attached, error) {
-	h := table(s.Driver)
-	if s.Driver == guestPull {
-		return Attached{}, fmt.Errorf("attach %s storage %q of image %q: %w", s.Driver, s.MountPoint, s.Source, ErrGuestPull)
+	driver, err := d.Driver(s)
+	if err != nil {
+		return Attached{}, err
 	}
-	if h == nil {
-		return Attached{}, fmt.Errorf("%w: %q", ErrDriver, s.Driver)
+	if driver.Kind != Direct {
+		return Attached{}, fmt.Errorf("%w: %q needs a device", ErrDriver, s.Driver)
 	}
-	a, err := h(d, ctx, cid, s)
+	a, err := driver.attach(d, ctx, cid, s)
 	if err != nil {
 		return Attached{}, fmt.Errorf("attach %s storage %q: %w", s.Driver, s.MountPoint, err)
 	}

@@ -136,6 +136,9 @@ func (d *Drivers) UpdateEphemeral(s Storage) error {
 	if s.Driver != "ephemeral" {
 		return fmt.Errorf("Unsupported storage type for syncing mounts %s. Only ephemeral storage update is supported", s.Driver) // known text
 	}
+	if _, err := d.Driver(s); err != nil {
+		return fmt.Errorf("storage %q: %w", s.MountPoint, err)
+	}
 	dir, _, err := d.Mounts.MkdirAll(s.MountPoint)
 	if err != nil {
 		return fmt.Errorf("update ephemeral storage %q: %w", s.MountPoint, err)

@@ -11,7 +11,7 @@ import (
 
 // Storage is one storage as the Kata API describes it.
 type Storage struct {
-	// Driver is a name of the table in drivers.go.
+	// Driver is a name of the list in list.go.
 	Driver        string
 	DriverOptions []string
 	// Source is a device address, a share's tag or a path, depending on the driver.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -276,22 +277,67 @@ func TestSharedMountedBeforeStays(t *testing.T) {
 }
 
 func TestUnknownDriver(t *testing.T) {
-	var d volume.Drivers
-	_, err := d.Attach(t.Context(), "c", volume.Storage{Driver: "image_guest_pull", Source: "registry/image:1", MountPoint: "/x"})
-	if !errors.Is(err, volume.ErrGuestPull) || !strings.Contains(err.Error(), "registry/image:1") {
-		t.Errorf("got %v, want %v and an error with %q", err, volume.ErrGuestPull, "registry/image:1")
-	}
-	for _, name := range append(volume.DeviceNames(), "", "nosuch") {
+	_, d := run(t)
+	for _, name := range []string{"", "nosuch", "EPHEMERAL"} {
 		if _, err := d.Attach(t.Context(), "c", volume.Storage{Driver: name, MountPoint: "/x"}); !errors.Is(err, volume.ErrDriver) {
 			t.Errorf("%q: %v, want %v", name, err, volume.ErrDriver)
 		}
 	}
-	for _, name := range volume.Names() {
-		if _, err := d.Attach(t.Context(), "c", volume.Storage{Driver: name}); err == nil || errors.Is(err, volume.ErrDriver) {
-			t.Errorf("%q without a mount point: %v", name, err)
+	_, err := d.Attach(t.Context(), "c", volume.Storage{Driver: "image_guest_pull", Source: "registry/image:1", MountPoint: "/x"})
+	if !errors.Is(err, volume.ErrGuestPull) || !strings.Contains(err.Error(), "registry/image:1") {
+		t.Errorf("got %v, want %v and an error with %q", err, volume.ErrGuestPull, "registry/image:1")
+	}
+}
+
+// Each driver of the list is found, takes what its kind says and nothing else, and refuses to
+// work outside its roots.
+func TestRegisteredDrivers(t *testing.T) {
+	dir, d := run(t)
+	all := volume.Registered()
+	if !slices.IsSortedFunc(all, func(a, b volume.Driver) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("the list is not sorted by name, as GetGuestDetails announces it")
+	}
+	for _, driver := range all {
+		if found, ok := volume.Find(driver.Name); !ok || found.Kind != driver.Kind {
+			t.Errorf("%q: found %+v, want %+v", driver.Name, found, driver)
 		}
-		if volume.NeedsDevice(name) {
-			t.Errorf("%q needs no device", name)
+		_, err := d.Attach(t.Context(), "c", volume.Storage{Driver: driver.Name, MountPoint: dir + "/x", FSType: "nosuchfs", Source: dir + "/no", Options: []string{"mode=x"}})
+		if err == nil || errors.Is(err, volume.ErrDriver) != (driver.Kind != volume.Direct) {
+			t.Errorf("attach with %q, of kind %d: %v, want %v only for those that need a device", driver.Name, driver.Kind, err, volume.ErrDriver)
+		}
+	}
+}
+
+// No storage covers what the guest itself needs, whatever its driver.
+func TestMountPointOutsideTheRoots(t *testing.T) {
+	dir, d := run(t)
+	outside := t.TempDir()
+	for _, driver := range volume.Registered() {
+		if driver.Roots == volume.NoRoots {
+			continue
+		}
+		for _, target := range []string{outside + "/x", "/etc", dir, dir + "/../x", dir + "/a/../../etc", "relative", "", dir + "x/y"} {
+			s := volume.Storage{Driver: driver.Name, Source: "tmpfs", FSType: "tmpfs", MountPoint: target}
+			_, err := d.MountDevice(t.Context(), "/dev/null", s)
+			if driver.Kind == volume.Direct {
+				_, err = d.Attach(t.Context(), "c", s)
+			}
+			if !errors.Is(err, volume.ErrRoot) {
+				t.Errorf("%s at %q: %v, want %v", driver.Name, target, err, volume.ErrRoot)
+			}
+		}
+	}
+	err := d.UpdateEphemeral(volume.Storage{Driver: "ephemeral", MountPoint: outside + "/x"})
+	if !errors.Is(err, volume.ErrRoot) {
+		t.Errorf("update: %v, want %v", err, volume.ErrRoot)
+	}
+	if names, _ := os.ReadDir(outside); len(names) != 0 {
+		t.Errorf("outside was changed: %v", names)
+	}
+	var onTheSystem volume.Drivers
+	for _, target := range []string{"/run/kata-containers/sandbox/shm", "/run/user/1000/run/kata-containers/shared/"} {
+		if _, err := onTheSystem.Driver(volume.Storage{Driver: "virtio-fs", MountPoint: target}); err != nil {
+			t.Errorf("%s: %v, want it to be allowed", target, err)
 		}
 	}
 }
