@@ -62,8 +62,13 @@ func TestConnectErrors(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--ignore-errors"}, {"--ignore-errors", "1"}} {
 		args = append([]string{"connect", "-l", "critical", "--server-address", s.Address()}, args...)
-		if _, err := execute("", append(args, "-c", "Check", "Version")...); err != nil {
-			t.Errorf("%v: %v", args, err)
+		before := len(s.Calls())
+		_, err := execute("", append(args, "-c", "Check", "Version")...)
+		if err == nil || !strings.Contains(err.Error(), "commands that failed: 1") {
+			t.Errorf("%v: got %v, want an error that counts one command", args, err)
+		}
+		if got := s.Methods()[before:]; !slices.Equal(got, []string{"Check", "Version"}) {
+			t.Errorf("%v: calls %v, want Check and Version", args, got)
 		}
 	}
 	t.Setenv(addressVariable, "")

@@ -62,14 +62,14 @@ func (o *connectOptions) run(cmd *cobra.Command, args []string) error {
 	if o.commands == nil {
 		o.commands = args
 	} else if len(args) > 0 {
-		return fmt.Errorf("connect: unexpected argument %q", args[0])
+		return usageError{fmt.Errorf("connect: unexpected argument %q", args[0])}
 	}
 	if len(o.commands) == 1 && (o.commands[0] == "list" || o.commands[0] == "help") {
 		script.List(cmd.OutOrStdout())
 		return nil
 	}
 	if len(o.commands) == 0 && o.file == "" && !o.interactive {
-		return errors.New("connect: no command: give -c, --file or --interactive")
+		return usageError{errors.New("connect: no command: give -c, --file or --interactive")}
 	}
 	log, err := o.log()
 	if err != nil {
@@ -83,33 +83,41 @@ func (o *connectOptions) run(cmd *cobra.Command, args []string) error {
 	defer c.Close()
 	r := &script.Runner{
 		Caller: c, Out: cmd.OutOrStdout(), Log: log, IgnoreErrors: o.ignoreErrors,
-		Values: script.Values{Auto: !o.noAutoValues, BundleDir: o.bundleDir},
+		Values: script.Values{
+			Auto: !o.noAutoValues, BundleDir: o.bundleDir,
+			PassOver: func(method, word string) { log.Warn(method + ": passed over " + word + ", which it does not have") },
+		},
 	}
 	return o.sources(ctx, r)
 }
 
 // sources runs the commands of the command line, then those of the file, then those typed.
 func (o *connectOptions) sources(ctx context.Context, r *script.Runner) error {
-	if err := r.Run(ctx, script.Lines(o.commands)); err != nil {
+	err := r.Run(ctx, script.Lines(o.commands))
+	if o.file != "" && goesOn(err) {
+		err = errors.Join(err, o.fromFile(ctx, r))
+	}
+	if o.interactive && !r.Done() && goesOn(err) {
+		// One mistyped command is no reason to leave, and none to end with an error.
+		r.IgnoreErrors = true
+		if typed := r.Run(ctx, prompt(os.Stdin, os.Stdout)); !errors.Is(typed, script.ErrFailed) {
+			err = errors.Join(err, typed)
+		}
+	}
+	return err
+}
+
+// goesOn tells whether what comes after a list of commands is run.
+func goesOn(err error) bool { return err == nil || errors.Is(err, script.ErrFailed) }
+
+func (o *connectOptions) fromFile(ctx context.Context, r *script.Runner) error {
+	if o.file == "-" {
+		return r.Run(ctx, script.Read(os.Stdin, "standard input"))
+	}
+	in, err := os.Open(o.file)
+	if err != nil {
 		return err
 	}
-	if o.file != "" {
-		in := os.Stdin
-		if o.file != "-" {
-			var err error
-			if in, err = os.Open(o.file); err != nil {
-				return err
-			}
-			defer in.Close()
-		}
-		if err := r.Run(ctx, script.Read(in)); err != nil {
-			return err
-		}
-	}
-	if o.interactive && !r.Done() {
-		// One mistyped command is no reason to leave.
-		r.IgnoreErrors = true
-		return r.Run(ctx, prompt(os.Stdin, os.Stdout))
-	}
-	return nil
+	defer in.Close()
+	return r.Run(ctx, script.Read(in, o.file))
 }

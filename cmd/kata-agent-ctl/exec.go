@@ -32,7 +32,7 @@ func newExec(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "exec [flags] <container> [--] <program> [argument...]",
 		Short:   "Run a program in a container",
-		GroupID: "use",
+		GroupID: "use", Annotations: map[string]string{runsProgram: "yes"},
 		Long: `Run a program in a container. Its streams are those of this program, and so is its exit status.
 With --tty it gets a terminal, which follows the size of this one, and every key goes to it.
 The container is named by its id, which for the pause container of a pod is the sandbox id.`,
@@ -48,7 +48,7 @@ The container is named by its id, which for the pause container of a pod is the 
 				program = program[1:]
 			}
 			if len(program) == 0 {
-				return errors.New("exec: no program")
+				return usageError{errors.New("exec: no program")}
 			}
 			process, err := o.process(program)
 			if err != nil {
@@ -94,7 +94,7 @@ func (o *execOptions) process(args []string) (*protocols.Process, error) {
 	u, err1 := strconv.ParseUint(uid, 10, 32)
 	g, err2 := strconv.ParseUint(gid, 10, 32)
 	if err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("--user: %q is not uid or uid:gid (names are not known outside of the container)", o.user)
+		return nil, usageError{fmt.Errorf("--user: %q is not uid or uid:gid (names are not known outside of the container)", o.user)}
 	}
 	p.User = &protocols.User{UID: uint32(u), GID: uint32(g)}
 	if rows, columns := attach.Size(os.Stdin); o.tty && rows > 0 {
@@ -104,22 +104,34 @@ func (o *execOptions) process(args []string) (*protocols.Process, error) {
 }
 
 func (o *execOptions) run(ctx context.Context, container string, process *protocols.Process) error {
-	if o.execID == "" {
-		o.execID = script.RandomID()
-	}
 	c, err := o.dial(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	ctx = context.WithoutCancel(ctx) // from here on signals are for the session
-	request := &protocols.ExecProcessRequest{ContainerId: container, ExecId: o.execID, Process: process}
-	if err := c.Do(ctx, "ExecProcess", request); err != nil {
+	defer func() { _ = c.Close() }()
+	signals := attach.Notify() // for the session once it runs
+	defer signals.Stop()
+	started, fresh := false, o.execID == ""
+	if fresh {
+		o.execID = script.RandomID()
+	}
+	p := client.Process{Client: c, Container: container, Exec: o.execID}
+	err = o.bear(ctx, c, birth{
+		calls: func(ctx context.Context) error {
+			request := &protocols.ExecProcessRequest{ContainerId: container, ExecId: o.execID, Process: process}
+			err := c.Do(ctx, "ExecProcess", request)
+			started = err == nil
+			return err
+		},
+		made:  func() bool { return started },
+		fresh: fresh, undo: killSession(p), signals: signals,
+	})
+	if err != nil {
 		return err
 	}
 	if o.detach {
 		fmt.Println(o.execID)
 		return nil
 	}
-	return stay(ctx, client.Process{Client: c, Container: container, Exec: o.execID}, o.stdin, o.tty)
+	return stay(context.WithoutCancel(ctx), p, signals, o.stdin, o.tty)
 }

@@ -15,18 +15,19 @@ import (
 func prompt(in, out *os.File) script.Source {
 	fd := int(in.Fd())
 	if !term.IsTerminal(fd) {
-		return script.Read(in)
+		return script.Read(in, "")
 	}
 	screen := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{in, out}, "agent> ")
-	return func() (string, error) {
+	return func() (string, string, error) {
 		before, err := term.MakeRaw(fd)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		defer func() { _ = term.Restore(fd, before) }()
-		return screen.ReadLine()
+		line, err := screen.ReadLine()
+		return line, "", err
 	}
 }

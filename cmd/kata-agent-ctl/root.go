@@ -66,7 +66,24 @@ The agent is named by --server-address or by ` + addressVariable + `:
 		&cobra.Group{ID: "call", Title: "Calls:"}, &cobra.Group{ID: "load", Title: "Load:"})
 	root.AddCommand(newConnect(g), newCall(g), newList(), newRun(g), newExec(g), newShell(g), newLoad(g), newCompare(), newPolicy(g), newTrace(),
 		newGenerate("generate-cid", "container"), newGenerate("generate-sid", "sandbox"), newExamples())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	markUsage(root)
 	return root
+}
+
+// markUsage makes errors about the number of arguments usage errors, of a command and those below it.
+func markUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		markUsage(sub)
+	}
 }
 
 // dial connects to the agent.
@@ -88,7 +105,7 @@ func (g *global) parse() (address.Address, error) {
 		uri = os.Getenv(addressVariable)
 	}
 	if uri == "" {
-		return address.Address{}, errors.New("no agent named: give --server-address or set " + addressVariable)
+		return address.Address{}, usageError{errors.New("no agent named: give --server-address or set " + addressVariable)}
 	}
 	return address.Parse(uri, g.hybrid, g.hybridPort)
 }

@@ -30,7 +30,7 @@ func newRun(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "run [flags] <bundle> [-- argument...]",
 		Short:   "Create and start a container from an OCI bundle",
-		GroupID: "use",
+		GroupID: "use", Annotations: map[string]string{runsProgram: "yes"},
 		Long: `Create and start a container from an OCI bundle: a directory with a config.json of the runtime
 specification and a root file system. Its streams are those of this program, and so is its exit
 status. Arguments behind -- replace those of the bundle.
@@ -59,7 +59,7 @@ is: for one in a virtual machine say --rootfs and its path there.`,
 
 func (o *runOptions) run(cmd *cobra.Command, args []string) error {
 	if o.detach && o.rm {
-		return errors.New("run: --rm needs somebody who waits for the end: leave out --detach")
+		return usageError{errors.New("run: --rm needs somebody who waits for the end: leave out --detach")}
 	}
 	log, err := o.log()
 	if err != nil {
@@ -72,21 +72,49 @@ func (o *runOptions) run(cmd *cobra.Command, args []string) error {
 	if lost := bundle.Lost(spec); len(lost) > 0 {
 		log.Warn("no place in the message for", slog.Any("members", lost))
 	}
-	if o.id == "" {
-		o.id = script.RandomID()
-	}
 	c, err := o.dial(cmd.Context())
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	// From here on signals are for the container.
-	ctx := context.WithoutCancel(cmd.Context())
-	request := &protocols.CreateContainerRequest{ContainerId: o.id, ExecId: o.id, OCI: bundle.Spec(spec)}
-	if err := c.Do(ctx, "CreateContainer", request); err != nil {
+	defer func() { _ = c.Close() }()
+	// From here on signals are noted, for the container once it runs.
+	signals := attach.Notify()
+	defer signals.Stop()
+	if err := o.create(cmd.Context(), c, spec, signals); err != nil {
 		return err
 	}
-	return o.start(ctx, c, spec.Process.Terminal)
+	if o.detach {
+		fmt.Println(o.id)
+		return nil
+	}
+	ctx := context.WithoutCancel(cmd.Context())
+	err = stay(ctx, client.Process{Client: c, Container: o.id, Exec: o.id}, signals, o.stdin, spec.Process.Terminal)
+	if o.rm || !errors.As(err, new(exitStatus)) && err != nil {
+		if e := c.Do(ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: o.id}); e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// create creates and starts the container. One that does not start is removed.
+func (o *runOptions) create(ctx context.Context, c *client.Client, spec *specs.Spec, signals *attach.Signals) error {
+	created, fresh := false, o.id == ""
+	if fresh {
+		o.id = script.RandomID()
+	}
+	return o.bear(ctx, c, birth{
+		calls: func(ctx context.Context) error {
+			request := &protocols.CreateContainerRequest{ContainerId: o.id, ExecId: o.id, OCI: bundle.Spec(spec)}
+			if err := c.Do(ctx, "CreateContainer", request); err != nil {
+				return err
+			}
+			created = true
+			return c.Do(ctx, "StartContainer", &protocols.StartContainerRequest{ContainerId: o.id})
+		},
+		made:  func() bool { return created },
+		fresh: fresh, undo: removeContainer(o.id), signals: signals,
+	})
 }
 
 // spec is the bundle's specification with the changes that the options ask for.
@@ -117,27 +145,4 @@ func (o *runOptions) spec(cmd *cobra.Command, args []string) (*specs.Spec, error
 		spec.Process.ConsoleSize = &specs.Box{Height: uint(rows), Width: uint(columns)}
 	}
 	return spec, nil
-}
-
-// start starts the container and stays with it. One that does not start is removed.
-func (o *runOptions) start(ctx context.Context, c *client.Client, terminal bool) (err error) {
-	defer func() {
-		var status exitStatus
-		ended := err == nil && !o.detach || errors.As(err, &status)
-		if failed := err != nil && !ended; failed || o.rm {
-			remove := &protocols.RemoveContainerRequest{ContainerId: o.id}
-			if e := c.Do(ctx, "RemoveContainer", remove); e != nil && !failed {
-				err = e
-			}
-		}
-	}()
-	if err := c.Do(ctx, "StartContainer", &protocols.StartContainerRequest{ContainerId: o.id}); err != nil {
-		return err
-	}
-	if o.detach {
-		fmt.Println(o.id)
-		return nil
-	}
-	p := client.Process{Client: c, Container: o.id, Exec: o.id}
-	return stay(ctx, p, o.stdin, terminal)
 }

@@ -11,7 +11,7 @@ func newShell(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "shell [flags] <container> [program [argument...]]",
 		Short:   "Open a shell with a terminal in a container",
-		GroupID: "use",
+		GroupID: "use", Annotations: map[string]string{runsProgram: "yes"},
 		Long: `Open a shell in a container: exec --tty with /bin/sh, unless another program is named. It ends
 with the shell, whose exit status becomes this program's.`,
 		Example: `  kata-agent-ctl shell c1

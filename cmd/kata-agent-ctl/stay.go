@@ -12,7 +12,7 @@ import (
 
 // stay joins this program's streams, terminal and signals to a process until it has ended, and
 // returns its exit status as an error if it is not 0.
-func stay(ctx context.Context, p client.Process, stdin, terminal bool) error {
+func stay(ctx context.Context, p client.Process, signals *attach.Signals, stdin, terminal bool) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s := attach.Streams{Out: os.Stdout, Err: os.Stderr, Terminal: terminal}
@@ -27,7 +27,7 @@ func stay(ctx context.Context, p client.Process, stdin, terminal bool) error {
 		defer restore()
 		go attach.FollowSize(ctx, p, os.Stdin)
 	}
-	go attach.Signals(ctx, p)
+	go signals.PassOn(ctx, p)
 	status, err := attach.Run(ctx, p, s)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ func Unmarshal(data []byte, m protocols.Message) error {
 	protocols.RegisterEnums()
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if err := new(jsonpb.Unmarshaler).UnmarshalNext(dec, m); err != nil {
+		if place := mismatch(data, m); place != nil {
+			return place
+		}
 		return fmt.Errorf("decode JSON: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {

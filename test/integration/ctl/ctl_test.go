@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 func TestRunAndExec(t *testing.T) {
@@ -23,10 +25,13 @@ func TestRunAndExec(t *testing.T) {
 	p.want(result{stdout: "1000 7 /tmp b\n"}, "", "exec", "--user", "1000:7", "--cwd", "/tmp", "--env", "A=b", "c1", "--",
 		"sh", "-c", "echo $(id -u) $(id -g) $(pwd) $A")
 	p.want(result{status: 137}, "", "exec", "c1", "sh", "-c", "kill -9 $$")
-	if got := p.run("", "exec", "c1", "not-there"); got.status != 1 || !strings.Contains(got.stderr, "not-there") {
+	if got := p.run("", "exec", "c1", "not-there"); got.status != 127 || !strings.Contains(got.stderr, "not-there") {
 		t.Errorf("a program that is not there: %+v", got)
 	}
-	if got := p.run("", "exec", "nobody", "id"); got.status != 1 || got.stderr == "" {
+	if got := p.run("", "exec", "c1", "/etc"); got.status != 126 || !strings.Contains(got.stderr, "/etc") {
+		t.Errorf("a directory as a program: %+v, want status 126", got)
+	}
+	if got := p.run("", "exec", "nobody", "id"); got.status != 125 || got.stderr == "" {
 		t.Errorf("a container that is not there: %+v", got)
 	}
 	p.want(result{stdout: "{\"status\":137}\n"}, "", "connect", "-c", "SignalProcess cid=c1", "WaitProcess", "RemoveContainer")
@@ -51,7 +56,7 @@ func TestBytes(t *testing.T) {
 func TestSignals(t *testing.T) {
 	p := newPod(t)
 	p.want(result{stdout: "c1\n"}, "", "run", "-d", "--id", "c1", p.bundle)
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	cmd := p.command(ctx, "exec", "c1", "--", "sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done")
 	out, err := cmd.StdoutPipe()
@@ -72,6 +77,40 @@ func TestSignals(t *testing.T) {
 		t.Errorf("ended with %d", code)
 	}
 	p.want(result{}, "", "call", "RemoveContainer", "container_id=c1")
+}
+
+// INT while a hook holds up a create ends the create, and nothing of it stays.
+func TestInterruptedCreate(t *testing.T) {
+	p := newPod(t)
+	config := filepath.Join(p.bundle, "config.json")
+	plain, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := filepath.Join(t.TempDir(), "begun")
+	hook := fmt.Sprintf(`{"hooks": {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "touch %s; exec sleep 1000"]}]},`, begun)
+	if err := os.WriteFile(config, append([]byte(hook), plain[1:]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := p.command(guard.Context(t), "run", "--as-is", "--id", "held", p.bundle)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	guard.Until(t, "the hook has begun", func() bool { _, err := os.Stat(begun); return err == nil })
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // checked by its status
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(errs.String(), "interrupted by SIGINT") {
+		t.Errorf("ended with %d and %q, want 130 and a word on the interruption", code, errs.String())
+	}
+	if err := os.WriteFile(config, plain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	guard.Until(t, "the id is free again", func() bool { return p.run("", "run", "-d", "--id", "held", p.bundle).status == 0 })
+	p.want(result{}, "", "call", "RemoveContainer", "container_id=held")
 }
 
 // TestList runs a list of commands in the form of Kata's own tests.

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // every kind of load once, small.
@@ -115,7 +117,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	// On a terminal, so that there is a line of progress.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*guard)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*guard.Hang)
 	defer cancel()
 	cmd := p.command(ctx, "load", "--pid", strconv.Itoa(p.Pid), "--json", result, "--html", page, scenario)
 	screen := onTerminal(t, cmd)
@@ -166,7 +168,7 @@ func TestLoadInterrupted(t *testing.T) {
 	if err := os.WriteFile(scenario, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	cmd := p.command(ctx, "load", scenario)
 	cmd.Stderr = new(bytes.Buffer)
@@ -182,11 +184,11 @@ func TestLoadInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // checked by its status
-	if code := cmd.ProcessState.ExitCode(); code != 1 || ctx.Err() != nil {
-		t.Errorf("ended with %d: %s", code, cmd.Stderr)
+	if code := cmd.ProcessState.ExitCode(); code != 130 || ctx.Err() != nil {
+		t.Errorf("ended with %d, want 130: %s", code, cmd.Stderr)
 	}
 	for _, id := range []string{"load-0", "load-containers-0", "load-containers-1"} {
-		if got := p.run("", "exec", id, "true"); got.status != 1 {
+		if got := p.run("", "exec", id, "true"); got.status != 125 {
 			t.Errorf("container %s is still there: %+v", id, got)
 		}
 	}

@@ -12,13 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/kata-containers/kata-agent/test/guard"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
-
-// guard ends a program that hangs.
-const guard = 3 * time.Minute
 
 // binary is the client, made once for all tests.
 var binary string
@@ -89,7 +86,7 @@ func (p *pod) command(ctx context.Context, args ...string) *exec.Cmd {
 
 func (p *pod) run(stdin string, args ...string) result {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	cmd := p.command(ctx, args...)
 	cmd.Stdin = strings.NewReader(stdin)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 // onTerminal starts a program on a new terminal of 24 lines and 80 columns and returns the side
@@ -56,7 +57,7 @@ func expect(t *testing.T, r *bufio.Reader, text string) {
 func TestTerminal(t *testing.T) {
 	p := newPod(t)
 	p.want(result{stdout: "c1\n"}, "", "run", "-d", "--id", "c1", p.bundle)
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	cmd := p.command(ctx, "shell", "c1")
 	screen := onTerminal(t, cmd)
@@ -91,7 +92,7 @@ func TestTerminal(t *testing.T) {
 // TestRunOnTerminal: a bundle that asks for a terminal gets one where there is one.
 func TestRunOnTerminal(t *testing.T) {
 	p := newPod(t)
-	ctx, cancel := context.WithTimeout(context.Background(), guard)
+	ctx, cancel := context.WithTimeout(context.Background(), guard.Hang)
 	defer cancel()
 	cmd := p.command(ctx, "run", "--rm", "-t", p.bundle, "--", "sh", "-c", "tty; stty size; exit 4")
 	screen := onTerminal(t, cmd)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/vsock"
+	"golang.org/x/sys/unix"
 )
 
 // retryInterval is how long Dial waits between two attempts.
@@ -25,7 +26,7 @@ func (a Address) Dial(ctx context.Context, patience time.Duration) (net.Conn, er
 			return conn, nil
 		}
 		if time.Now().After(give) {
-			return nil, fmt.Errorf("connect to %s: %w", a, err)
+			return nil, fmt.Errorf("connect to %s: %w%s", a, err, hint(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -49,4 +50,14 @@ func (a Address) dialOnce(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// hint is for errors that mean that nobody listens there.
+func hint(err error) string {
+	for _, nobody := range []error{unix.ECONNREFUSED, unix.ENOENT, unix.ECONNRESET, unix.ENODEV, unix.ETIMEDOUT} {
+		if errors.Is(err, nobody) {
+			return " (is the agent running?)"
+		}
+	}
+	return ""
 }

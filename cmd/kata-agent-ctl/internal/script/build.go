@@ -66,6 +66,10 @@ func (v *Values) fill(m protocols.Message, name string, l Line, doc map[string]j
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	for _, w := range l.Words {
+		if v.Auto && !known(m, name, w.Key) {
+			v.passOver(name, w)
+			continue
+		}
 		if err := setWord(m, name, w); err != nil {
 			return fmt.Errorf("%s: %s=%s: %w", name, w.Key, w.Value, err)
 		}

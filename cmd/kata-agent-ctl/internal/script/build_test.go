@@ -53,7 +53,7 @@ func TestRequests(t *testing.T) {
 		{`CreateContainer json://{"container_id": "c", "OCI": {"Version": "1"}}`, &protocols.CreateContainerRequest{ContainerId: "c", OCI: &protocols.Spec{Version: "1"}}},
 		{`ExecProcess cid=c exec_id=e json://{"process": ` + process + `}`, &protocols.ExecProcessRequest{ContainerId: "c", ExecId: "e", Process: p}},
 		{`ExecProcess cid=c process=` + process, &protocols.ExecProcessRequest{ContainerId: "c", Process: p}},
-		{`SignalProcess cid=c`, &protocols.SignalProcessRequest{ContainerId: "c", Signal: 9}},
+		{`SignalProcess cid=c`, &protocols.SignalProcessRequest{ContainerId: "c"}},
 		{`SignalProcess cid=c signal=TERM`, &protocols.SignalProcessRequest{ContainerId: "c", Signal: 15}},
 		{`SignalProcess cid=c signal=0`, &protocols.SignalProcessRequest{ContainerId: "c"}},
 		{`SignalProcess json://{"container_id":"c","signal":"SIGHUP"}`, &protocols.SignalProcessRequest{ContainerId: "c", Signal: 1}},

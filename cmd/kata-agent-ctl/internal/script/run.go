@@ -28,12 +28,13 @@ type Runner struct {
 	Caller Caller
 	Out    io.Writer // of answers, as JSON, and of echo
 	Log    *slog.Logger
-	// IgnoreErrors goes on after a command that went wrong.
+	// IgnoreErrors goes on after a command that went wrong; Run then ends with ErrFailed.
 	IgnoreErrors bool
 	// Show writes an answer to Out; nil is Print.
 	Show func(io.Writer, protocols.Message) error
 
 	done   bool
+	failed int // commands, with IgnoreErrors
 	repeat int // how often to run the next command: 0 or 1 is once, -1 for ever
 }
 
@@ -41,52 +42,51 @@ type Runner struct {
 var errQuit = errors.New("quit")
 
 // Run runs all commands of a source, until one goes wrong, "quit" or a DestroySandbox that went
-// well.
+// well. With IgnoreErrors it goes on after an error, and returns ErrFailed at the end.
 func (r *Runner) Run(ctx context.Context, next Source) error {
+	before := r.failed
 	for !r.done {
-		text, err := next()
+		text, place, err := next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			break
 		}
 		if err != nil {
 			return err
 		}
-		switch err := r.line(ctx, text); {
+		switch err := r.line(ctx, text, place); {
 		case errors.Is(err, errQuit):
 			r.done = true
-			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && !r.IgnoreErrors:
-			return err
 		case err != nil:
-			r.Log.Error(err.Error())
+			return err
 		}
 	}
+	if n := r.failed - before; n > 0 {
+		return fmt.Errorf("%w: %d", ErrFailed, n)
+	}
 	return nil
+}
+
+// ErrFailed is the end of a list in which commands went wrong and the others were run all the same.
+var ErrFailed = errors.New("commands that failed")
+
+// at puts the place of a line in front of an error about it.
+func at(place string, err error) error {
+	if place == "" || err == nil || errors.Is(err, errQuit) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", place, err)
 }
 
 // Done reports whether a command has ended the list: quit, or DestroySandbox.
 func (r *Runner) Done() bool { return r.done }
 
 // line runs one line as often as a repeat before it says.
-func (r *Runner) line(ctx context.Context, text string) error {
-	l, err := Parse(text)
+func (r *Runner) line(ctx context.Context, text, place string) error {
+	l, err := r.parse(text)
 	if err != nil || l.Name == "" {
-		return err
-	}
-	if l.Name == "repeat" {
-		count, rest, _ := strings.Cut(l.Text, " ")
-		// A bad number is 1, as in Kata's tool.
-		if r.repeat, err = strconv.Atoi(count); err != nil || r.repeat < -1 {
-			r.repeat = 1
-		}
-		if rest = strings.TrimSpace(rest); rest == "" {
-			return nil
-		}
-		if l, err = Parse(rest); err != nil {
-			return err
-		}
+		return r.outcome(at(place, err))
 	}
 	count := r.repeat
 	r.repeat = 1
@@ -94,15 +94,36 @@ func (r *Runner) line(ctx context.Context, text string) error {
 		count = 1
 	}
 	for i := 0; count < 0 || i < count; i++ {
-		err := r.command(ctx, l)
-		if errors.Is(err, errQuit) || ctx.Err() != nil || err != nil && !r.IgnoreErrors {
+		err := r.outcome(at(place, r.command(ctx, l)))
+		if err != nil || ctx.Err() != nil {
 			return err
-		}
-		if err != nil {
-			r.Log.Error(err.Error())
 		}
 	}
 	return nil
+}
+
+// outcome decides about an error: with IgnoreErrors it is counted and logged, else it ends the list.
+func (r *Runner) outcome(err error) error {
+	if err == nil || errors.Is(err, errQuit) || !r.IgnoreErrors {
+		return err
+	}
+	r.failed++
+	r.Log.Error(err.Error())
+	return nil
+}
+
+// parse reads a line. A repeat is remembered for the command behind it, or for the next line.
+func (r *Runner) parse(text string) (Line, error) {
+	l, err := Parse(text)
+	if err != nil || l.Name != "repeat" {
+		return l, err
+	}
+	count, rest, _ := strings.Cut(l.Text, " ")
+	// A bad number is 1, as in Kata's tool.
+	if r.repeat, err = strconv.Atoi(count); err != nil || r.repeat < -1 {
+		r.repeat = 1
+	}
+	return Parse(rest)
 }
 
 func (r *Runner) command(ctx context.Context, l Line) error {

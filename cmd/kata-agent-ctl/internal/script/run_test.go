@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,9 +51,10 @@ func TestRun(t *testing.T) {
 		"destroy ends":      {lines: []string{"DestroySandbox", "Check"}, calls: "DestroySandbox"},
 		"failed destroy does not": {
 			lines: []string{"DestroySandbox", "Check"}, fail: "DestroySandbox", ignore: true, calls: "DestroySandbox Check",
+			err: "commands that failed: 1",
 		},
 		"error ends":     {lines: []string{"Check", "Version"}, fail: "Check", calls: "Check", err: "Check is refused"},
-		"error ignored":  {lines: []string{"repeat 2", "Check", "Version"}, fail: "Check", ignore: true, calls: "Check Check Version"},
+		"error ignored":  {lines: []string{"repeat 2", "Check", "Version"}, fail: "Check", ignore: true, calls: "Check Check Version", err: "commands that failed: 2"},
 		"unknown":        {lines: []string{"Chek"}, err: "unknown method"},
 		"unknown helps":  {lines: []string{"Container"}, err: "CreateContainer"},
 		"sleep":          {lines: []string{"sleep 1ms", "Check"}, calls: "Check"},
@@ -104,12 +106,48 @@ func (f callerFunc) Call(_ context.Context, m protocols.Method, _ protocols.Mess
 func TestAnswersAreJSON(t *testing.T) {
 	var out bytes.Buffer
 	r := &Runner{Caller: &recorder{}, Out: &out, Log: slog.New(slog.DiscardHandler)}
-	lines := Read(strings.NewReader("Check\nStartContainer container_id=c\nWaitProcess container_id=c"))
+	lines := Read(strings.NewReader("Check\nStartContainer container_id=c\nWaitProcess container_id=c"), "list.txt")
 	if err := r.Run(context.Background(), lines); err != nil {
 		t.Fatal(err)
 	}
 	// A zero status is shown; an answer without fields is no line.
 	if want := "{\"status\":\"UNKNOWN\"}\n{\"status\":0}\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestErrorsNameTheirLine(t *testing.T) {
+	agent := &recorder{fail: map[string]bool{"Version": true}}
+	r := &Runner{Caller: agent, Out: io.Discard, Log: slog.New(slog.DiscardHandler)}
+	for text, want := range map[string]string{
+		"Check\n\nVersion\n":   "list.txt:3: Version is refused",
+		"# comment\nChek\n":    "list.txt:2: unknown method",
+		"sleep soon\n":         "list.txt:1: sleep",
+		"Check\nrepeat 2 Chek": "list.txt:2: unknown method",
+	} {
+		err := r.Run(context.Background(), Read(strings.NewReader(text), "list.txt"))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// Words that Kata's own tool never reads are passed over with automatic values, and errors without.
+func TestUnknownWords(t *testing.T) {
+	var passed []string
+	agent := new(recorder)
+	r := &Runner{Caller: agent, Out: io.Discard, Log: slog.New(slog.DiscardHandler)}
+	r.PassOver = func(method, word string) { passed = append(passed, method+" "+word) }
+	lines := []string{"StartContainer cid=c sid=s", "RemoveContainer cid=c sid=s what=ever"}
+	if err := r.Run(context.Background(), Lines(lines)); err == nil || !strings.Contains(err.Error(), "sid=s") {
+		t.Errorf("without automatic values: got %v, want an error about sid=s", err)
+	}
+	r.Auto = true
+	if err := r.Run(context.Background(), Lines(lines)); err != nil {
+		t.Error("with automatic values:", err)
+	}
+	want := []string{"StartContainer sid=s", "RemoveContainer sid=s", "RemoveContainer what=ever"}
+	if !slices.Equal(passed, want) || len(agent.methods) != 2 {
+		t.Errorf("passed over %q in calls %q, want %q in two calls", passed, agent.methods, want)
 	}
 }

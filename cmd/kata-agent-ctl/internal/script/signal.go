@@ -29,14 +29,17 @@ func Signal(s string) (int, error) {
 	return 0, fmt.Errorf("unknown signal %q", s)
 }
 
-// signalProcess puts a number for a name, and SIGKILL where no signal is given.
-func signalProcess(_ *Values, l Line, doc map[string]json.RawMessage) (requests, error) {
+// signalProcess puts a number for a name and, with automatic values, SIGKILL where no signal is given.
+func signalProcess(v *Values, l Line, doc map[string]json.RawMessage) (requests, error) {
 	given := doc["signal"]
 	if given == nil {
 		for _, w := range l.Words {
 			if w.Key == "signal" {
 				return nil, nil
 			}
+		}
+		if !v.Auto {
+			return nil, nil
 		}
 		given = json.RawMessage(`"SIGKILL"`)
 	}

@@ -20,6 +20,9 @@ type Values struct {
 	Auto bool
 	// BundleDir is an OCI bundle, for CreateContainer and ExecProcess without a specification.
 	BundleDir string
+	// PassOver, if not nil, is told of words that mean nothing to a call. With Auto they are left out,
+	// since lists for Kata's own tool have some; without it they are errors.
+	PassOver func(method, word string)
 	// ImageDir is where images are unpacked; "" is /run/kata-containers.
 	ImageDir string
 
@@ -49,6 +52,12 @@ func (v *Values) remember(field, id string) {
 		v.ids = map[string]string{}
 	}
 	v.ids[field] = id
+}
+
+func (v *Values) passOver(method string, w Word) {
+	if v.PassOver != nil {
+		v.PassOver(method, w.Key+"="+w.Value)
+	}
 }
 
 // complete remembers the ids of m, and with Auto sets the fields that are still empty.
