@@ -13,7 +13,8 @@ import (
 type Volume = volume.Storage
 
 // Attach mounts a volume for a holder, or adds the holder to those who share the mount.
-// A holder may attach a mount point several times and lets it go as often.
+// A holder may attach a mount point several times and lets it go as often. One that gives up
+// lets it go too: the hold may have been taken already, and if not, Release says ErrNotHeld.
 type Attach struct {
 	core.Call[struct{}]
 	Holder string // a container id; "" is the sandbox
