@@ -139,7 +139,7 @@ func ttrpcPair(t testing.TB, methods map[string]ttrpc.Method) *ttrpc.Client {
 		client.Close()
 		server.Close()
 		if err := <-done; !errors.Is(err, ttrpc.ErrServerClosed) {
-			t.Errorf("serve: %v", err)
+			t.Errorf("serve: %v, want %v", err, ttrpc.ErrServerClosed)
 		}
 	})
 	return client

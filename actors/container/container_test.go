@@ -215,7 +215,7 @@ func TestFailedOperationKeepsTheState(t *testing.T) {
 		r := s.ask(m)
 		s.Work(0).Complete(nil, broken)
 		if _, err := r.Get(); !errors.Is(err, broken) {
-			t.Errorf("%T: %v", m, err)
+			t.Errorf("%T: %v, want %v", m, err, broken)
 		}
 		if s.c.state != created {
 			t.Errorf("%T: %s", m, s.c.state)
@@ -399,7 +399,7 @@ func TestFailedCreate(t *testing.T) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 	if _, err := later.Get(); !errors.Is(err, core.ErrStopped) {
-		t.Errorf("what waited: %v", err)
+		t.Errorf("what waited: %v, want %v", err, core.ErrStopped)
 	}
 	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) {
 		t.Errorf("the sandbox was told %v", told)
@@ -534,7 +534,7 @@ func TestRemove(t *testing.T) {
 		t.Errorf("the sandbox was told %v", told)
 	}
 	if _, err := start.Get(); !errors.Is(err, core.ErrStopped) {
-		t.Errorf("what waited: %v", err)
+		t.Errorf("what waited: %v, want %v", err, core.ErrStopped)
 	}
 	if _, ok := s.c.options.Processes.Get(handle.Key); ok || s.Alive() {
 		t.Error("something of the container is left")
@@ -631,7 +631,7 @@ func TestPanicTellsEverybody(t *testing.T) {
 		}
 	}
 	if !errors.Is(s.Cause(), core.ErrPanicked) {
-		t.Errorf("cause: %v", s.Cause())
+		t.Errorf("cause: %v, want %v", s.Cause(), core.ErrPanicked)
 	}
 	if _, ok := s.c.options.Processes.Get(handle.Key); ok {
 		t.Error("a process of a dead container is in the directory")

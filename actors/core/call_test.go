@@ -146,7 +146,7 @@ func TestZeroRefAddressesNobody(t *testing.T) {
 		t.Errorf("path %q", ref.Path())
 	}
 	if _, err := core.Ask(context.Background(), ref, &double{}); !errors.Is(err, core.ErrStopped) {
-		t.Errorf("ask: %v", err)
+		t.Errorf("ask: %v, want %v", err, core.ErrStopped)
 	}
 	failed(t, "AskFunc", askFunc(ref, &double{}), core.ErrStopped)
 	core.AskFunc(ref, &double{}, func(int, error) { panic("deliver") }) // contained
@@ -171,7 +171,7 @@ func TestAskWaitsForASlotUnderItsContext(t *testing.T) {
 		defer cancel()
 		ask(ctx)
 		if err := <-results; !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("third of two slots: %v", err)
+			t.Errorf("third of two slots: %v, want %v", err, context.DeadlineExceeded)
 		}
 		free := askFunc(ref, &double{}) // takes none
 		synctest.Wait()

@@ -56,7 +56,7 @@ func TestPanicFailsTheRequestInItsTurn(t *testing.T) {
 		ref := e.spawn("a", &script{receive: func(*core.Turn, core.Message) { panic("boom") }})
 		_, err := core.Ask(context.Background(), ref, &double{})
 		if !errors.Is(err, core.ErrPanicked) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want %v", err, core.ErrPanicked)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestGoexitInATurnEndsTheActorOnly(t *testing.T) {
 		other := e.spawn("a", &script{receive: func(*core.Turn, core.Message) { runtime.Goexit() }})
 		_, err := core.Ask(context.Background(), other, &double{})
 		if !errors.Is(err, core.ErrPanicked) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want %v", err, core.ErrPanicked)
 		}
 	})
 }
@@ -137,7 +137,7 @@ func TestNoRestartWithEmptyState(t *testing.T) {
 		child.Tell("second")
 		x := <-exited
 		if x.Child != child || x.Name != "c" || !errors.Is(x.Cause, core.ErrPanicked) {
-			t.Errorf("parent was told %+v", x)
+			t.Errorf("parent was told %+v, want the cause %v", x, core.ErrPanicked)
 		}
 		child.Tell("third")
 		synctest.Wait()
@@ -333,7 +333,7 @@ func TestRefDoesNotReachASuccessor(t *testing.T) {
 			t.Error("Refs of two lives are equal")
 		}
 		if _, err := core.Ask(context.Background(), stopped, &double{}); !errors.Is(err, core.ErrStopped) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want %v", err, core.ErrStopped)
 		}
 	})
 }
@@ -356,7 +356,7 @@ func TestChildOfAReusedNameDiesWithItsParent(t *testing.T) {
 		child := e.child(parent, "c/1", &script{})
 		e.do(parent, func(tn *core.Turn) {
 			if _, err := tn.Spawn("c/1", &script{}); !errors.Is(err, core.ErrNameTaken) {
-				t.Errorf("second of a name: %v", err)
+				t.Errorf("second of a name: %v, want %v", err, core.ErrNameTaken)
 			}
 		})
 		child.Tell(func(tn *core.Turn) { tn.Stop(nil) })

@@ -31,7 +31,7 @@ func TestChildrenDieBeforeTheirParent(t *testing.T) {
 		}
 		r.want(t, "c", "b", "a")
 		if _, err := e.sys.Spawn("d", noting("d")); !errors.Is(err, core.ErrStopped) {
-			t.Errorf("spawn after stop: %v", err)
+			t.Errorf("spawn after stop: %v, want %v", err, core.ErrStopped)
 		}
 	})
 }
@@ -49,7 +49,7 @@ func TestChildrenGetTheCauseOfTheirParent(t *testing.T) {
 		})
 		for range 2 {
 			if got := <-causes; !errors.Is(got, cause) {
-				t.Errorf("cause %v", got)
+				t.Errorf("cause %v, want %v", got, cause)
 			}
 		}
 	})
@@ -146,7 +146,7 @@ func TestSystemStopSaysWhatHangs(t *testing.T) {
 		defer cancel()
 		err := e.sys.Stop(ctx)
 		if !errors.Is(err, context.DeadlineExceeded) || !contains(err.Error(), "stuck") || !contains(err.Error(), "work") {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 		close(block)
 	})
@@ -216,7 +216,7 @@ func TestNameIsTakenUntilChildExited(t *testing.T) {
 			child.Tell(func(tn *core.Turn) { tn.Stop(nil) })
 			<-child.Done()
 			if _, err := tn.Spawn("c", &script{}); !errors.Is(err, core.ErrNameTaken) {
-				t.Errorf("spawn before ChildExited: %v", err)
+				t.Errorf("spawn before ChildExited: %v, want %v", err, core.ErrNameTaken)
 			}
 		})
 	})

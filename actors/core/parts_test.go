@@ -145,7 +145,7 @@ func TestFrameworkPanicEndsTheActor(t *testing.T) {
 	AskFunc(ref, &ping{}, func(_ int, err error) { failed <- err })
 	ref.p.PostSystemMessage((*proto.Terminated)(nil)) // its handler cannot take a nil
 	if err := <-failed; !errors.Is(err, ErrPanicked) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, ErrPanicked)
 	}
 	<-ref.Done()
 }

@@ -102,7 +102,7 @@ func TestGoGivesResultAndError(t *testing.T) {
 		want := errors.New("no such device")
 		v, err := worked(e, ref, func(context.Context) (int, error) { return 3, want })
 		if v != 3 || !errors.Is(err, want) {
-			t.Errorf("got %d, %v", v, err)
+			t.Errorf("got %d, %v, want %v", v, err, want)
 		}
 	})
 }
@@ -117,7 +117,7 @@ func TestGoContainsAPanicOfTheWork(t *testing.T) {
 				ref := e.spawn("a", echoScript())
 				_, err := worked(e, ref, work)
 				if !errors.Is(err, core.ErrPanicked) || err.Error() != "internal error in a" {
-					t.Errorf("got %v", err)
+					t.Errorf("got %v, want %v", err, core.ErrPanicked)
 				}
 				if v, err := core.Ask(context.Background(), ref, &double{N: 1}); v != 2 || err != nil {
 					t.Errorf("actor after the panic: %d, %v", v, err)
@@ -232,7 +232,7 @@ func TestWorkSeesItsCallerGo(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if _, err := core.Ask(ctx, ref, &double{}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("deadline: %v", err)
+			t.Errorf("deadline: %v, want %v", err, context.DeadlineExceeded)
 		}
 		open := askFunc(ref, &double{})
 		synctest.Wait()
@@ -260,7 +260,7 @@ func TestJoinEndsWithEither(t *testing.T) {
 		stop(why)
 		<-ctx.Done()
 		if !errors.Is(context.Cause(ctx), why) {
-			t.Errorf("cause %v", context.Cause(ctx))
+			t.Errorf("cause %v, want %v", context.Cause(ctx), why)
 		}
 		cancel()
 
@@ -270,7 +270,7 @@ func TestJoinEndsWithEither(t *testing.T) {
 		defer cancel()
 		<-ctx.Done()
 		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || caller.Err() != nil {
-			t.Errorf("err %v, caller %v", ctx.Err(), caller.Err())
+			t.Errorf("err %v, caller %v, want %v and nothing for the caller", ctx.Err(), caller.Err(), context.DeadlineExceeded)
 		}
 	})
 }

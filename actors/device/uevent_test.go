@@ -134,7 +134,7 @@ func TestNodeComesAfterSysfs(t *testing.T) {
 		l.noNode.Store(true)
 		_, took, err := l.await(d)()
 		if took != timeout || !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "open /dev/vda: no such device or address") {
-			t.Errorf("after %v: %v", took, err)
+			t.Errorf("after %v: %v, want %v after %v", took, err, ErrTimeout, timeout)
 		}
 	})
 }
@@ -195,7 +195,7 @@ func TestNeverComes(t *testing.T) {
 		l.source.Send(newDisk("sdx").event())
 		_, took, err := answer()
 		if !errors.Is(err, ErrTimeout) || took != timeout {
-			t.Fatalf("%v after %v", err, took)
+			t.Fatalf("%v after %v, want %v after %v", err, took, ErrTimeout, timeout)
 		}
 		for _, part := range []string{"disk vda", "3s", "/devices/sdx"} {
 			if !strings.Contains(err.Error(), part) {
@@ -228,7 +228,7 @@ func TestNonsense(t *testing.T) {
 		d := newDisk("vda")
 		d.err = errors.New("no such bus")
 		if _, took, err := l.await(d)(); !errors.Is(err, d.err) || took != 0 {
-			t.Errorf("%v after %v", err, took)
+			t.Errorf("%v after %v, want %v at once", err, took, d.err)
 		}
 	})
 }

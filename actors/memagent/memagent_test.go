@@ -103,7 +103,7 @@ func TestSet(t *testing.T) {
 	}
 	_, err := coretest.Ask(a, &SetCompact{Change: memagent.CompactChange{PeriodSecs: ptr(uint64(1)), Order: ptr(uint32(99))}}).Get()
 	if !errors.Is(err, memagent.ErrSetting) {
-		t.Errorf("a bad order: %v", err)
+		t.Errorf("a bad order: %v, want %v", err, memagent.ErrSetting)
 	}
 	wantPeriods(t, a, "after a bad setting", time.Hour, 5*time.Second)
 }

@@ -304,7 +304,7 @@ func TestDiscard(t *testing.T) {
 	s.Tell(Discard{})
 	s.unknown(reply[int]{waiter})
 	if err := <-ended; !errors.Is(err, io.EOF) {
-		t.Errorf("the read under way: %v", err)
+		t.Errorf("the read under way: %v, want %v", err, io.EOF)
 	}
 	if err := s.cmd.Wait(); err == nil { // killed, and reaped by the actor or here
 		t.Error("the process has not been killed")
@@ -337,14 +337,14 @@ func TestTermKills(t *testing.T) {
 func TestResizeNeedsATerminal(t *testing.T) {
 	s := newFixture(t, "sleep", "1000")
 	if _, err := coretest.Ask(s.Actor, &Resize{Rows: 1, Columns: 1}).Get(); !errors.Is(err, ErrNoTerminal) {
-		t.Errorf("%v", err)
+		t.Errorf("%v, want %v", err, ErrNoTerminal)
 	}
 }
 
 func TestBadSignal(t *testing.T) {
 	s := newFixture(t, "sleep", "1000")
 	if err := s.signal(unix.Signal(100)).err(); !errors.Is(err, unix.EINVAL) {
-		t.Errorf("%v", err)
+		t.Errorf("%v, want %v", err, unix.EINVAL)
 	}
 }
 

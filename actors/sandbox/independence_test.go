@@ -117,7 +117,7 @@ func TestCreateThatHangsIsAlone(t *testing.T) {
 			}
 		})
 		if err := <-slow; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
-			t.Errorf("the create has ended after %s: %v", time.Since(start), err)
+			t.Errorf("the create has ended after %s: %v, want %v", time.Since(start), err, context.DeadlineExceeded)
 		}
 	})
 }

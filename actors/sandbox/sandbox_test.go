@@ -307,7 +307,7 @@ func TestDestroyWaitsForACreate(t *testing.T) {
 	}
 	st.Work(0).Run()
 	if _, err := create.Get(); !errors.Is(err, context.Canceled) {
-		t.Errorf("create: %v", err)
+		t.Errorf("create: %v, want %v", err, context.Canceled)
 	}
 	if got := strings.Join(st.done, ", "); strings.Count(got, "undo") != 2 {
 		t.Errorf("done: %s", got)

@@ -58,7 +58,7 @@ func TestConnectErrors(t *testing.T) {
 	s.Handle("Check", func(context.Context, protocols.Message, protocols.Message) error { return errors.New("unwell") })
 	_, err := execute("", "connect", "--server-address", s.Address(), "-c", "Check", "Version")
 	if err == nil || !strings.Contains(err.Error(), "unwell") || len(s.Calls()) != 1 {
-		t.Errorf("%v after %v", err, s.Methods())
+		t.Errorf("%v after %v, want an error with %q after one call", err, s.Methods(), "unwell")
 	}
 	for _, args := range [][]string{{"--ignore-errors"}, {"--ignore-errors", "1"}} {
 		args = append([]string{"connect", "-l", "critical", "--server-address", s.Address()}, args...)

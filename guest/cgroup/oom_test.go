@@ -186,14 +186,14 @@ func TestOOMLastLook(t *testing.T) {
 func TestOOMWatchErrors(t *testing.T) {
 	w := newWatcher(t)
 	if _, err := w.Watch(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("missing group: got %v", err)
+		t.Errorf("missing group: got %v, want %v", err, os.ErrNotExist)
 	}
 	dir, _ := unifiedGroup(t, 0)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Watch(dir, nil); !errors.Is(err, ErrWatcherClosed) {
-		t.Errorf("closed watcher: got %v", err)
+		t.Errorf("closed watcher: got %v, want %v", err, ErrWatcherClosed)
 	}
 }
 

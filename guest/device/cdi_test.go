@@ -35,7 +35,7 @@ func TestCDIDevices(t *testing.T) {
 		got, err := CDIDevices(spec, tt.fromEnv)
 		if text, isErr := strings.CutPrefix(tt.want, "!"); isErr {
 			if err == nil || !strings.Contains(err.Error(), text) {
-				t.Errorf("%q: got %v, %v", tt.env, got, err)
+				t.Errorf("%q: got %v, %v, want an error with %q", tt.env, got, err, text)
 			}
 			continue
 		}
@@ -111,16 +111,16 @@ func TestInjectFailures(t *testing.T) {
 	c := CDI{dir}
 	err := c.Inject(t.Context(), newSpec(), []string{"nvidia.com/gpu=0", "nvidia.com/gpu=7"}, time.Hour)
 	if err == nil || !strings.Contains(err.Error(), "CDI device(s) nvidia.com/gpu=7 do not exist; ") || !strings.Contains(err.Error(), "nvidia.com/gpu=0") {
-		t.Errorf("a missing device of a known kind: %v", err)
+		t.Errorf("a missing device of a known kind: %v, want an error with %q", err, "CDI device(s) nvidia.com/gpu=7 do not exist; ")
 	}
 	err = c.Inject(t.Context(), newSpec(), []string{"amd.com/gpu=0"}, time.Second)
 	if err == nil || !strings.HasPrefix(err.Error(), "failed to inject devices after CDI timeout of 1 seconds") ||
 		!strings.Contains(err.Error(), "amd.com/gpu=0") || !strings.Contains(err.Error(), "bad.json") {
-		t.Errorf("an unknown kind: %v", err)
+		t.Errorf("an unknown kind: %v, want an error with %q", err, "failed to inject devices after CDI timeout of 1 seconds")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := c.Inject(ctx, newSpec(), []string{"amd.com/gpu=0"}, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Errorf("a caller that is gone: %v", err)
+		t.Errorf("a caller that is gone: %v, want %v", err, context.Canceled)
 	}
 }

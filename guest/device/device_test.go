@@ -74,18 +74,18 @@ func TestStat(t *testing.T) {
 	}
 	dir := t.TempDir()
 	if _, err := Stat(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "doesn't exist") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 	if _, err := Stat(dir); err == nil {
 		t.Error("a directory is a device")
 	}
 	for _, path := range []string{"/dev/null", dir} {
 		if _, err := StatBlock(path); err == nil || !strings.HasPrefix(err.Error(), "Invalid device "+path) {
-			t.Errorf("%s: got %v", path, err)
+			t.Errorf("%s: got %v, want an error with %q", path, err, "Invalid device "+path)
 		}
 	}
 	if _, err := StatBlock(filepath.Join(dir, "none")); err == nil || !strings.HasPrefix(err.Error(), "get metadata on file") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error with %q", err, "get metadata on file")
 	}
 	path := filepath.Join(dir, "disk")
 	if err := unix.Mknod(path, unix.S_IFBLK|0o600, int(unix.Mkdev(7, 300))); err != nil {
@@ -206,7 +206,7 @@ func TestRewriteEnv(t *testing.T) {
 		t.Errorf("got %q, left %q, %v", got, left, err)
 	}
 	if _, _, err := RewriteEnv([]string{"A=1", "B"}, nil); err == nil || err.Error() != `Malformed OCI env entry "B"` {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %q", err, `Malformed OCI env entry "B"`)
 	}
 }
 

@@ -90,7 +90,7 @@ func TestBindVFIO(t *testing.T) {
 		}
 	}
 	if err := BindVFIO(t.TempDir(), bdf); err == nil || !strings.Contains(err.Error(), bdf) {
-		t.Errorf("a missing function: %v", err)
+		t.Errorf("a missing function: %v, want an error with %q", err, bdf)
 	}
 }
 

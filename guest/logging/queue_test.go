@@ -198,10 +198,10 @@ func TestCloseIsBoundedAndFinal(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := q.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Close with a stuck sink: %v", err)
+			t.Errorf("Close with a stuck sink: %v, want %v", err, context.DeadlineExceeded)
 		}
 		if err := q.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Flush with a stuck sink: %v", err)
+			t.Errorf("Flush with a stuck sink: %v, want %v", err, context.DeadlineExceeded)
 		}
 		close(host.release)
 		if err := q.Close(t.Context()); err != nil {

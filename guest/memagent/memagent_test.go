@@ -271,11 +271,11 @@ func TestMissing(t *testing.T) {
 	g := newTree(t)
 	_, err := NewReclaimer(g.Places, g.now).Round(t.Context(), settings)
 	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "memory.reclaim") {
-		t.Errorf("eviction without anything: %v", err)
+		t.Errorf("eviction without anything: %v, want %v", err, ErrMissing)
 	}
 	c := NewCompactor(g.Places, g.now, nil)
 	if _, err := c.Round(t.Context(), Compact{}); !errors.Is(err, ErrMissing) {
-		t.Errorf("compaction without anything: %v", err)
+		t.Errorf("compaction without anything: %v, want %v", err, ErrMissing)
 	}
 	g.unified()
 	g.container("c", 1<<20, 0)
@@ -283,11 +283,11 @@ func TestMissing(t *testing.T) {
 	os.Remove(g.path("cgroup/c/memory.pressure"))
 	_, err = NewReclaimer(g.Places, g.now).Round(t.Context(), settings)
 	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "psi=1") {
-		t.Errorf("eviction without pressure: %v", err)
+		t.Errorf("eviction without pressure: %v, want %v", err, ErrMissing)
 	}
 	g.write("proc/sys/vm/compact_memory", "")
 	if _, err := c.Round(t.Context(), Compact{}); !errors.Is(err, ErrMissing) {
-		t.Errorf("compaction without pressure: %v", err)
+		t.Errorf("compaction without pressure: %v, want %v", err, ErrMissing)
 	}
 }
 

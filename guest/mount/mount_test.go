@@ -101,17 +101,17 @@ func TestMountFollowsNoLinkBelowConfined(t *testing.T) {
 	guesttest.Must(t, os.WriteFile(outside+"/secret", nil, 0o600))
 	for _, target := range []string{dir + "/link/vol", dir + "/final", dir + "/link/new"} {
 		if _, err := m.Mount(mount.Spec{Source: "tmpfs", Target: target, FSType: "tmpfs"}); !errors.Is(err, unix.ELOOP) {
-			t.Errorf("mount on %s: %v", target, err)
+			t.Errorf("mount on %s: %v, want %v", target, err, unix.ELOOP)
 		}
 	}
 	if _, err := m.Mount(mount.Spec{Source: dir + "/link/secret", Target: dir + "/got", FSType: "bind"}); !errors.Is(err, unix.EXDEV) {
-		t.Errorf("bind from outside: %v", err)
+		t.Errorf("bind from outside: %v, want %v", err, unix.EXDEV)
 	}
 	if err := m.RemoveTarget(dir + "/link/vol"); !errors.Is(err, unix.ELOOP) {
-		t.Errorf("remove through a link: %v", err)
+		t.Errorf("remove through a link: %v, want %v", err, unix.ELOOP)
 	}
 	if err := m.Unmount(dir + "/link/vol"); !errors.Is(err, unix.ELOOP) {
-		t.Errorf("unmount through a link: %v", err)
+		t.Errorf("unmount through a link: %v, want %v", err, unix.ELOOP)
 	}
 	infos, err := m.Table(outside)
 	guesttest.Must(t, err)
@@ -222,7 +222,7 @@ func TestRemountTmpfs(t *testing.T) {
 	guesttest.Must(t, m.RemountTmpfs(target, []string{"size=4M"}))
 	guesttest.Must(t, os.Mkdir(dir+"/plain", 0o755))
 	if err := m.RemountTmpfs(dir+"/plain", []string{"remount", "size=1M"}); !errors.Is(err, unix.EINVAL) {
-		t.Errorf("remount of a plain directory: %v", err)
+		t.Errorf("remount of a plain directory: %v, want %v", err, unix.EINVAL)
 	}
 }
 

@@ -172,7 +172,7 @@ func TestInputDetails(t *testing.T) {
 		t.Errorf("without its content: %s", got)
 	}
 	if err := (Input{&protocols.CopyFileRequest{FileMode: 0o120777, Data: []byte{0xff}}}).Check(); err == nil || err.Error() != "parsing CopyFileRequest for policy: invalid symlink content" {
-		t.Errorf("a link that is no text: %v", err)
+		t.Errorf("a link that is no text: %v, want %q", err, "parsing CopyFileRequest for policy: invalid symlink content")
 	}
 	if err := (Input{&protocols.CopyFileRequest{FileMode: 0o100777, Data: []byte{0xff}}}).Check(); err != nil {
 		t.Errorf("a file that is no text: %v", err)

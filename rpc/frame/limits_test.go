@@ -229,7 +229,7 @@ func TestDrain(t *testing.T) {
 	short, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := conn.Drain(short); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("drained with a call in flight: %v", err)
+		t.Errorf("drained with a call in flight: %v, want %v", err, context.DeadlineExceeded)
 	}
 	c.call(5, "Echo", &protocols.ReadStreamRequest{Len: 1}) // too late
 	close(release)

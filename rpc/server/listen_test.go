@@ -39,7 +39,7 @@ func TestListenUnix(t *testing.T) {
 		}
 		reachable(t, l, path)
 		if _, err := Listen("unix://" + path); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), path) {
-			t.Errorf("a live socket: %v", err)
+			t.Errorf("a live socket: %v, want %v", err, ErrInUse)
 		}
 		reachable(t, l, path)
 		l.Close()
@@ -55,7 +55,7 @@ func TestListenAbstract(t *testing.T) {
 		}
 		reachable(t, l, name)
 		if _, err := Listen("unix://" + name); !errors.Is(err, ErrInUse) {
-			t.Errorf("a live socket: %v", err)
+			t.Errorf("a live socket: %v, want %v", err, ErrInUse)
 		}
 		l.Close()
 	}
@@ -83,13 +83,13 @@ func TestStaleSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Listen("unix://" + file); err == nil || !strings.Contains(err.Error(), "no socket") {
-		t.Errorf("over a file: %v", err)
+		t.Errorf("over a file: %v, want an error with %q", err, "no socket")
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Error(err)
 	}
 	if _, err := Listen("unix://" + filepath.Join(dir, "none", "s")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("in no directory: %v", err)
+		t.Errorf("in no directory: %v, want %v", err, os.ErrNotExist)
 	}
 }
 
@@ -109,10 +109,10 @@ func TestListenVsock(t *testing.T) {
 	}
 	defer l.Close()
 	if _, err := Listen(addr); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), addr) {
-		t.Errorf("a second time: %v", err)
+		t.Errorf("a second time: %v, want %v", err, ErrInUse)
 	}
 	if _, err := Listen("vsock://77777:1"); err == nil || !strings.Contains(err.Error(), "vsock://77777:1") {
-		t.Errorf("somebody else's CID: %v", err)
+		t.Errorf("somebody else's CID: %v, want an error with %q", err, "vsock://77777:1")
 	}
 }
 

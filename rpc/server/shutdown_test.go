@@ -91,7 +91,7 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("the call in flight: %v", removed)
 	}
 	if !errors.Is(read, ttrpc.ErrClosed) {
-		t.Errorf("the read: %v", read)
+		t.Errorf("the read: %v, want %v", read, ttrpc.ErrClosed)
 	}
 	if err := s.Shutdown(ctx); err != nil {
 		t.Errorf("a second time: %v", err)
@@ -116,7 +116,7 @@ func TestShutdownIsBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond) // clock: nothing else ends it
 	defer cancel()
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Shutdown: %v", err)
+		t.Errorf("Shutdown: %v, want %v", err, context.DeadlineExceeded)
 	}
 	<-hung.Done()
 	if err := <-s.done; err != nil {
@@ -152,7 +152,7 @@ func TestServeEnds(t *testing.T) {
 		ping(t, c)
 		cancel()
 		if err := <-s.done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Serve: %v", err)
+			t.Errorf("Serve: %v, want %v", err, context.Canceled)
 		}
 	})
 	t.Run("listener", func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestServeEnds(t *testing.T) {
 		broken := errors.New("broken")
 		l := &listener{errs: []error{temporary{}, temporary{}, broken}}
 		if err := s.Serve(context.Background(), l); !errors.Is(err, broken) {
-			t.Errorf("Serve: %v", err)
+			t.Errorf("Serve: %v, want %v", err, broken)
 		}
 		if err := s.Serve(context.Background(), l); err != nil {
 			t.Errorf("Serve once stopped: %v", err)

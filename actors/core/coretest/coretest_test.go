@@ -106,13 +106,13 @@ func TestAWholeLife(t *testing.T) {
 	init.Exit(cause)
 	init.Exit(nil) // dead already
 	if v, err := waited.Get(); v != 7 || !errors.Is(err, cause) {
-		t.Errorf("wait: %d, %v", v, err)
+		t.Errorf("wait: %d, %v, want %v", v, err, cause)
 	}
 	if a.Alive() || a.Cause() != nil || m.stops != 1 {
 		t.Errorf("alive %t, cause %v, %d times Stopped", a.Alive(), a.Cause(), m.stops)
 	}
 	if _, err := coretest.Ask(a, &wait{}).Get(); !errors.Is(err, core.ErrStopped) {
-		t.Errorf("after death: %v", err)
+		t.Errorf("after death: %v, want %v", err, core.ErrStopped)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestCompleteInPlaceOfTheWork(t *testing.T) {
 	failure := errors.New("no such device")
 	w.Complete(nil, failure)
 	if _, err := started.Get(); !errors.Is(err, failure) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, failure)
 	}
 	again := coretest.Ask(a, &start{})
 	a.Work(0).Complete("given", nil)
@@ -184,10 +184,10 @@ func TestStopTakesTheChildrenAlong(t *testing.T) {
 		t.Error("work or timer goes on after the death")
 	}
 	if _, err := open.Get(); !errors.Is(err, core.ErrStopped) {
-		t.Errorf("open request: %v", err)
+		t.Errorf("open request: %v, want %v", err, core.ErrStopped)
 	}
 	if a.Child("init").Alive() || !errors.Is(childErr, core.ErrStopped) || m.stops != 1 {
-		t.Errorf("child alive %t, its request %v, %d times Stopped", a.Child("init").Alive(), childErr, m.stops)
+		t.Errorf("child alive %t, its request %v, %d times Stopped, want %v and 1", a.Child("init").Alive(), childErr, m.stops, core.ErrStopped)
 	}
 }
 
@@ -255,7 +255,7 @@ func TestFailuresAreNoticed(t *testing.T) {
 		a := coretest.New(t, &machine{})
 		a.Tell("boom")
 		if !errors.Is(a.Cause(), core.ErrPanicked) {
-			t.Errorf("cause %v", a.Cause())
+			t.Errorf("cause %v, want %v", a.Cause(), core.ErrPanicked)
 		}
 	}
 	if got := failure(t, expected); got != "" {

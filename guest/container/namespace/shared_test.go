@@ -45,7 +45,7 @@ func TestShared(t *testing.T) {
 		t.Errorf("host name inside: %q, %v", out, err)
 	}
 	if _, err := namespace.NewUTS(dir, ""); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("a second one: %v", err)
+		t.Errorf("a second one: %v, want %v", err, fs.ErrExist)
 	}
 	guesttest.Must(t, uts.Release())
 	if _, err := os.Lstat(uts.Path); !os.IsNotExist(err) {

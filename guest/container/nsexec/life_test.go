@@ -50,7 +50,7 @@ func heldUp(t *testing.T, h *nsexec.Helper, stuck, other *nsexec.Request, releas
 	gone := errors.New("the caller has gone away")
 	cancel(gone)
 	if err := guard.Receive(t, "the caller's end ends the call", result); !errors.Is(err, gone) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, gone)
 	}
 	release()
 	// That it is reaped then, newHelper checks.
@@ -256,7 +256,7 @@ func TestStoppedHelper(t *testing.T) {
 		wg.Go(func() {
 			r := c.request("sleep", "100000", strings.Repeat("x", 4000))
 			if _, err := h.Spawn(ctx, r); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 			}
 		})
 	}
@@ -272,7 +272,7 @@ func TestCloseOfAStoppedHelper(t *testing.T) {
 	unix.Kill(h.Pid(), unix.SIGSTOP)
 	h.Close()
 	if _, err := h.Spawn(t.Context(), &nsexec.Request{Args: []string{"x"}, Target: &nsexec.Target{}}); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, os.ErrClosed)
 	}
 }
 

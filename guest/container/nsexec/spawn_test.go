@@ -37,7 +37,7 @@ func TestMoreThanTheKernelTakes(t *testing.T) {
 	c, h := newContainer(t, variant{}), newHelper(t)
 	_, err := run(t, h, c.request("true", strings.Repeat("x", 200000)))
 	if !errors.Is(err, unix.E2BIG) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, unix.E2BIG)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestPath(t *testing.T) {
 	}
 	r.Env, r.Cwd = []string{"PATH=:/bin"}, "/opt/b"
 	if _, err := run(t, h, r); err == nil || !strings.Contains(err.Error(), "relative to current directory") {
-		t.Errorf("in the working directory: %v", err)
+		t.Errorf("in the working directory: %v, want an error with %q", err, "relative to current directory")
 	}
 }
 
@@ -96,11 +96,11 @@ func TestRefusedRequests(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := h.Spawn(ctx, c.request("true")); !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled: %v", err)
+		t.Errorf("canceled: %v, want %v", err, context.Canceled)
 	}
 	c.target.Close()
 	if _, err := h.Spawn(t.Context(), c.request("true")); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("closed target: %v", err)
+		t.Errorf("closed target: %v, want %v", err, os.ErrClosed)
 	}
 }
 
@@ -169,7 +169,7 @@ func TestSeccompIsTheLastStep(t *testing.T) {
 	r := c.request("true")
 	r.Seccomp, r.NoNewPrivileges = filter, true
 	if _, err := run(t, h, r); !errors.Is(err, unix.EXDEV) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, unix.EXDEV)
 	}
 }
 

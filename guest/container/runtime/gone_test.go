@@ -87,7 +87,7 @@ func TestStartOfReapedInit(t *testing.T) {
 			c := &Container{id: "c", state: filepath.Dir(fifo), init: p}
 			_, err := c.Start(t.Context())
 			if !errors.Is(err, ErrNotCreated) {
-				t.Errorf("start: %v", err)
+				t.Errorf("start: %v, want %v", err, ErrNotCreated)
 			}
 		})
 	}
@@ -96,7 +96,7 @@ func TestStartOfReapedInit(t *testing.T) {
 	}
 	c := &Container{id: "c", state: filepath.Dir(fifo), init: process(t, "sleep", "1000")}
 	if _, err := c.Start(t.Context()); !errors.Is(err, ErrNotCreated) {
-		t.Errorf("start of a started container: %v", err)
+		t.Errorf("start of a started container: %v, want %v", err, ErrNotCreated)
 	}
 }
 

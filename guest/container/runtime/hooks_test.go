@@ -104,7 +104,7 @@ func TestHookHangs(t *testing.T) {
 			s := state(t)
 			err := RunHook(t.Context(), hanging(limit), s)
 			if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), fmt.Sprintf("%ds", limit)) {
-				t.Fatalf("limit of %d s: %v", limit, err)
+				t.Fatalf("limit of %d s: %v, want an error with %q", limit, err, fmt.Sprintf("%ds", limit))
 			}
 			if pid := child(s); pid != "" {
 				gone(t, pid)

@@ -201,7 +201,7 @@ func TestRlimits(t *testing.T) {
 		}
 	}
 	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 2, Hard: 1}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_CORE") {
-		t.Errorf("soft limit above the hard one: %v", err)
+		t.Errorf("soft limit above the hard one: %v, want an error with %q", err, "RLIMIT_CORE")
 	}
 	if _, err := rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_DREAMS"}}); err == nil || !strings.Contains(err.Error(), "RLIMIT_DREAMS") {
 		t.Errorf("got %v, want an error with %q", err, "RLIMIT_DREAMS")

@@ -45,7 +45,7 @@ func TestOnReadablePidfd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := p.OnReadable(fd, func() {}); !errors.Is(err, unix.EEXIST) {
-		t.Errorf("watched twice: %v", err)
+		t.Errorf("watched twice: %v, want %v", err, unix.EEXIST)
 	}
 	in.Close()
 	await(t, exited)
@@ -102,7 +102,7 @@ func TestBlockedAnswerHoldsUpNobody(t *testing.T) {
 	stuck.Close()
 	close(release)
 	if got := await(t, c); !errors.Is(got.err, io.EOF) {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want %v", got, io.EOF)
 	}
 }
 

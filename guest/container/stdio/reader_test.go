@@ -114,7 +114,7 @@ func TestEndOfPipe(t *testing.T) {
 	w.Close()
 	for range 3 {
 		if got := await(t, c); !errors.Is(got.err, io.EOF) || got.data != nil {
-			t.Fatalf("got %+v", got)
+			t.Fatalf("got %+v, want %v", got, io.EOF)
 		}
 		c, _ = read(r, 10)
 	}
@@ -127,7 +127,7 @@ func TestCloseEndsPendingReads(t *testing.T) {
 	r.Close()
 	for _, c := range []<-chan result{a, b} {
 		if got := await(t, c); !errors.Is(got.err, io.EOF) {
-			t.Errorf("got %+v", got)
+			t.Errorf("got %+v, want %v", got, io.EOF)
 		}
 	}
 	if cancel() {
@@ -135,7 +135,7 @@ func TestCloseEndsPendingReads(t *testing.T) {
 	}
 	late, _ := read(r, 10)
 	if got := await(t, late); !errors.Is(got.err, io.EOF) {
-		t.Errorf("read of a closed reader: %+v", got)
+		t.Errorf("read of a closed reader: %+v, want %v", got, io.EOF)
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
@@ -148,7 +148,7 @@ func TestClosingThePollerEndsReads(t *testing.T) {
 	c, _ := read(r, 10)
 	p.Close()
 	if got := await(t, c); !errors.Is(got.err, io.EOF) {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want %v", got, io.EOF)
 	}
 }
 
@@ -262,7 +262,7 @@ func TestGraceEndsASilentStream(t *testing.T) {
 	a, _ := read(r, 100)
 	b, _ := read(r, 100)
 	if got := await(t, a); !errors.Is(got.err, io.EOF) {
-		t.Fatalf("got %+v", got)
+		t.Fatalf("got %+v, want %v", got, io.EOF)
 	}
 	await(t, b)
 	if took := time.Since(start); took < graceTime*9/10 { // clock: a slow machine takes longer only
@@ -276,7 +276,7 @@ func TestExitedWhileReadWaits(t *testing.T) {
 	r.Exited()
 	r.Exited()
 	if got := await(t, c); !errors.Is(got.err, io.EOF) {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want %v", got, io.EOF)
 	}
 }
 

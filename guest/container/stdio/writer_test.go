@@ -54,7 +54,7 @@ func TestWritesKeepTheirOrder(t *testing.T) {
 	w.CloseAfterWrites()
 	late, _ := write(w, []byte("late"))
 	if err := await(t, late); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("write after close: %v", err)
+		t.Errorf("write after close: %v, want %v", err, os.ErrClosed)
 	}
 	got, err := io.ReadAll(r)
 	if err != nil || !bytes.Equal(got, want) {
@@ -76,7 +76,7 @@ func TestWriteToAReaderThatIsGone(t *testing.T) {
 	r.Close()
 	for _, c := range []<-chan error{a, b} {
 		if err := await(t, c); !errors.Is(err, unix.EPIPE) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want %v", err, unix.EPIPE)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestCloseEndsPendingWrites(t *testing.T) {
 	w.Close()
 	for _, c := range []<-chan error{a, b} {
 		if err := await(t, c); !errors.Is(err, os.ErrClosed) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want %v", err, os.ErrClosed)
 		}
 	}
 }

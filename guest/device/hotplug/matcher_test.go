@@ -150,7 +150,7 @@ func TestParseSCSI(t *testing.T) {
 	}
 	for _, bad := range []string{"", "1", "1:", ":1", "1:2:3", "a:b", "-1:0", "1:2x", " 1:2", "01:2"} {
 		if m, err := hotplug.ParseSCSI(bad); err == nil || err.Error() != "Unexpected format for SCSI Address: "+bad+", expect SCSIID:LUA" {
-			t.Errorf("%q: got %+v, %v", bad, m, err)
+			t.Errorf("%q: got %+v, %v, want %q", bad, m, err, "Unexpected format for SCSI Address: "+bad+", expect SCSIID:LUA")
 		}
 	}
 }

@@ -89,10 +89,10 @@ func TestCloseEndsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := guard.Receive(t, "the end of Read", ended); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, os.ErrClosed)
 	}
 	if _, err := s.Read(); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("after Close: got %v", err)
+		t.Errorf("after Close: got %v, want %v", err, os.ErrClosed)
 	}
 }
 

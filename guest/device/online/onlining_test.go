@@ -122,10 +122,10 @@ func TestCPUsMissing(t *testing.T) {
 	defer cancel()
 	err := CPUs(ctx, root, 4)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "online cpus: failed to online 4 CPU(s)") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 	if err := CPUs(t.Context(), t.TempDir(), 1); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("without sysfs: %v", err)
+		t.Errorf("without sysfs: %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
@@ -177,7 +177,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("got %t, %v", can, err)
 	}
 	if err := Probe(root, []uint64{1}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 	write(t, root, map[string]string{memDir + "probe": ""})
 	if can, err := CanProbe(root); !can || err != nil {

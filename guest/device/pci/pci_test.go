@@ -53,7 +53,7 @@ func TestPathOfSlots(t *testing.T) {
 		t.Errorf("got %q, %v", p, err)
 	}
 	if _, err := PathOfSlots(nil); err == nil || err.Error() != "PCI path must have at least one element" {
-		t.Errorf("empty: got %v", err)
+		t.Errorf("empty: got %v, want %q", err, "PCI path must have at least one element")
 	}
 	if _, err := PathOfSlots([]uint32{1, 300}); err == nil {
 		t.Error("slot 300 was accepted")

@@ -65,20 +65,20 @@ func TestFailures(t *testing.T) {
 	})
 	tables := &Tables{Dirs: []string{dir}}
 	if got, err := tables.Get(t.Context(), IPv4); err == nil || got != nil || !strings.Contains(err.Error(), "iptables-save failed: line 1 is bad") {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, %v, want an error with %q", got, err, "iptables-save failed: line 1 is bad")
 	}
 	if _, err := tables.Get(t.Context(), IPv6); err == nil || !strings.Contains(err.Error(), "exit status 3") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error with %q", err, "exit status 3")
 	}
 	if _, err := tables.Set(t.Context(), IPv6, nil); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, ErrTooLarge)
 	}
 	// A program that does not read its input, larger than a pipe, is no failure.
 	if _, err := tables.Set(t.Context(), IPv4, make([]byte, 1<<20)); err != nil {
 		t.Errorf("got %v", err)
 	}
 	if _, err := (&Tables{Dirs: []string{t.TempDir()}}).Get(t.Context(), IPv4); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestHanging(t *testing.T) {
 	}()
 	_, err := (&Tables{Dirs: []string{dir}}).Get(ctx, IPv4)
 	if !errors.Is(err, context.Canceled) { // else the call's own limit would have ended it
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	childIsDead(t, pidFile)
 }
@@ -111,6 +111,6 @@ func TestReal(t *testing.T) {
 		}
 	}
 	if _, err := tables.Set(t.Context(), IPv4, []byte("*nonsense\nCOMMIT\n")); err == nil || !strings.Contains(err.Error(), "iptables-restore failed") {
-		t.Errorf("nonsense: got %v", err)
+		t.Errorf("nonsense: got %v, want an error with %q", err, "iptables-restore failed")
 	}
 }

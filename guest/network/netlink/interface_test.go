@@ -193,7 +193,7 @@ func TestUpdateInterfaceNotFound(t *testing.T) {
 	err := h.UpdateInterface(Interface{Name: "eth0", HWAddr: hw("AA:bb:cc:dd:ee:ff")})
 	var notFound *LinkNotFoundError
 	if !errors.As(err, &notFound) || err.Error() != "Link not found (Address: aa:bb:cc:dd:ee:ff)" {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %q", err, "Link not found (Address: aa:bb:cc:dd:ee:ff)")
 	}
 }
 

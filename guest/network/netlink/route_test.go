@@ -112,7 +112,7 @@ func TestUpdateRoutesErrors(t *testing.T) {
 	}
 	for name, bad := range tests {
 		if err := h.UpdateRoutes([]Route{good, bad}); err == nil || !strings.Contains(err.Error(), "add IPv") {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("%s: got %v, want an error with %q", name, err, "add IPv")
 		}
 	}
 	if err := h.UpdateRoutes([]Route{tests["device"]}); !errors.Is(err, unix.ENODEV) {

@@ -46,7 +46,7 @@ func TestCheckedPartitions(t *testing.T) {
 	guesttest.Must(t, a.Release())
 	// Another root: the layer is refused at the first read.
 	if _, err := m.Mount(t.Context(), "c", group(t, dir, members(topRoot)...), nodes); !errors.Is(err, unix.EIO) {
-		t.Errorf("a layer with another root hash: %v", err)
+		t.Errorf("a layer with another root hash: %v, want %v", err, unix.EIO)
 	}
 	nothing(t, dir)
 	if left, _ := os.ReadDir("/dev/mapper"); len(left) != 1 {

@@ -39,7 +39,7 @@ func TestStatRefuses(t *testing.T) {
 	dir := t.TempDir()
 	guesttest.Must(t, unix.Mkfifo(dir+"/fifo", 0o600))
 	if _, err := filesystem.Stat(t.Context(), dir+"/fifo"); !errors.Is(err, filesystem.ErrKind) {
-		t.Errorf("a pipe: %v", err)
+		t.Errorf("a pipe: %v, want %v", err, filesystem.ErrKind)
 	}
 	if _, err := filesystem.Stat(t.Context(), dir+"/missing"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want %v", err, os.ErrNotExist)
@@ -77,7 +77,7 @@ func testGrow(t *testing.T, mnt string, size uint64) {
 	before, err := filesystem.Stat(t.Context(), mnt)
 	guesttest.Must(t, err)
 	if err := g.Grow(t.Context(), mnt, 2*size+512); !errors.Is(err, filesystem.ErrTooLarge) || !strings.Contains(err.Error(), mnt) {
-		t.Errorf("larger than the device: %v", err)
+		t.Errorf("larger than the device: %v, want %v", err, filesystem.ErrTooLarge)
 	}
 	err = g.Grow(t.Context(), mnt, 2*size)
 	if errors.Is(err, unix.EPERM) {
@@ -91,7 +91,7 @@ func testGrow(t *testing.T, mnt string, size uint64) {
 	}
 	guesttest.Must(t, g.Grow(t.Context(), mnt, 2*size))
 	if err := g.Grow(t.Context(), mnt, size); !errors.Is(err, filesystem.ErrShrink) {
-		t.Errorf("smaller: %v", err)
+		t.Errorf("smaller: %v, want %v", err, filesystem.ErrShrink)
 	}
 }
 

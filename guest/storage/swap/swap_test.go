@@ -52,17 +52,17 @@ func TestOn(t *testing.T) {
 		t.Errorf("%s is not in use: %s, %v", path, swaps, err)
 	}
 	if err := On(path); !errors.Is(err, unix.EBUSY) {
-		t.Errorf("twice: got %v", err)
+		t.Errorf("twice: got %v, want %v", err, unix.EBUSY)
 	}
 }
 
 func TestErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none")
 	if err := On(path); err == nil || !strings.Contains(err.Error(), "swapon "+path) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error with %q", err, "swapon "+path)
 	}
 	if err := On("a\x00b"); !errors.Is(err, unix.EINVAL) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, unix.EINVAL)
 	}
 	if err := off(path); err == nil {
 		t.Error("swapoff of nothing is no error")

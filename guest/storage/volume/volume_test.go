@@ -91,7 +91,7 @@ func TestEphemeralGroupAndStrangeOptions(t *testing.T) {
 	a, err = d.Attach(t.Context(), "c", s)
 	guesttest.Must(t, err)
 	if a.Warning == nil || !strings.Contains(a.Warning.Error(), "nosuchthing") {
-		t.Errorf("warning %v", a.Warning)
+		t.Errorf("warning %v, want an error with %q", a.Warning, "nosuchthing")
 	}
 	released(t, a)
 

@@ -48,7 +48,7 @@ func TestTornSource(t *testing.T) {
 	}
 	guesttest.Must(t, os.Symlink("..gen_2", dir+"/..data"))
 	if _, err := scan(open(dir)); !errors.Is(err, errTorn) {
-		t.Errorf("..data leads to nothing yet: %v", err)
+		t.Errorf("..data leads to nothing yet: %v, want %v", err, errTorn)
 	}
 	guesttest.Must(t, os.Mkdir(dir+"/..gen_2", 0o755))
 	guesttest.Must(t, os.WriteFile(dir+"/..gen_2/f", []byte("12345"), 0o600))
@@ -63,7 +63,7 @@ func TestTornSource(t *testing.T) {
 		guesttest.Must(t, os.WriteFile(dir+"/..gen_2/f", []byte(content), 0o600))
 		guesttest.Must(t, os.Chtimes(dir+"/..gen_2/f", time.Time{}, time.Unix(e.mtime.Unix())))
 		if _, err := readOpen(open(dir+"/..gen_2/f"), e); !errors.Is(err, errTorn) {
-			t.Errorf("changed to %q since the scan: %v", content, err)
+			t.Errorf("changed to %q since the scan: %v, want %v", content, err, errTorn)
 		}
 	}
 }

@@ -282,10 +282,10 @@ func TestRefused(t *testing.T) {
 	other := filepath.Dir(root) + "/other"
 	s.Roots = append(s.Roots, other)
 	if _, _, err := s.Add(t.Context(), source, other+"/x"); !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "not found") {
-		t.Errorf("a root that is not there: %v", err)
+		t.Errorf("a root that is not there: %v, want %v", err, unix.ENOENT)
 	}
 	if _, _, err := s.Add(t.Context(), source+"/missing", root+"/x"); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("a source that is not there: %v", err)
+		t.Errorf("a source that is not there: %v, want %v", err, unix.ENOENT)
 	}
 	if _, _, err := s.Add(t.Context(), source, other+"/x"); !errors.Is(err, ErrOtherRoot) {
 		t.Errorf("got %v, want %v", err, ErrOtherRoot)

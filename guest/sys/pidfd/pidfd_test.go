@@ -68,7 +68,7 @@ func TestWait(t *testing.T) {
 				t.Errorf("got %d %t %v, want %d", code, exited, err, test.want)
 			}
 			if _, _, err := Wait(f); !errors.Is(err, unix.ECHILD) {
-				t.Errorf("second wait: %v", err)
+				t.Errorf("second wait: %v, want %v", err, unix.ECHILD)
 			}
 		})
 	}
@@ -83,7 +83,7 @@ func TestSend(t *testing.T) {
 		t.Error(err)
 	}
 	if err := Send(f, 200); !errors.Is(err, unix.EINVAL) {
-		t.Errorf("signal 200: %v", err)
+		t.Errorf("signal 200: %v, want %v", err, unix.EINVAL)
 	}
 	if err := Send(f, syscall.Signal(40)); err != nil {
 		t.Error(err)
@@ -96,7 +96,7 @@ func TestSend(t *testing.T) {
 		t.Errorf("%v, %v, want %v", code, err, 168)
 	}
 	if err := Send(f, unix.SIGKILL); !errors.Is(err, unix.ESRCH) {
-		t.Errorf("signal to a reaped process: %v", err)
+		t.Errorf("signal to a reaped process: %v, want %v", err, unix.ESRCH)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestClosedOrMissing(t *testing.T) {
 	Wait(f)
 	f.Close()
 	if err := Send(f, 0); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("closed: %v", err)
+		t.Errorf("closed: %v, want %v", err, os.ErrClosed)
 	}
 	if _, err := Open(1 << 30); err == nil {
 		t.Error("opened a process that cannot exist")

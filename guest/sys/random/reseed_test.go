@@ -40,7 +40,7 @@ func TestReseed(t *testing.T) {
 
 	refuse[unix.RNDRESEEDCRNG] = unix.ENODATA
 	if warning, err := d.Reseed([]byte("x")); err != nil || !errors.Is(warning, unix.ENODATA) {
-		t.Errorf("a key that was not drawn: %v, %v", warning, err)
+		t.Errorf("a key that was not drawn: warning %v, error %v, want the warning %v", warning, err, unix.ENODATA)
 	}
 	refuse[unix.RNDADDENTROPY] = unix.EPERM
 	if _, err := d.Reseed([]byte("x")); !errors.Is(err, unix.EPERM) {
@@ -60,6 +60,6 @@ func TestReseedErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := (Device{Path: file}).Reseed([]byte("x")); !errors.Is(err, unix.ENOTTY) {
-		t.Errorf("a plain file: %v", err)
+		t.Errorf("a plain file: %v, want %v", err, unix.ENOTTY)
 	}
 }

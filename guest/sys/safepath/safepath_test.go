@@ -88,7 +88,7 @@ func TestMkdirAll(t *testing.T) {
 		t.Errorf("made %d directories the second time", made)
 	}
 	if _, _, err := d.MkdirAll("abs/new", 0o700); !errors.Is(err, unix.ELOOP) {
-		t.Errorf("through an absolute link: %v", err)
+		t.Errorf("through an absolute link: %v, want %v", err, unix.ELOOP)
 	}
 	f, _, err = open(t, root, safepath.Rebase).MkdirAll("abs/new", 0o700)
 	if err == nil {
@@ -143,6 +143,6 @@ func TestRemoveAllDeep(t *testing.T) {
 	guesttest.Must(t, os.MkdirAll(at, 0o755))
 	d := open(t, root, safepath.Refuse)
 	if err := d.RemoveAll("d"); !errors.Is(err, unix.ENAMETOOLONG) {
-		t.Errorf("a tree deeper than the limit: %v", err)
+		t.Errorf("a tree deeper than the limit: %v, want %v", err, unix.ENAMETOOLONG)
 	}
 }

@@ -15,10 +15,10 @@ func TestAttributes(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "online")
 	if err := Write(path, "1"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("write: got %v", err)
+		t.Errorf("write: got %v, want %v", err, fs.ErrNotExist)
 	}
 	if _, err := Read(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("read: got %v", err)
+		t.Errorf("read: got %v, want %v", err, fs.ErrNotExist)
 	}
 	if err := os.WriteFile(path, []byte(" 0 \n\n"), 0o644); err != nil {
 		t.Fatal(err)

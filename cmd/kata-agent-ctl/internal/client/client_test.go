@@ -65,7 +65,7 @@ func TestErrorHasCodeAndText(t *testing.T) {
 	var e *Error
 	ok := errors.As(err, &e)
 	if !ok || e.Code() != codes.NotFound || e.Error() != "StartContainer: NotFound: no container x" {
-		t.Errorf("%#v: %v", err, err)
+		t.Errorf("%#v: %v, want %v with the method and the text", err, err, codes.NotFound)
 	}
 	c.Close()
 	err = c.Do(context.Background(), "StartContainer", &protocols.StartContainerRequest{})

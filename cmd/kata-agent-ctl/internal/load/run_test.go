@@ -164,7 +164,7 @@ func TestRunGivesUp(t *testing.T) {
 	answer(s, "", 0)
 	r, err := against(t, s, "duration = \"600s\"\n[[load]]\nkind = \"exec\"\nworkers = 8\n")
 	if err == nil || !strings.Contains(err.Error(), "1000 failures") || len(r.Failures) != keptFailures {
-		t.Errorf("%v, %d failures kept", err, len(r.Failures))
+		t.Errorf("%v, %d failures kept, want an error with %q and %d", err, len(r.Failures), "1000 failures", keptFailures)
 	}
 	methods := s.Methods()
 	if methods[len(methods)-1] != "RemoveContainer" {

@@ -259,6 +259,6 @@ func TestFromAnImage(t *testing.T) {
 		t.Errorf("the bundle is still there: %v", err)
 	}
 	if _, err := built(v, `CreateContainer json://{"image": "example/none", "id": "d"}`); err == nil || !strings.Contains(err.Error(), "--bundle-dir") {
-		t.Errorf("an image that is not there: %v", err)
+		t.Errorf("an image that is not there: %v, want an error with %q", err, "--bundle-dir")
 	}
 }

@@ -123,7 +123,7 @@ func TestNoSpans(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Draw(io.Discard, spans); !errors.Is(err, ErrEmpty) {
-		t.Errorf("drawn: %v", err)
+		t.Errorf("drawn: %v, want %v", err, ErrEmpty)
 	}
 }
 

@@ -18,13 +18,13 @@ func TestSource(t *testing.T) {
 		t.Errorf("got %+v, %v", e, err)
 	}
 	if _, err := s.Read(); !errors.Is(err, hotplug.ErrOverflow) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, hotplug.ErrOverflow)
 	}
 	ended := make(chan error)
 	go func() { _, err := s.Read(); ended <- err }()
 	s.Close()
 	s.Close()
 	if err := <-ended; !errors.Is(err, os.ErrClosed) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, os.ErrClosed)
 	}
 }
