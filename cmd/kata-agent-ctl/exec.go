@@ -133,5 +133,5 @@ func (o *execOptions) run(ctx context.Context, container string, process *protoc
 		fmt.Println(o.execID)
 		return nil
 	}
-	return stay(context.WithoutCancel(ctx), p, signals, o.stdin, o.tty)
+	return stay(context.WithoutCancel(ctx), p, signals, join{stdin: o.stdin, tty: o.tty})
 }

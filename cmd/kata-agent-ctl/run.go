@@ -88,7 +88,8 @@ func (o *runOptions) run(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	ctx := context.WithoutCancel(cmd.Context())
-	err = stay(ctx, client.Process{Client: c, Container: o.id, Exec: o.id}, signals, o.stdin, spec.Process.Terminal)
+	err = stay(ctx, client.Process{Client: c, Container: o.id, Exec: o.id}, signals,
+		join{stdin: o.stdin, tty: spec.Process.Terminal})
 	if o.rm || !errors.As(err, new(exitStatus)) && err != nil {
 		if e := c.Do(ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: o.id}); e != nil && err == nil {
 			err = e

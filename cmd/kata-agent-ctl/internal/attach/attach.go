@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/containerd/ttrpc"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
@@ -19,41 +20,52 @@ const chunk = 32 << 10
 type Streams struct {
 	In       io.Reader // nil: the process's input ends at once
 	Out, Err io.Writer
+	// KeepInput leaves the process's input alone: nothing is written to it, and it is not ended.
+	KeepInput bool
 	// Terminal: the process has a terminal, so everything comes on Out.
 	Terminal bool
+	// Quiet ends the reading of a stream once nothing has come for so long; 0 is never.
+	Quiet time.Duration
 }
 
 // Run carries bytes until the process's output ends, and returns its exit status.
 func Run(ctx context.Context, p client.Process, s Streams) (int, error) {
 	input, stop := context.WithCancel(ctx)
 	defer stop()
-	// A read of In cannot be interrupted, so nobody waits for this one.
-	go send(input, p, s.In)
-
-	var outErr, errErr error
-	var wg sync.WaitGroup
-	wg.Go(func() { outErr = receive(ctx, p, client.Stdout, s.Out, s.Terminal) })
-	if !s.Terminal {
-		wg.Go(func() { errErr = receive(ctx, p, client.Stderr, s.Err, false) })
+	if !s.KeepInput {
+		// A read of In cannot be interrupted, so nobody waits for this one.
+		go send(input, p, s.In)
 	}
-	wg.Wait()
-	if err := errors.Join(outErr, errErr); err != nil {
+	if err := Output(ctx, p, s); err != nil {
 		return 0, err
 	}
 	return p.Wait(ctx)
 }
 
+// Output carries the bytes of the process's output until it ends. One that is over because it was
+// quiet ends with the code DEADLINE_EXCEEDED.
+func Output(ctx context.Context, p client.Process, s Streams) error {
+	var outErr, errErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { outErr = receive(ctx, p, client.Stdout, s.Out, s) })
+	if !s.Terminal {
+		wg.Go(func() { errErr = receive(ctx, p, client.Stderr, s.Err, s) })
+	}
+	wg.Wait()
+	return errors.Join(outErr, errErr)
+}
+
 // receive copies an output stream to w until it ends.
-func receive(ctx context.Context, p client.Process, s client.Stream, w io.Writer, terminal bool) error {
+func receive(ctx context.Context, p client.Process, name client.Stream, w io.Writer, s Streams) error {
 	for {
-		data, err := p.Read(ctx, s, chunk)
+		data, err := readQuiet(ctx, p, name, s.Quiet)
 		if len(data) > 0 {
 			if _, err := w.Write(data); err != nil {
 				return err
 			}
 		}
 		switch {
-		case err != nil && terminal && !lost(ctx, err):
+		case err != nil && s.Terminal && !lost(ctx, err):
 			return nil // a terminal may end with an I/O error
 		case err != nil:
 			return err
@@ -61,6 +73,16 @@ func receive(ctx context.Context, p client.Process, s client.Stream, w io.Writer
 			return nil
 		}
 	}
+}
+
+// readQuiet reads what is there. The agent keeps what comes after the limit for the next reader.
+func readQuiet(ctx context.Context, p client.Process, name client.Stream, limit time.Duration) ([]byte, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return p.Read(ctx, name, chunk)
 }
 
 // lost tells a broken connection from an answer of the agent.

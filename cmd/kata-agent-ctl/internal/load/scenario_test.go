@@ -106,9 +106,9 @@ func TestSize(t *testing.T) {
 			t.Errorf("%q is %d", text, s)
 		}
 	}
-	for s, want := range map[Size]string{0: "0 B", 100: "100.0 B", 1536: "1.5 KiB", 3 << 30: "3.0 GiB"} {
+	for s, want := range map[Size]string{0: "0 B", 100: "100 B", 1536: "1.5 KiB", 3 << 30: "3.0 GiB"} {
 		if s.String() != want {
-			t.Errorf("%d is %s", int64(s), s)
+			t.Errorf("%d is %s, want %s", int64(s), s, want)
 		}
 	}
 }

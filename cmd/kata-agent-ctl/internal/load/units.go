@@ -5,9 +5,10 @@ package load
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/output"
 )
 
 const (
@@ -39,27 +40,11 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 // Size is a number of bytes, in files a number or "64MiB".
 type Size int64
 
-// sizeUnits, the longest first.
-var sizeUnits = []struct {
-	name  string
-	bytes int64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
-
 // UnmarshalText reads "64MiB", "32KiB", "100".
 func (s *Size) UnmarshalText(text []byte) error {
-	digits, factor := strings.TrimSpace(string(text)), int64(1)
-	for _, u := range sizeUnits {
-		if rest, ok := strings.CutSuffix(digits, u.name); ok {
-			digits, factor = strings.TrimSpace(rest), u.bytes
-			break
-		}
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n < 0 || n > (1<<62)/factor {
-		return fmt.Errorf("%q is not a size, as 64MiB, 32KiB or a number of bytes", text)
-	}
-	*s = Size(n * factor)
-	return nil
+	n, err := output.ParseBytes(string(text))
+	*s = Size(n)
+	return err
 }
 
 // UnmarshalTOML takes numbers too.
@@ -76,11 +61,4 @@ func (s *Size) UnmarshalJSON(data []byte) error {
 func (s Size) MarshalJSON() ([]byte, error) { return json.Marshal(int64(s)) }
 
 // String is the size in the unit that fits.
-func (s Size) String() string {
-	for _, u := range sizeUnits {
-		if int64(s) >= u.bytes {
-			return strconv.FormatFloat(float64(s)/float64(u.bytes), 'f', 1, 64) + " " + u.name
-		}
-	}
-	return "0 B"
-}
+func (s Size) String() string { return output.Bytes(uint64(max(s, 0))) }
