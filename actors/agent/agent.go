@@ -58,7 +58,7 @@ type Agent struct {
 	Containers *sandbox.Containers
 	Processes  *process.Directory
 
-	tree    func() []core.ActorInfo
+	system  *core.System
 	poller  *stdio.Poller
 	devices device.Preparer
 	volumes *storage.Drivers
@@ -71,11 +71,16 @@ type Agent struct {
 func (a *Agent) Freed(bytes int) { a.trim.freed(bytes) }
 
 // Tree lists the living actors; see [core.System.Tree].
-func (a *Agent) Tree() []core.ActorInfo { return a.tree() }
+func (a *Agent) Tree() []core.ActorInfo { return a.system.Tree() }
+
+// From returns a context for work that is done for o; see [core.System.From].
+func (a *Agent) From(ctx context.Context, o core.Origin) context.Context {
+	return a.system.From(ctx, o)
+}
 
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
 func Start(system *core.System, p Options) (_ *Agent, err error) {
-	a := &Agent{tree: system.Tree, Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
+	a := &Agent{system: system, Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -144,7 +149,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
 			NoPivotRoot: mount.RootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
-			Warn: warn,
+			Hook: container.Hook, Warn: warn,
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,

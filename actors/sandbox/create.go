@@ -44,7 +44,10 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		out := &setUp{}
 		var undone error
 		err := core.Guard(func() error {
-			if err := s.options.setUp(ctx, m, log, out); err != nil {
+			err := core.Step(ctx, core.StepSandbox, "", func(ctx context.Context) error {
+				return s.options.setUp(ctx, m, log, out)
+			})
+			if err != nil {
 				return err
 			}
 			return ctx.Err()
@@ -70,16 +73,23 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 // What it has done is entered in out at once.
 func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *setUp) error {
 	for _, mod := range m.Modules {
-		if err := d.Guest.LoadModule(ctx, mod.Name, mod.Parameters); err != nil {
+		err := core.Step(ctx, core.StepModule, mod.Name, func(ctx context.Context) error {
+			return d.Guest.LoadModule(ctx, mod.Name, mod.Parameters)
+		})
+		if err != nil {
 			return err
 		}
 	}
-	ns, release, err := d.Guest.Namespaces(m.Hostname)
+	err := core.Step(ctx, core.StepNamespaces, "", func(context.Context) error {
+		ns, release, err := d.Guest.Namespaces(m.Hostname)
+		if err == nil {
+			out.ns, out.undo = ns, append(out.undo, release)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	out.ns = ns
-	out.undo = append(out.undo, release)
 	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
 		return err
@@ -99,12 +109,13 @@ func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *se
 			log.Warn("guest hooks", zap.Error(err))
 		}
 	}
-	undoDNS, err := d.Guest.SetDNS(m.DNS)
-	if err != nil {
+	return core.Step(ctx, core.StepDNS, "", func(context.Context) error {
+		undo, err := d.Guest.SetDNS(m.DNS)
+		if err == nil {
+			out.undo = append(out.undo, undo)
+		}
 		return err
-	}
-	out.undo = append(out.undo, undoDNS)
-	return nil
+	})
 }
 
 // undoAll runs the steps, last first, whatever the others say.

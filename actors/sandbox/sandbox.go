@@ -102,7 +102,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		return
 	}
 	if m.SharedPID && s.pid.owner != "" && !s.pid.ready && !s.pid.ended {
-		t.Park() // until the pod's first container stands or has failed
+		t.ParkBehind(core.StepCreate) // until the pod's first container stands or has failed
 		return
 	}
 	if m.SharedPID {
@@ -120,7 +120,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		m.PID = nil
 	}
 	if errors.Is(err, core.ErrNameTaken) {
-		t.Park() // until the actor of the container that had the name has died: it is forgotten
+		t.ParkBehind(core.StepRemove) // until the actor of the container that had the name has died: it is forgotten
 		return
 	}
 	if err != nil {

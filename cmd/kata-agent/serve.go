@@ -76,7 +76,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	})
 	s, err := server.New(server.Options{
 		Methods: service.Methods(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
-		Interceptors: tracing,
+		Interceptors: tracing, Begin: service.Begin,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 // Conn is one connection being served.
 type Conn struct {
 	mux    *Mux
+	number uint64
 	nc     net.Conn
 	in     *bufio.Reader
 	box    outbox
@@ -53,7 +54,7 @@ type Conn struct {
 const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
-	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
+	c := &Conn{mux: m, number: numbers.Add(1), nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
 	c.open.L = &c.mu
 	c.loops.Init(c.replace)
 	c.box.init(nc)

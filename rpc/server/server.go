@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 
+	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 )
 
@@ -24,6 +25,9 @@ type Options struct {
 	Interceptors []Interceptor
 	// Gate decides about the calls that are not blocked, after the interceptors. Nil: all are served.
 	Gate Gate
+	// Begin gives the handler of a blocking call, and the gate before it, the context that says for whom
+	// they work. Nil: they have the connection's.
+	Begin func(ctx context.Context, info *Info, request protocols.Message) context.Context
 	// Status turns an error of a handler into what the host sees. Nil: frame.Status.
 	Status func(error) (codes.Code, string)
 	// Log gets the line of each call. Nil: none.
@@ -106,6 +110,7 @@ func (s *Server) gate(r Method, allowed allowList, o Options) frame.Method {
 		block(&r)
 	} else {
 		behind(o.Gate, &r)
+		begun(o.Begin, &r)
 		all = append(all, o.Interceptors...)
 	}
 	if r.frame.Async != nil {
