@@ -22,6 +22,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/online"
 	"github.com/kata-containers/kata-agent/guest/mount"
+	"github.com/kata-containers/kata-agent/guest/sys/restore"
 	"go.uber.org/zap"
 )
 
@@ -37,7 +38,10 @@ type Options struct {
 	MemAgent   *MemAgent     // settings of the memory agent; nil: it is off
 	Spawn      runtime.Spawner
 	Passfd     *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
-	Log        *zap.Logger
+	// Restored is told of a machine that was restored or has stood still, before the poller moves a byte
+	// or Look returns. It must not block. Nil: nobody looks.
+	Restored func(restore.Seen)
+	Log      *zap.Logger
 }
 
 // Paths of the guest. Hosts, hooks and specs know them.
@@ -64,6 +68,7 @@ type Agent struct {
 	volumes *storage.Drivers
 	oom     *cgroup.OOMWatcher
 	trim    *trimmer
+	restore *restore.Watch // nil if nobody wants to know
 }
 
 // Freed counts bytes of the agent's memory that have become garbage outside the actors: when they are
@@ -89,6 +94,7 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 	if a.poller, err = stdio.NewPoller(); err != nil {
 		return nil, fmt.Errorf("stream poller: %w", err)
 	}
+	a.watchRestore(p)
 	if a.oom, err = cgroup.NewOOMWatcher(); err != nil {
 		return nil, fmt.Errorf("OOM watcher: %w", err)
 	}
@@ -196,6 +202,9 @@ func (a *Agent) Close() {
 	}
 	if a.poller != nil {
 		a.poller.Close()
+	}
+	if a.restore != nil {
+		a.restore.Close()
 	}
 	if a.oom != nil {
 		a.oom.Close()

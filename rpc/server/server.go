@@ -37,6 +37,9 @@ type Options struct {
 	Allowed []string
 	// Limits bounds what one connection may occupy.
 	Limits frame.Limits
+	// Arriving is called for each connection before it is entered among those that CloseOlder closes.
+	// May be nil.
+	Arriving func()
 	// Freed is told what has become garbage with a connection or a call; see frame.Options. May be nil.
 	Freed func(bytes int)
 }
@@ -50,8 +53,9 @@ type Server struct {
 	mu        sync.Mutex
 	stopping  bool
 	listeners map[net.Listener]struct{}
-	conns     map[*frame.Conn]struct{}
-	serving   sync.WaitGroup // connections
+	conns     map[*frame.Conn]time.Time // since when
+	serving   sync.WaitGroup            // connections
+	arriving  func()
 }
 
 // New makes a server. It fails if two methods have one name.
@@ -59,7 +63,11 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		log:       o.Log,
 		listeners: map[net.Listener]struct{}{},
-		conns:     map[*frame.Conn]struct{}{},
+		conns:     map[*frame.Conn]time.Time{},
+		arriving:  o.Arriving,
+	}
+	if s.arriving == nil {
+		s.arriving = func() {}
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -184,6 +192,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 
 func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	defer s.serving.Done()
+	s.arriving()
 	var served *frame.Conn
 	s.mux.ServeConn(ctx, nc, func(c *frame.Conn) {
 		served = c
@@ -193,7 +202,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 			c.Close()
 			return
 		}
-		s.conns[c] = struct{}{}
+		s.conns[c] = time.Now()
 	})
 	s.mu.Lock()
 	delete(s.conns, served)

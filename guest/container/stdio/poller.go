@@ -35,6 +35,7 @@ type Poller struct {
 	next   int // events[next:count] wait to be served
 	count  int
 	grace  graceQueue
+	before func() // before each batch of events; see Before
 }
 
 // watched is what a descriptor belongs to.
@@ -71,6 +72,14 @@ func NewPoller() (*Poller, error) {
 	p.loops.Init(func(int) { go p.loop() })
 	go p.loop()
 	return p, nil
+}
+
+// Before has fn called before each batch of events is served: what it does comes before any byte is
+// moved for these events. It must not block. It is set once, before anything is watched.
+func (p *Poller) Before(fn func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = fn
 }
 
 // Close ends the poller's goroutine. Reads that wait end with io.EOF, writes with
@@ -145,6 +154,11 @@ func (p *Poller) wait() bool {
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if before := p.before; before != nil && count > 0 {
+		p.mu.Unlock()
+		before()
+		p.mu.Lock()
+	}
 	if err != nil || p.closed {
 		return false
 	}

@@ -32,7 +32,7 @@ func (d Device) Stir(ctx context.Context, hardware string, salt ...[]byte) error
 	if hardware == "" {
 		hardware = DefaultHardware
 	}
-	seed := binary.NativeEndian.AppendUint64(nil, uint64(time.Now().UnixNano()))
+	seed := binary.NativeEndian.AppendUint64(nil, uint64(time.Now().UnixNano())) // wall: clones go on at different times
 	for _, s := range salt {
 		seed = append(seed, s...)
 	}
