@@ -15,7 +15,7 @@ func openPassfd(cfg *config.Config, log *zap.Logger) (streams *passfd.Streams, e
 	if cfg.PassfdListenerPort == 0 {
 		return nil, func() {}
 	}
-	l, err := listen(cfg, server.PortAddress(cfg.ServerAddress, cfg.PassfdListenerPort))
+	l, err := listen(cfg, server.PortAddress(cfg.ServerAddress, cfg.PassfdListenerPort), log)
 	if err != nil {
 		log.Warn("streams cannot be passed", zap.Uint32("port", cfg.PassfdListenerPort), zap.Error(err))
 		return nil, func() {}

@@ -39,8 +39,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if asInit {
 		go powerOff(ctx, log, stop)
 	}
-	restored := &restoring{log: log}
-	defer openPorts(ctx, cfg, out, restored)()
+	defer openPorts(ctx, cfg, out)()
 	data, err := readInitData(log)
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if err != nil {
 		return err
 	}
-	tracing, endTracing := startTracing(cfg, log, restored)
+	tracing, endTracing := startTracing(cfg, log)
 	defer endTracing() // last: with all that has happened in the spans
 	release := agent.ClaimRun(log)
 	system := core.NewSystem(log)
@@ -60,7 +59,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
-		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen,
+		Spawn: spawner, Passfd: streams, Log: log,
 	})
 	if err != nil {
 		return err
@@ -77,13 +76,12 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	})
 	s, err := server.New(server.Options{
 		Methods: service.Methods(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
-		Interceptors: tracing, Begin: service.Begin, Arriving: a.Look,
+		Interceptors: tracing,
 	})
 	if err != nil {
 		return err
 	}
-	restored.serves(s, func() { a.CatchUp(log) })
-	l, err := listen(cfg, cfg.ServerAddress)
+	l, err := listen(cfg, cfg.ServerAddress, log)
 	if err != nil {
 		return err
 	}
@@ -114,11 +112,17 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 }
 
 // listen opens a socket for the host, and for the guest itself only if the configuration
-// says so.
-func listen(cfg *config.Config, address string) (net.Listener, error) {
+// says so. On a unix socket, where an agent that is alone listens, its own user stands for the host.
+func listen(cfg *config.Config, address string, log *zap.Logger) (net.Listener, error) {
 	l, err := server.Listen(address)
-	if err != nil || cfg.VsockLocal {
-		return l, err
+	if err != nil {
+		return nil, err
+	}
+	l = server.OwnPeers(l, func(err error) {
+		log.Warn("connection refused; others will be without a word", zap.String("address", address), zap.Error(err))
+	})
+	if cfg.VsockLocal {
+		return l, nil
 	}
 	return server.HostOnly(l), nil
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/mdlayher/vsock"
 )
 
-// peer is a connection that knows only its addresses, and whether it was closed.
-type peer struct {
+// ends is a connection that knows only its addresses, and whether it was closed.
+type ends struct {
 	net.Conn
 	local, remote net.Addr
 	closed        *bool
 }
 
-func (p peer) LocalAddr() net.Addr  { return p.local }
-func (p peer) RemoteAddr() net.Addr { return p.remote }
-func (p peer) Close() error         { *p.closed = true; return nil }
+func (p ends) LocalAddr() net.Addr  { return p.local }
+func (p ends) RemoteAddr() net.Addr { return p.remote }
+func (p ends) Close() error         { *p.closed = true; return nil }
 
 // queue gives out connections.
 type queue struct {
@@ -47,8 +47,8 @@ func TestHostOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var closed, closedLast bool
-			first := peer{local: tc.local, remote: tc.remote, closed: &closed}
-			last := peer{local: at(guest), remote: at(vsock.Host), closed: &closedLast}
+			first := ends{local: tc.local, remote: tc.remote, closed: &closed}
+			last := ends{local: at(guest), remote: at(vsock.Host), closed: &closedLast}
 			got, err := HostOnly(&queue{conns: []net.Conn{first, last}}).Accept()
 			if err != nil {
 				t.Fatal(err)

@@ -93,8 +93,8 @@ var handlersMay = map[string]string{
 	"guest/storage/swap":       "swapon(2)",
 	"guest/storage/volume":     "types of requests, errors, names of drivers",
 	"guest/sys/clock":          "settimeofday(2)",
+	"guest/sys/peer":           "who has connected",
 	"guest/sys/random":         "RNDADDENTROPY",
-	"guest/sys/takeover":       "replaces goroutines that the kernel keeps",
 	"guest/trace":              "spans; whoever ends one waits for nobody",
 }
 
