@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
+	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -26,7 +27,9 @@ type Options struct {
 	Processes  *process.Directory
 	Storage    core.Ref
 	BundleRoot string // parent of the bundles: /run/kata-containers
-	PipeSize   int    // of stdout and stderr, in bytes; 0: the kernel's default
+	// Mounts knows where the sources of mounts may lead.
+	Mounts   mount.Mounter
+	PipeSize int // of stdout and stderr, in bytes; 0: the kernel's default
 	// Passfd has the host's connections for streams; nil if the agent does not listen for them.
 	Passfd *passfd.Streams
 	// Cgroup turns the host's cgroups path into that of the driver to use.
@@ -64,7 +67,6 @@ type container struct {
 	starting map[id.Exec]bool // sessions whose process is not there yet
 
 	busy     bool               // one of the exclusive operations is under way
-	doing    core.StepKind      // which
 	cancelOp context.CancelFunc // gives that operation up
 	removals []*Remove          // who waits for the removal
 	removing bool
@@ -136,7 +138,7 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 		return
 	}
 	if c.busy {
-		t.ParkBehind(c.doing)
+		t.Park()
 		return
 	}
 	switch m := m.(type) {
@@ -159,9 +161,9 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 
 // begin marks an exclusive operation as under way. The context ends when the one who asked
 // has gone, the operation is given up, or it has ended; the work joins it with the actor's.
-func (c *container) begin(kind core.StepKind, asker context.Context) context.Context {
+func (c *container) begin(asker context.Context) context.Context {
 	wanted, cancel := context.WithCancel(asker)
-	c.busy, c.doing, c.cancelOp = true, kind, cancel
+	c.busy, c.cancelOp = true, cancel
 	return wanted
 }
 

@@ -16,21 +16,22 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
+	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
 // Close undoes a create whose actor has died meanwhile.
-func (m *made) Close() error { return m.takeBack(context.Background()) }
-
-func (m *made) takeBack(ctx context.Context) error {
+func (m *made) Close() error {
 	m.streams.Close()
 	m.streams = process.Streams{}
-	if m.init != nil {
-		m.init.CloseTerminal()
-	}
 	m.pid.Release()
 	m.pid = nil
-	return m.undo.run(ctx)
+	err := m.undo.run()
+	if m.init != nil { // no process actor has it, so nobody else reaps it
+		m.init.KillAndReap()
+		m.init = nil
+	}
+	return err
 }
 
 // killTimeout bounds the wait for a killed init to exit.
@@ -52,7 +53,7 @@ func (c *container) create(t *core.Turn, m *Create) {
 		c.createFailed(t, m, undoList{}, err)
 		return
 	}
-	wanted := c.begin(core.StepCreate, m.Context())
+	wanted := c.begin(m.Context())
 	log := t.Log()
 	out := &made{} // here, and not the work's, whose panic it outlives
 	core.Go(t, func(actor context.Context) (*made, error) {
@@ -60,13 +61,12 @@ func (c *container) create(t *core.Turn, m *Create) {
 		defer cancel()
 		defer m.PID.Release()
 		err := core.Guard(func() error {
-			err := core.Step(ctx, core.StepCreate, "", func(ctx context.Context) error { return c.make(ctx, m, out) })
-			if err != nil {
+			if err := c.make(ctx, m, out); err != nil {
 				return err
 			}
 			return ctx.Err() // the caller has gone: nobody would ever remove it
 		}, func() {
-			if err := out.takeBack(core.Detach(actor, wanted)); err != nil {
+			if err := out.Close(); err != nil {
 				log.Error("undo of a failed create", zap.Error(err))
 			}
 		})
@@ -92,9 +92,9 @@ func (c *container) create(t *core.Turn, m *Create) {
 
 // giveUpCreated undoes a container that stands but whose init cannot be watched.
 func (c *container) giveUpCreated(t *core.Turn, m *Create, cause error) {
-	undo, cid := c.undo, string(c.id)
-	core.Go(t, func(actor context.Context) (undoList, error) {
-		err := undo.run(core.About(context.WithoutCancel(actor), cid))
+	undo := c.undo
+	core.Go(t, func(context.Context) (undoList, error) {
+		err := undo.run()
 		return undo, err
 	}, func(t *core.Turn, left undoList, err error) {
 		c.createFailed(t, m, left, errors.Join(cause, err))
@@ -149,16 +149,25 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	shareNamespaces(m)
 	mergeHooks(m.Spec, m.GuestHooks)
 	systemd := c.placeCgroup(m.Spec)
-	dir, err := c.makeBundle(ctx, m.Spec, out)
+	sources, err := openSources(c.options.Mounts, m.Spec)
+	if err != nil {
+		return err
+	}
+	defer sources.close()
+	dir, err := c.makeBundle(m.Spec, out)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, m, runtime.CreateOptions{
+	err = c.run(ctx, m, runtime.CreateOptions{
 		ID: string(c.id), Bundle: dir, Spec: m.Spec, SystemdCgroup: systemd,
 	}, out)
+	if err != nil {
+		return err
+	}
+	return sources.check(c.options.Runtime.Proc, out.init.Pid)
 }
 
 // run has the runtime make the container.
@@ -170,9 +179,16 @@ func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions,
 	out.streams.Pipes = pipes
 	defer stdio.Files(own.Files).Close() // init has its own then
 	p.Stdio = own
-	err = c.createRuntime(ctx, p, out)
-	if err == nil && m.SharePID {
-		out.pid = c.openPID(out.init)
+	rt, init, err := c.createRuntime(ctx, p)
+	switch {
+	case err == nil:
+		out.os, out.init = rt, init
+		out.undo.add("container", destroyer(rt, c.options.Warn))
+		if m.SharePID {
+			out.pid = c.openPID(init)
+		}
+	case rt != nil: // not undone yet
+		out.undo.add("container", rt.Abandon)
 	}
 	return err
 }
@@ -186,28 +202,19 @@ func (c *container) openPID(init *runtime.Process) *namespace.PID {
 	return pid
 }
 
-// createRuntime makes the container and enters it, or what is left of it, at once.
-func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions, out *made) error {
-	return core.Step(ctx, core.StepRuntimeCreate, "", func(ctx context.Context) error {
-		rt, init, err := runtime.Create(ctx, c.options.Runtime, p)
-		switch {
-		case err == nil:
-			out.os, out.init = rt, init
-			out.undo.add("container", destroyer(rt, c.options.Warn))
-		case rt != nil: // not undone yet
-			out.undo.add("container", func(context.Context) error { return rt.Abandon() })
-		}
-		return err
-	})
+func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions) (_ *runtime.Container, _ *runtime.Process, err error) {
+	ctx, span := trace.Start(ctx, "libcontainer create")
+	defer func() { span.End(err) }()
+	return runtime.Create(ctx, c.options.Runtime, p)
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.
 func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList) error {
 	holder := string(c.id)
 	// Entered first: an attach that is given up may have been counted all the same.
-	undo.addStep("storage "+s.MountPoint, func(ctx context.Context, stands bool) error {
+	undo.addStep("storage "+s.MountPoint, func(stands bool) error {
 		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: !stands}
-		if _, err := core.Ask(ctx, c.options.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
+		if _, err := core.Ask(context.WithoutCancel(ctx), c.options.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
 			// The container is gone all the same, and a volume that is stuck is no reason to
 			// keep what is left of it.
 			c.options.Warn(fmt.Errorf("container %q: %w", c.id, err))
@@ -219,20 +226,17 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 }
 
 // destroyer kills whatever runs in the container, waits for its init and removes it.
-func destroyer(rt *runtime.Container, warn func(error)) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, killTimeout)
+func destroyer(rt *runtime.Container, warn func(error)) func() error {
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 		defer cancel()
 		killErr := rt.KillAll()
 		_ = rt.Init().Kill()
 		rt.WaitInit(ctx)
-		err := core.Step(context.WithoutCancel(ctx), core.StepRuntimeDestroy, "", func(ctx context.Context) error {
-			warnings, err := rt.Destroy(ctx)
-			for _, w := range warnings {
-				warn(fmt.Errorf("poststop hook of container %q: %w", rt.ID(), w))
-			}
-			return err
-		})
+		warnings, err := rt.Destroy(context.WithoutCancel(ctx))
+		for _, w := range warnings {
+			warn(fmt.Errorf("poststop hook of container %q: %w", rt.ID(), w))
+		}
 		if err != nil {
 			return errors.Join(killErr, err)
 		}

@@ -5,7 +5,6 @@ package container
 import (
 	"context"
 
-	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -20,9 +19,10 @@ import (
 //  3. shareNamespaces: the pod's namespaces.
 //  4. mergeHooks: the guest image's hooks.
 //  5. placeCgroup: the cgroups path in the form of the driver in use.
-//  6. makeBundle: the root becomes the bundle's rootfs. config.json is written here, and has
+//  6. openSources: changes nothing, but refuses sources of binds that may not be.
+//  7. makeBundle: the root becomes the bundle's rootfs. config.json is written here, and has
 //     what the steps above give.
-//  7. runtime.Create: what this guest's kernel does not have is refused or passed over, see
+//  8. runtime.Create: what this guest's kernel does not have is refused or passed over, see
 //     fitSpec there.
 //
 // The storages are attached between 2 and 3: a root may lie on one, and none is mounted for a
@@ -30,13 +30,10 @@ import (
 
 // putDevices waits for the devices and puts them into the spec.
 func (c *container) putDevices(ctx context.Context, m *Create, out *made) (err error) {
-	if c.options.Devices == nil {
-		return nil
-	}
-	return core.Step(ctx, core.StepDevices, "", func(ctx context.Context) error {
+	if c.options.Devices != nil {
 		out.pci, err = c.options.Devices(ctx, m.Spec, m.Devices)
-		return err
-	})
+	}
+	return err
 }
 
 // shareNamespaces puts the pod's namespaces into the spec: ipc and uts where the spec
@@ -88,14 +85,11 @@ func (c *container) placeCgroup(spec *specs.Spec) (systemd bool) {
 }
 
 // makeBundle makes the bundle, whose directory it returns.
-func (c *container) makeBundle(ctx context.Context, spec *specs.Spec, out *made) (dir string, err error) {
-	out.undo.add("bundle", func(context.Context) error { return bundle.Remove(c.options.BundleRoot, string(c.id)) })
-	err = core.Step(ctx, core.StepBundle, "", func(context.Context) error {
-		b, err := bundle.Make(c.options.BundleRoot, string(c.id), spec)
-		if err == nil {
-			dir = b.Dir()
-		}
-		return err
-	})
-	return dir, err
+func (c *container) makeBundle(spec *specs.Spec, out *made) (dir string, err error) {
+	out.undo.add("bundle", func() error { return bundle.Remove(c.options.BundleRoot, string(c.id)) })
+	b, err := bundle.Make(c.options.BundleRoot, string(c.id), spec, c.options.Mounts.OpenSource)
+	if err != nil {
+		return "", err
+	}
+	return b.Dir(), nil
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/kata-containers/kata-agent/actors/core"
 	guest "github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
@@ -200,7 +199,5 @@ func (d *Preparer) injectCDI(ctx context.Context, spec *specs.Spec) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	return core.Step(ctx, core.StepCDI, "", func(ctx context.Context) error {
-		return guest.CDI{Dir: guest.DefaultCDIDir}.Inject(ctx, spec, names, d.CDITimeout)
-	})
+	return guest.CDI{Dir: guest.DefaultCDIDir}.Inject(ctx, spec, names, d.CDITimeout)
 }

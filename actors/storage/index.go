@@ -3,7 +3,6 @@
 package storage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -66,7 +65,7 @@ func (x *index) attach(t *core.Turn, m *Attach) {
 	}
 	e := x.entries[mp]
 	if e != nil && e.ending {
-		t.ParkBehind(core.StepUnmount)
+		t.Park()
 		return
 	}
 	if e == nil {
@@ -96,7 +95,7 @@ func (x *index) release(t *core.Turn, m *Release) {
 		return
 	}
 	e.ending = true
-	e.ref.Tell(&unmount{ctx: m.Context(), reply: m.Reply})
+	e.ref.Tell(&unmount{reply: m.Reply})
 }
 
 // drop takes one hold of a holder away.
@@ -119,7 +118,7 @@ func (x *index) failed(t *core.Turn, m failed) {
 	}
 	if e := x.entries[m.mountPoint]; e != nil && len(e.holders) == 0 && !e.ending {
 		e.ending = true
-		e.ref.Tell(&unmount{ctx: context.Background(), reply: func(struct{}, error) {}})
+		e.ref.Tell(&unmount{reply: func(struct{}, error) {}})
 	}
 }
 
@@ -165,7 +164,7 @@ func (x *index) releaseAll(t *core.Turn, m *ReleaseAll) {
 		}
 		ref := refs[0]
 		refs = refs[1:]
-		ref.Tell(&unmount{ctx: m.Context(), reply: func(_ struct{}, err error) {
+		ref.Tell(&unmount{reply: func(_ struct{}, err error) {
 			errs = append(errs, err)
 			next()
 		}})

@@ -152,8 +152,12 @@ func (m Mounter) openSource(s Spec, o Options) (*os.File, error) {
 }
 
 // OpenSource opens what is to be bound or copied elsewhere, as O_PATH. Below the
-// confined directories links may be passed as long as they stay inside (else EXDEV).
+// confined directories links may be passed as long as they stay inside (else EXDEV). A relative path,
+// which would lead from wherever the agent was started, is ErrSource.
 func (m Mounter) OpenSource(source string) (*os.File, error) {
+	if !path.IsAbs(source) {
+		return nil, fmt.Errorf("%w: %q", ErrSource, source)
+	}
 	source = path.Clean(source)
 	root := m.confinedRoot(source)
 	if root == "" {

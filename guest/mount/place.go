@@ -16,6 +16,9 @@ import (
 // ErrTarget says that a mount point is not an absolute path without "..", or is "/".
 var ErrTarget = errors.New("not an absolute path without \"..\"")
 
+// ErrSource says that the source of a bind is no absolute path.
+var ErrSource = errors.New("the source of a bind is not an absolute path")
+
 // defaultConfined are the directories containers and volumes can write below.
 var defaultConfined = []string{"/run/kata-containers"}
 
@@ -64,6 +67,9 @@ func valid(target string) bool {
 	return path.IsAbs(target) && path.Clean(target) != "/" && !strings.ContainsRune(target, 0) &&
 		!strings.Contains(target+"/", "/../")
 }
+
+// IsConfined tells whether target lies in a directory that containers and volumes can write below.
+func (m Mounter) IsConfined(target string) bool { return m.confinedRoot(path.Clean(target)) != "" }
 
 // confinedRoot is the confined directory target lies strictly below, or "".
 func (m Mounter) confinedRoot(target string) string {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"github.com/moby/sys/mountinfo"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -25,10 +26,14 @@ func (b *Bundle) Dir() string { return b.dir }
 
 // Make makes the bundle of a container and sets the spec's root path to its rootfs: the
 // spec's root bind-mounted there, or what is there already (an overlay or a pulled image
-// that a storage has put in place). When it fails nothing is left that it has made.
-func Make(root, id string, spec *specs.Spec) (_ *Bundle, err error) {
+// that a storage has put in place). open gives the spec's root, as O_PATH, by the rules for sources
+// of mounts. When it fails nothing is left that it has made.
+func Make(root, id string, spec *specs.Spec, open func(path string) (*os.File, error)) (_ *Bundle, err error) {
 	if spec.Root == nil || spec.Root.Path == "" {
 		return nil, fmt.Errorf("spec of container %q has no root", id)
+	}
+	if !filepath.IsAbs(spec.Root.Path) {
+		return nil, fmt.Errorf("spec of container %q has no absolute root path", id)
 	}
 	b := &Bundle{dir: filepath.Join(root, id)}
 	rootfs := filepath.Join(b.dir, "rootfs")
@@ -38,7 +43,7 @@ func Make(root, id string, spec *specs.Spec) (_ *Bundle, err error) {
 		}
 	}()
 	if _, err := os.Lstat(rootfs); errors.Is(err, fs.ErrNotExist) {
-		if err := bindRoot(spec.Root.Path, rootfs); err != nil {
+		if err := bindRoot(spec.Root.Path, rootfs, open); err != nil {
 			return nil, fmt.Errorf("rootfs of container %q: %w", id, err)
 		}
 	} else if err != nil {
@@ -48,8 +53,13 @@ func Make(root, id string, spec *specs.Spec) (_ *Bundle, err error) {
 	return b, b.Save(spec)
 }
 
-func bindRoot(source, rootfs string) error {
-	st, err := os.Stat(source)
+func bindRoot(source, rootfs string, open func(string) (*os.File, error)) error {
+	f, err := open(source)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
 	if err != nil {
 		return err
 	}
@@ -59,7 +69,7 @@ func bindRoot(source, rootfs string) error {
 	if err := os.MkdirAll(rootfs, 0o755); err != nil {
 		return err
 	}
-	if err := unix.Mount(source, rootfs, "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(safepath.FDPath(f), rootfs, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("bind %s to %s: %w", source, rootfs, err)
 	}
 	return nil

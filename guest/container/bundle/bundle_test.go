@@ -47,7 +47,7 @@ func (l lab) write(path, text string) {
 
 func (l lab) make(id string, spec *specs.Spec) *Bundle {
 	l.t.Helper()
-	b, err := Make(l.root, id, spec)
+	b, err := Make(l.root, id, spec, os.Open)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestMakeFails(t *testing.T) {
 		"a file":     {&specs.Root{Path: filepath.Join(l.source, "etc/passwd")}, "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Make(l.root, "c1", &specs.Spec{Root: c.root})
+			_, err := Make(l.root, "c1", &specs.Spec{Root: c.root}, os.Open)
 			if err == nil || !strings.Contains(err.Error(), c.word) || !strings.Contains(err.Error(), `"c1"`) {
 				t.Errorf("got %v, want an error with %q and %q", err, c.word, `"c1"`)
 			}

@@ -25,7 +25,7 @@ import (
 const maxHookOutput = 4096
 
 // installHooks gives libcontainer the hooks of spec. ctx bounds those that run here.
-func (o Options) installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hooks) {
+func installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hooks) {
 	config.Hooks = configs.Hooks{}
 	if hooks == nil {
 		return
@@ -33,7 +33,7 @@ func (o Options) installHooks(ctx context.Context, config *configs.Config, hooks
 	here := func(name configs.HookName, list []specs.Hook) {
 		for _, h := range list {
 			config.Hooks[name] = append(config.Hooks[name], configs.NewFunctionHook(func(s *specs.State) error {
-				return o.runHook(ctx, string(name), h, s)
+				return RunHook(ctx, h, s)
 			}))
 		}
 	}
@@ -55,15 +55,6 @@ func command(h specs.Hook) *configs.Command {
 		c.Timeout = &d
 	}
 	return c
-}
-
-// runHook runs a hook of a stage.
-func (o Options) runHook(ctx context.Context, stage string, h specs.Hook, state *specs.State) error {
-	run := func(ctx context.Context) error { return RunHook(ctx, h, state) }
-	if o.Hook == nil {
-		return run(ctx)
-	}
-	return o.Hook(ctx, stage, h.Path, run)
 }
 
 // RunHook runs one hook in the agent's namespaces with the container's state as JSON
