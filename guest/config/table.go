@@ -173,7 +173,7 @@ func guest(c *Config) []option {
 			words: []string{"agent.vsock_local"},
 			keys:  []string{"vsock_local"},
 			value: boolean{p: &c.VsockLocal},
-			doc:   "Accept connections from inside the guest, where the kernel has vsock loopback. Without it no container can reach the agent.",
+			doc:   "Accept connections from inside the guest, where the kernel has vsock loopback. Without it no container can reach the agent by vsock.",
 		},
 		{
 			words: []string{"agent.passfd_listener_port"},

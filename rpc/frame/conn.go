@@ -11,14 +11,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-
-	"github.com/kata-containers/kata-agent/guest/sys/takeover"
 )
 
 // Conn is one connection being served.
 type Conn struct {
 	mux    *Mux
-	number uint64
 	nc     net.Conn
 	in     *bufio.Reader
 	box    outbox
@@ -26,7 +23,8 @@ type Conn struct {
 	cancel context.CancelFunc
 	// finished is closed when nothing reads any more.
 	finished chan struct{}
-	loops    takeover.Loops
+	loops    [loops]loop
+	watch    watch
 
 	draining atomic.Bool // set under mu
 
@@ -54,9 +52,10 @@ type Conn struct {
 const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
-	c := &Conn{mux: m, number: numbers.Add(1), nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
+	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
 	c.open.L = &c.mu
-	c.loops.Init(c.replace)
+	c.watch.timer = time.AfterFunc(time.Hour, c.look)
+	c.watch.timer.Stop()
 	c.box.init(nc)
 	c.box.changed = c.queueChanged
 	c.box.failed = func(error) { go c.Close() } // it cancels calls: not on a goroutine that replies
@@ -130,7 +129,7 @@ func (c *Conn) Close() {
 	c.closed = true
 	gone := c.detach()
 	c.noteDrained()
-	c.loops.Close()
+	c.watch.timer.Stop()
 	if c.timer != nil {
 		c.timer.Stop()
 	}

@@ -148,7 +148,7 @@ func (c *Conn) serveNext() (mine bool) {
 	request := call.request
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	n := c.loops.Enter(resuming)
+	n := c.enter(resuming)
 	call.serve(request)
-	return c.loops.Leave(resuming, n)
+	return c.loops[resuming].leave(n)
 }

@@ -44,6 +44,25 @@ func TestReliabilityNamesRealTests(t *testing.T) {
 	}
 }
 
+// TestSecurityNamesRealTests does so with the promises of docs/security.md, and with every test that
+// is named elsewhere in it.
+func TestSecurityNamesRealTests(t *testing.T) {
+	known := testFunctions(t)
+	promises := false
+	for line := range strings.Lines(read(t, "docs/security.md")) {
+		promises = promises && strings.HasPrefix(line, "|") || strings.HasPrefix(line, "| promise ")
+		names := named.FindAllStringSubmatch(line, -1)
+		if promises && len(names) == 0 && !strings.HasPrefix(line, "|---") && !strings.HasPrefix(line, "| promise ") {
+			t.Errorf("docs/security.md: a promise without a test: %s", line)
+		}
+		for _, n := range names {
+			if !known[n[1]] {
+				t.Errorf("docs/security.md: %s is no test of the tree", n[1])
+			}
+		}
+	}
+}
+
 // testFunctions returns the names of all test functions, whatever their build tags.
 func testFunctions(t *testing.T) map[string]bool {
 	t.Helper()
