@@ -21,6 +21,8 @@ INIT_DATA ?= yes
 USE_DEVMAPPER ?= no
 
 DESTDIR ?=
+# The program that is installed.
+AGENT_BINARY ?= bin/kata-agent
 BINDIR ?= /usr/bin
 UNITDIR ?= /usr/lib/systemd/system
 
@@ -116,9 +118,18 @@ cover: ## Coverage of the tests beside the code, by function in out/cover.txt
 
 ##@ Install
 
+.PHONY: dist
+dist: ## Make tarballs, Debian packages, bills of materials and checksums in out/dist
+	@bash test/setup/packages.sh zstd gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	@bash test/setup/dist.sh
+
+.PHONY: size
+size: ## Show who weighs what in the agent
+	@bash test/setup/size.sh
+
 .PHONY: install
-install: $(if $(wildcard bin/kata-agent),,build) ## Install the agent, and unit files unless INIT=yes, below DESTDIR
-	install -D -m 0755 bin/kata-agent $(DESTDIR)$(BINDIR)/kata-agent
+install: $(if $(wildcard $(AGENT_BINARY)),,build) ## Install the agent, and unit files unless INIT=yes, below DESTDIR
+	install -D -m 0755 $(AGENT_BINARY) $(DESTDIR)$(BINDIR)/kata-agent
 	$(if $(filter yes,$(INIT)),,$(MAKE) install-services)
 
 .PHONY: install-services
