@@ -12,6 +12,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/guest/container/sharedmount"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/convert"
@@ -31,9 +32,6 @@ func (s *Service) containerMethods() []server.Method {
 }
 
 func (s *Service) createContainer(ctx context.Context, q *protocols.CreateContainerRequest) error {
-	if len(q.SharedMounts) > 0 {
-		return fmt.Errorf("create container %q: CreateContainer with shared mounts %w", q.ContainerId, errUnsupported)
-	}
 	if err := id.Container(q.ContainerId).Check(); err != nil {
 		return err
 	}
@@ -52,8 +50,27 @@ func (s *Service) createContainer(ctx context.Context, q *protocols.CreateContai
 			ID: d.Id, Type: d.Type, VMPath: d.VmPath, ContainerPath: d.ContainerPath, Options: d.Options,
 		})
 	}
+	if m.Shared, err = sharedMounts(q.SharedMounts); err != nil {
+		return fmt.Errorf("create container %q: %w", q.ContainerId, err)
+	}
 	_, err = core.Ask(ctx, s.agent.Sandbox, m)
 	return err
+}
+
+// sharedMounts leaves out whom a mount is for: hosts send each container its own only.
+func sharedMounts(all []*protocols.SharedMount) ([]container.SharedMount, error) {
+	mounts := make([]sharedmount.Mount, len(all))
+	for i, m := range all {
+		mounts[i] = sharedmount.Mount{Name: m.Name, Source: m.SrcCtr, SourcePath: m.SrcPath, DestinationPath: m.DstPath}
+	}
+	if err := sharedmount.CheckAll(mounts); err != nil {
+		return nil, err
+	}
+	out := make([]container.SharedMount, len(all))
+	for i, m := range mounts {
+		out[i].Mount = m
+	}
+	return out, nil
 }
 
 func (s *Service) startContainer(ctx context.Context, q *protocols.StartContainerRequest) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/container/sharedmount"
 	"github.com/kata-containers/kata-agent/guest/memagent"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/rpc/frame"
@@ -47,6 +48,8 @@ var statusTable = []struct {
 	{container.ErrState, codes.FailedPrecondition},
 	{runtime.ErrNotCreated, codes.FailedPrecondition},
 	{runtime.ErrStopped, codes.FailedPrecondition},
+	{sharedmount.ErrRequest, codes.InvalidArgument},
+	{sharedmount.ErrSource, codes.FailedPrecondition},
 	{errUnsupported, codes.Unimplemented},
 	{volume.ErrGuestPull, codes.Unimplemented},
 	{frame.ErrFull, codes.ResourceExhausted},

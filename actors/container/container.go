@@ -100,6 +100,8 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 		c.stats(t, m)
 	case *Spec:
 		m.Reply(c.spec, nil)
+	case *Init:
+		c.initProcess(t, m)
 	case *KillAll:
 		c.killAll(t, m)
 	case *Remove:

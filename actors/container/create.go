@@ -20,7 +20,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Close undoes a create whose actor has died meanwhile.
+// Close undoes a create that has failed, or whose actor has died meanwhile. Its init has no actor
+// that would reap it.
 func (m *made) Close() error {
 	m.streams.Close()
 	m.streams = process.Streams{}
@@ -167,7 +168,10 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	if err != nil {
 		return err
 	}
-	return sources.check(c.options.Runtime.Proc, out.init.Pid)
+	if err := sources.check(c.options.Runtime.Proc, out.init.Pid); err != nil {
+		return err
+	}
+	return c.share(ctx, m.Shared, out.init, m.Spec.Root.Path)
 }
 
 // run has the runtime make the container.

@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/passfd"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -45,6 +46,8 @@ type Create struct {
 	PID *namespace.PID
 	// SharePID asks for the container's own pid namespace, to be shared with others.
 	SharePID bool
+	// Shared are the mounts of other containers that are to be seen in this one.
+	Shared []SharedMount
 }
 
 // Start lets the created container's init run its program.
@@ -84,6 +87,10 @@ type Stats struct{ core.Call[*cgroup.Stats] }
 
 // WidenCPUs gives the container the CPUs that the guest has got meanwhile.
 type WidenCPUs struct{ core.Call[struct{}] }
+
+// Init asks for the first process of a container whose programs may run. Its numbers are only sure to
+// be its own while its PidFD is open; see sharedmount.OpenView.
+type Init struct{ core.Call[*runtime.Process] }
 
 // Spec asks for the spec the container was made from. It must not be changed.
 type Spec struct{ core.Call[*specs.Spec] }

@@ -52,6 +52,7 @@ type sandbox struct {
 	undo      []func() error
 
 	members map[id.Container]core.Ref
+	names   names
 	pid     sharedPID
 	oom     oomQueue
 }
@@ -113,6 +114,9 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		}
 	}
 	m.SharePID = s.pid.owner == ""
+	for i := range m.Shared {
+		m.Shared[i].From = s.members[s.names.find(m.Shared[i].Source)]
+	}
 	m.IPC, m.UTS, m.GuestHooks = s.ns.IPC, s.ns.UTS, s.hooks
 	ref, err := t.Spawn("container/"+string(m.ID), container.New(m.ID, s.options.Container, t.Self()))
 	if err != nil {
@@ -131,6 +135,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		s.pid.owner = m.ID
 	}
 	s.members[m.ID] = ref
+	s.names.add(m.ID, m.Spec)
 	s.options.Containers.Put(m.ID, ref)
 	ref.Tell(&m.Create)
 }
@@ -175,6 +180,7 @@ func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
 // becomes the pod's first.
 func (s *sandbox) forget(t *core.Turn, cid id.Container) {
 	delete(s.members, cid)
+	s.names.drop(cid)
 	s.options.Containers.Delete(cid)
 	if cid != s.pid.owner && len(s.members) > 0 {
 		return

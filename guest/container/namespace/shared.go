@@ -66,7 +66,7 @@ func newShared(dir string, kind Kind, flag int, inside func() error) (Shared, er
 		return Shared{}, fmt.Errorf("make %s namespace: %w", kind, err)
 	}
 	f.Close()
-	err = onDoomedThread(func() error {
+	err = OnOwnThread(func() error {
 		if err := unix.Unshare(flag); err != nil {
 			return fmt.Errorf("unshare: %w", err)
 		}
@@ -103,16 +103,16 @@ func (s Shared) Release() error {
 	return nil
 }
 
-// onDoomedThread runs work on a thread that ends afterwards: a goroutine that returns
+// OnOwnThread runs work on a thread that ends afterwards: a goroutine that returns
 // without unlocking takes its thread with it. The main thread cannot end, so work that
 // lands there is passed on while it stays locked.
-func onDoomedThread(work func() error) error {
+func OnOwnThread(work func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
 			defer runtime.UnlockOSThread()
-			done <- onDoomedThread(work)
+			done <- OnOwnThread(work)
 			return
 		}
 		done <- work()
