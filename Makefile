@@ -14,6 +14,8 @@ INIT ?= no
 # AGENT_POLICY=yes puts the policy engine in. An agent without it does not start where it finds a
 # policy: configured, in /etc/kata-opa/default-policy.rego or in the init data.
 AGENT_POLICY ?= no
+# FAILPOINTS=yes lets tests put faults into each step; never for use. See actors/core/failpoint.
+FAILPOINTS ?= no
 # Accepted and without effect: the binary is linked statically, whatever the libc of the image, and
 # always reads init data.
 LIBC ?= gnu
@@ -32,7 +34,7 @@ VERSION := $(shell cat VERSION)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 STATIC_TAGS := $(if $(filter yes,$(SECCOMP)),seccomp$(comma))netgo,osusergo
 # What is built, and what is tested: all there is.
-BUILD_TAGS := $(STATIC_TAGS)$(if $(filter yes,$(AGENT_POLICY)),$(comma)agent_policy)
+BUILD_TAGS := $(STATIC_TAGS)$(if $(filter yes,$(AGENT_POLICY)),$(comma)agent_policy)$(if $(filter yes,$(FAILPOINTS)),$(comma)failpoints)
 TAGS := $(STATIC_TAGS),agent_policy
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC := -linkmode external -extldflags -static

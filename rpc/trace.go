@@ -36,7 +36,7 @@ func Traced(t *trace.Tracer) server.Interceptor {
 		}
 		span.Set("mod", "rpc.rs")
 		span.Set("req", requestIDs(info, request))
-		return core.Observe(ctx, waiting), func(code codes.Code, text string) {
+		return core.Observe(ctx, spans{}), func(code codes.Code, text string) {
 			if code != codes.OK {
 				span.Fail(code.String() + ": " + text)
 			}
@@ -45,8 +45,20 @@ func Traced(t *trace.Tracer) server.Interceptor {
 	}
 }
 
-// waiting is the span of a request in the mailbox of an actor, and parked by it.
-func waiting(ctx context.Context, actor, request string) func(time.Time) {
+// spans records what is done for a request.
+type spans struct{}
+
+// Begins is the span of a step. A step has the name of its kind, and the kind's object is an attribute.
+func (spans) Begins(ctx context.Context, kind core.StepKind, object string) (context.Context, func(error)) {
+	ctx, span := trace.Start(ctx, kind.String())
+	if object != "" {
+		span.Set(strings.ReplaceAll(kind.Object(), " ", "_"), object)
+	}
+	return ctx, span.End
+}
+
+// Waits is the span of a request in the mailbox of an actor, and parked by it.
+func (spans) Waits(ctx context.Context, actor, request string) func(time.Time) {
 	_, span := trace.Start(ctx, "queue")
 	span.Set("actor", actor)
 	span.Set("message", request)

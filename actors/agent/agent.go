@@ -22,6 +22,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/online"
 	"github.com/kata-containers/kata-agent/guest/mount"
+	"github.com/kata-containers/kata-agent/guest/sys/restore"
 	"go.uber.org/zap"
 )
 
@@ -37,7 +38,10 @@ type Options struct {
 	MemAgent   *MemAgent     // settings of the memory agent; nil: it is off
 	Spawn      runtime.Spawner
 	Passfd     *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
-	Log        *zap.Logger
+	// Restored is told of a machine that was restored or has stood still, before the poller moves a byte
+	// or Look returns. It must not block. Nil: nobody looks.
+	Restored func(restore.Seen)
+	Log      *zap.Logger
 }
 
 // Paths of the guest. Hosts, hooks and specs know them.
@@ -58,12 +62,13 @@ type Agent struct {
 	Containers *sandbox.Containers
 	Processes  *process.Directory
 
-	tree    func() []core.ActorInfo
+	system  *core.System
 	poller  *stdio.Poller
 	devices device.Preparer
 	volumes *storage.Drivers
 	oom     *cgroup.OOMWatcher
 	trim    *trimmer
+	restore *restore.Watch // nil if nobody wants to know
 }
 
 // Freed counts bytes of the agent's memory that have become garbage outside the actors: when they are
@@ -71,11 +76,16 @@ type Agent struct {
 func (a *Agent) Freed(bytes int) { a.trim.freed(bytes) }
 
 // Tree lists the living actors; see [core.System.Tree].
-func (a *Agent) Tree() []core.ActorInfo { return a.tree() }
+func (a *Agent) Tree() []core.ActorInfo { return a.system.Tree() }
+
+// From returns a context for work that is done for o; see [core.System.From].
+func (a *Agent) From(ctx context.Context, o core.Origin) context.Context {
+	return a.system.From(ctx, o)
+}
 
 // Start makes the tree. Close ends what the actors stand on, after the system was stopped.
 func Start(system *core.System, p Options) (_ *Agent, err error) {
-	a := &Agent{tree: system.Tree, Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
+	a := &Agent{system: system, Containers: &sandbox.Containers{}, Processes: &process.Directory{}, trim: newTrimmer()}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -84,6 +94,7 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 	if a.poller, err = stdio.NewPoller(); err != nil {
 		return nil, fmt.Errorf("stream poller: %w", err)
 	}
+	a.watchRestore(p)
 	if a.oom, err = cgroup.NewOOMWatcher(); err != nil {
 		return nil, fmt.Errorf("OOM watcher: %w", err)
 	}
@@ -144,7 +155,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
 			NoPivotRoot: mount.RootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
-			Warn: warn,
+			Hook: container.Hook, Warn: warn,
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,
@@ -192,6 +203,9 @@ func (a *Agent) Close() {
 	}
 	if a.poller != nil {
 		a.poller.Close()
+	}
+	if a.restore != nil {
+		a.restore.Close()
 	}
 	if a.oom != nil {
 		a.oom.Close()

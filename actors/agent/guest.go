@@ -13,6 +13,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/device/online"
 	"github.com/kata-containers/kata-agent/guest/network/dns"
 	"github.com/kata-containers/kata-agent/guest/sys/module"
+	"github.com/kata-containers/kata-agent/guest/sys/random"
 )
 
 // modprobe is where guest images have it.
@@ -21,6 +22,7 @@ const modprobe = "/sbin/modprobe"
 // guest gives the sandbox the real guest.
 func guest() sandbox.Guest {
 	return sandbox.Guest{
+		Stir: func(ctx context.Context, salt ...[]byte) error { return random.Device{}.Stir(ctx, "", salt...) },
 		LoadModule: func(ctx context.Context, name string, parameters []string) error {
 			return module.Load(ctx, modprobe, name, parameters)
 		},

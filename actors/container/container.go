@@ -67,6 +67,7 @@ type container struct {
 	starting map[id.Exec]bool // sessions whose process is not there yet
 
 	busy     bool               // one of the exclusive operations is under way
+	doing    core.StepKind      // which
 	cancelOp context.CancelFunc // gives that operation up
 	removals []*Remove          // who waits for the removal
 	removing bool
@@ -140,7 +141,7 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 		return
 	}
 	if c.busy {
-		t.Park()
+		t.ParkBehind(c.doing)
 		return
 	}
 	switch m := m.(type) {
@@ -163,9 +164,9 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 
 // begin marks an exclusive operation as under way. The context ends when the one who asked
 // has gone, the operation is given up, or it has ended; the work joins it with the actor's.
-func (c *container) begin(asker context.Context) context.Context {
+func (c *container) begin(kind core.StepKind, asker context.Context) context.Context {
 	wanted, cancel := context.WithCancel(asker)
-	c.busy, c.cancelOp = true, cancel
+	c.busy, c.doing, c.cancelOp = true, kind, cancel
 	return wanted
 }
 

@@ -90,7 +90,7 @@ func (s *fixture) made() *made {
 	p := s.child()
 	m := &made{os: &runtime.Container{}, init: p.process, streams: p.streams}
 	for _, name := range []string{"storage", "bundle", "container"} {
-		m.undo.add(name, func() error {
+		m.undo.add(name, func(context.Context) error {
 			if s.fail == nil {
 				s.undone = append(s.undone, name)
 			}
@@ -452,7 +452,7 @@ func TestContainerThatCannotBeWatched(t *testing.T) {
 	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
 	m := s.made()
 	var stands []bool
-	m.undo.addStep("volume", func(b bool) error { stands = append(stands, b); return nil })
+	m.undo.addStep("volume", func(_ context.Context, b bool) error { stands = append(stands, b); return nil })
 	m.init.PidFD.Close() // nothing tells of its exit
 	s.Work(0).Complete(m, nil)
 	s.Work(0).Run()

@@ -16,18 +16,19 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
-	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
-// Close undoes a create that has failed, or whose actor has died meanwhile. Its init has no actor
-// that would reap it.
-func (m *made) Close() error {
+// Close undoes a create whose actor has died meanwhile.
+func (m *made) Close() error { return m.takeBack(context.Background()) }
+
+// takeBack undoes a create that has failed. Its init has no actor that would reap it.
+func (m *made) takeBack(ctx context.Context) error {
 	m.streams.Close()
 	m.streams = process.Streams{}
 	m.pid.Release()
 	m.pid = nil
-	err := m.undo.run()
+	err := m.undo.run(ctx)
 	if m.init != nil { // no process actor has it, so nobody else reaps it
 		m.init.KillAndReap()
 		m.init = nil
@@ -54,7 +55,7 @@ func (c *container) create(t *core.Turn, m *Create) {
 		c.createFailed(t, m, undoList{}, err)
 		return
 	}
-	wanted := c.begin(m.Context())
+	wanted := c.begin(core.StepCreate, m.Context())
 	log := t.Log()
 	out := &made{} // here, and not the work's, whose panic it outlives
 	core.Go(t, func(actor context.Context) (*made, error) {
@@ -62,12 +63,13 @@ func (c *container) create(t *core.Turn, m *Create) {
 		defer cancel()
 		defer m.PID.Release()
 		err := core.Guard(func() error {
-			if err := c.make(ctx, m, out); err != nil {
+			err := core.Step(ctx, core.StepCreate, "", func(ctx context.Context) error { return c.make(ctx, m, out) })
+			if err != nil {
 				return err
 			}
 			return ctx.Err() // the caller has gone: nobody would ever remove it
 		}, func() {
-			if err := out.Close(); err != nil {
+			if err := out.takeBack(core.Detach(actor, wanted)); err != nil {
 				log.Error("undo of a failed create", zap.Error(err))
 			}
 		})
@@ -93,9 +95,9 @@ func (c *container) create(t *core.Turn, m *Create) {
 
 // giveUpCreated undoes a container that stands but whose init cannot be watched.
 func (c *container) giveUpCreated(t *core.Turn, m *Create, cause error) {
-	undo := c.undo
-	core.Go(t, func(context.Context) (undoList, error) {
-		err := undo.run()
+	undo, cid := c.undo, string(c.id)
+	core.Go(t, func(actor context.Context) (undoList, error) {
+		err := undo.run(core.About(context.WithoutCancel(actor), cid))
 		return undo, err
 	}, func(t *core.Turn, left undoList, err error) {
 		c.createFailed(t, m, left, errors.Join(cause, err))
@@ -155,7 +157,7 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 		return err
 	}
 	defer sources.close()
-	dir, err := c.makeBundle(m.Spec, out)
+	dir, err := c.makeBundle(ctx, m.Spec, out)
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -183,16 +185,9 @@ func (c *container) run(ctx context.Context, m *Create, p runtime.CreateOptions,
 	out.streams.Pipes = pipes
 	defer stdio.Files(own.Files).Close() // init has its own then
 	p.Stdio = own
-	rt, init, err := c.createRuntime(ctx, p)
-	switch {
-	case err == nil:
-		out.os, out.init = rt, init
-		out.undo.add("container", destroyer(rt, c.options.Warn))
-		if m.SharePID {
-			out.pid = c.openPID(init)
-		}
-	case rt != nil: // not undone yet
-		out.undo.add("container", rt.Abandon)
+	err = c.createRuntime(ctx, p, out)
+	if err == nil && m.SharePID {
+		out.pid = c.openPID(out.init)
 	}
 	return err
 }
@@ -206,19 +201,28 @@ func (c *container) openPID(init *runtime.Process) *namespace.PID {
 	return pid
 }
 
-func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions) (_ *runtime.Container, _ *runtime.Process, err error) {
-	ctx, span := trace.Start(ctx, "libcontainer create")
-	defer func() { span.End(err) }()
-	return runtime.Create(ctx, c.options.Runtime, p)
+// createRuntime makes the container and enters it, or what is left of it, at once.
+func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions, out *made) error {
+	return core.Step(ctx, core.StepRuntimeCreate, "", func(ctx context.Context) error {
+		rt, init, err := runtime.Create(ctx, c.options.Runtime, p)
+		switch {
+		case err == nil:
+			out.os, out.init = rt, init
+			out.undo.add("container", destroyer(rt, c.options.Warn))
+		case rt != nil: // not undone yet
+			out.undo.add("container", func(context.Context) error { return rt.Abandon() })
+		}
+		return err
+	})
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.
 func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList) error {
 	holder := string(c.id)
 	// Entered first: an attach that is given up may have been counted all the same.
-	undo.addStep("storage "+s.MountPoint, func(stands bool) error {
+	undo.addStep("storage "+s.MountPoint, func(ctx context.Context, stands bool) error {
 		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: !stands}
-		if _, err := core.Ask(context.WithoutCancel(ctx), c.options.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
+		if _, err := core.Ask(ctx, c.options.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
 			// The container is gone all the same, and a volume that is stuck is no reason to
 			// keep what is left of it.
 			c.options.Warn(fmt.Errorf("container %q: %w", c.id, err))
@@ -230,17 +234,20 @@ func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList
 }
 
 // destroyer kills whatever runs in the container, waits for its init and removes it.
-func destroyer(rt *runtime.Container, warn func(error)) func() error {
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+func destroyer(rt *runtime.Container, warn func(error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
 		killErr := rt.KillAll()
 		_ = rt.Init().Kill()
 		rt.WaitInit(ctx)
-		warnings, err := rt.Destroy(context.WithoutCancel(ctx))
-		for _, w := range warnings {
-			warn(fmt.Errorf("poststop hook of container %q: %w", rt.ID(), w))
-		}
+		err := core.Step(context.WithoutCancel(ctx), core.StepRuntimeDestroy, "", func(ctx context.Context) error {
+			warnings, err := rt.Destroy(ctx)
+			for _, w := range warnings {
+				warn(fmt.Errorf("poststop hook of container %q: %w", rt.ID(), w))
+			}
+			return err
+		})
 		if err != nil {
 			return errors.Join(killErr, err)
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/device"
-	"github.com/kata-containers/kata-agent/guest/trace"
 )
 
 // started is a session whose process runs.
@@ -30,7 +29,7 @@ func (s *started) Close() error {
 // exec starts a session. Sessions of one container start side by side.
 func (c *container) exec(t *core.Turn, m *Exec) {
 	if c.pausing && !c.removing {
-		t.Park()
+		t.ParkBehind(core.StepPause)
 		return
 	}
 	if err := c.mayExec(m); err != nil {
@@ -85,15 +84,21 @@ func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *
 	}
 	streams := process.Streams{Pipes: pipes, Passed: c.claim(ctx, m.Ports)}
 	defer stdio.Files(own.Files).Close() // the process has its own then
-	ctx, span := trace.Start(ctx, "spawn")
-	defer func() { span.End(err) }()
 	err = core.Guard(func() error {
-		p, err := rt.Exec(ctx, m.Process, own)
-		if err == nil {
-			out = &started{p, streams}
+		return core.Step(ctx, core.StepSpawn, string(m.ExecID), func(ctx context.Context) error {
+			p, err := rt.Exec(ctx, m.Process, own)
+			if err == nil {
+				out = &started{p, streams}
+			}
+			return err
+		})
+	}, func() {
+		if out != nil {
+			_ = out.Close()
+			return
 		}
-		return err
-	}, streams.Close)
+		streams.Close()
+	})
 	return out, err
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
-	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
@@ -20,15 +19,15 @@ func (c *container) start(t *core.Turn, m *Start) {
 		return
 	}
 	rt, log := c.os, t.Log()
-	c.work(t, &m.Call, func(ctx context.Context) error {
+	c.work(t, core.StepStart, &m.Call, func(ctx context.Context) error {
 		c.watchOOM(rt, log)
-		ctx, span := trace.Start(ctx, "libcontainer start")
-		warnings, err := rt.Start(ctx)
-		span.End(err)
-		for _, w := range warnings {
-			log.Warn("poststart hook", zap.Error(w))
-		}
-		return err
+		return core.Step(ctx, core.StepRuntimeStart, "", func(ctx context.Context) error {
+			warnings, err := rt.Start(ctx)
+			for _, w := range warnings {
+				log.Warn("poststart hook", zap.Error(w))
+			}
+			return err
+		})
 	}, func(err error) {
 		if init := c.procs[c.initID()]; err == nil && init != nil {
 			init.handle.Ref.Tell(process.Released{})
@@ -45,7 +44,7 @@ func (c *container) update(t *core.Turn, m *Update) {
 		return
 	}
 	rt := c.os
-	c.work(t, &m.Call, func(context.Context) error { return rt.Update(m.Resources) }, func(error) {})
+	c.work(t, core.StepUpdate, &m.Call, func(context.Context) error { return rt.Update(m.Resources) }, func(error) {})
 }
 
 func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
@@ -54,23 +53,23 @@ func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
 		return
 	}
 	rt := c.os
-	c.work(t, &m.Call, func(context.Context) error { return rt.WidenCPUs() }, func(error) {})
+	c.work(t, core.StepUpdate, &m.Call, func(context.Context) error { return rt.WidenCPUs() }, func(error) {})
 }
 
 // work runs an exclusive operation beside the mailbox; after it, before the answer, then
 // moves the state.
-func (c *container) work(t *core.Turn, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
+func (c *container) work(t *core.Turn, kind core.StepKind, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
 	if err := call.Context().Err(); err != nil { // it has waited too long for its turn
 		then(err)
 		t.Unpark()
 		call.Reply(struct{}{}, err)
 		return
 	}
-	wanted := c.begin(call.Context())
+	wanted := c.begin(kind, call.Context())
 	core.Go(t, func(actor context.Context) (struct{}, error) {
 		ctx, cancel := core.Join(actor, wanted)
 		defer cancel()
-		return struct{}{}, do(ctx)
+		return struct{}{}, core.Step(ctx, kind, "", do)
 	}, func(t *core.Turn, _ struct{}, err error) {
 		then(err)
 		call.Reply(struct{}{}, err)
@@ -96,8 +95,8 @@ func (c *container) killAll(t *core.Turn, m *KillAll) {
 func (c *container) kill(t *core.Turn, then func(*core.Turn, error)) {
 	rt := c.os
 	c.killing++
-	core.Go(t, func(context.Context) (struct{}, error) {
-		return struct{}{}, rt.KillAll()
+	core.Go(t, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, core.Step(ctx, core.StepKill, "", func(context.Context) error { return rt.KillAll() })
 	}, func(t *core.Turn, _ struct{}, err error) {
 		c.killing--
 		then(t, err)
@@ -113,7 +112,14 @@ func (c *container) stats(t *core.Turn, m *Stats) {
 		return
 	}
 	rt := c.os
-	core.Go(t, func(context.Context) (*cgroup.Stats, error) { return rt.Stats() },
+	asker := m.Context()
+	core.Go(t, func(actor context.Context) (s *cgroup.Stats, err error) {
+		err = core.Step(core.Detach(actor, asker), core.StepStats, "", func(context.Context) error {
+			s, err = rt.Stats()
+			return err
+		})
+		return s, err
+	},
 		func(_ *core.Turn, s *cgroup.Stats, err error) { m.Reply(s, err) })
 }
 

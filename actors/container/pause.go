@@ -28,7 +28,7 @@ func (c *container) pause(t *core.Turn, m *Pause) {
 	}
 	c.pausing = true
 	if len(c.starting) > 0 {
-		t.Park()
+		t.ParkBehind(core.StepSpawn)
 		if !m.watched {
 			m.watched = true
 			self := t.Self()
@@ -38,7 +38,7 @@ func (c *container) pause(t *core.Turn, m *Pause) {
 	}
 	c.resumeTo = c.state
 	rt := c.os
-	c.work(t, &m.Call, rt.Pause, func(err error) {
+	c.work(t, core.StepPause, &m.Call, rt.Pause, func(err error) {
 		c.pausing = false
 		if err == nil && c.state != stopped {
 			c.state = paused
@@ -52,7 +52,7 @@ func (c *container) resume(t *core.Turn, m *Resume) {
 		return
 	}
 	rt := c.os
-	c.work(t, &m.Call, func(context.Context) error { return rt.Resume() }, func(err error) {
+	c.work(t, core.StepResume, &m.Call, func(context.Context) error { return rt.Resume() }, func(err error) {
 		if err == nil && c.state == paused {
 			c.state = c.resumeTo
 		}

@@ -48,11 +48,16 @@ func (c *container) release(t *core.Turn) {
 // teardown undoes everything the container has. It does not end with its callers: once
 // begun, it runs to its end.
 func (c *container) teardown(t *core.Turn) {
-	c.busy = true
-	undo := c.undo
-	core.Go(t, func(context.Context) (undoList, error) {
+	c.busy, c.doing = true, core.StepRemove
+	undo, asker := c.undo, context.Background() // of a failed create nobody asks
+	if len(c.removals) > 0 {
+		asker = c.removals[0].Context()
+	}
+	cid := string(c.id)
+	core.Go(t, func(actor context.Context) (undoList, error) {
 		c.oom.end()
-		err := undo.run()
+		ctx := core.About(core.Detach(actor, asker), cid)
+		err := core.Step(ctx, core.StepRemove, "", undo.run)
 		return undo, err
 	}, func(t *core.Turn, left undoList, err error) {
 		c.undo, c.busy = left, false

@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 
+	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -30,10 +31,13 @@ import (
 
 // putDevices waits for the devices and puts them into the spec.
 func (c *container) putDevices(ctx context.Context, m *Create, out *made) (err error) {
-	if c.options.Devices != nil {
-		out.pci, err = c.options.Devices(ctx, m.Spec, m.Devices)
+	if c.options.Devices == nil {
+		return nil
 	}
-	return err
+	return core.Step(ctx, core.StepDevices, "", func(ctx context.Context) error {
+		out.pci, err = c.options.Devices(ctx, m.Spec, m.Devices)
+		return err
+	})
 }
 
 // shareNamespaces puts the pod's namespaces into the spec: ipc and uts where the spec
@@ -85,11 +89,14 @@ func (c *container) placeCgroup(spec *specs.Spec) (systemd bool) {
 }
 
 // makeBundle makes the bundle, whose directory it returns.
-func (c *container) makeBundle(spec *specs.Spec, out *made) (dir string, err error) {
-	out.undo.add("bundle", func() error { return bundle.Remove(c.options.BundleRoot, string(c.id)) })
-	b, err := bundle.Make(c.options.BundleRoot, string(c.id), spec, c.options.Mounts.OpenSource)
-	if err != nil {
-		return "", err
-	}
-	return b.Dir(), nil
+func (c *container) makeBundle(ctx context.Context, spec *specs.Spec, out *made) (dir string, err error) {
+	out.undo.add("bundle", func(context.Context) error { return bundle.Remove(c.options.BundleRoot, string(c.id)) })
+	err = core.Step(ctx, core.StepBundle, "", func(context.Context) error {
+		b, err := bundle.Make(c.options.BundleRoot, string(c.id), spec, c.options.Mounts.OpenSource)
+		if err == nil {
+			dir = b.Dir()
+		}
+		return err
+	})
+	return dir, err
 }

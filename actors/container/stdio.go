@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
@@ -43,7 +44,11 @@ func (c *container) claim(ctx context.Context, ports passfd.Ports) passfd.Claime
 		c.options.Warn(fmt.Errorf("container %q: the ports of passed streams are not heeded: %w", c.id, errNoPassfd))
 		return passfd.Claimed{}
 	}
-	claimed, missing := c.options.Passfd.Claim(ctx, ports)
+	var claimed passfd.Claimed
+	missing := core.Step(ctx, core.StepPassedStreams, "", func(ctx context.Context) (missing error) {
+		claimed, missing = c.options.Passfd.Claim(ctx, ports)
+		return missing
+	})
 	if missing != nil {
 		c.options.Warn(fmt.Errorf("container %q: %w", c.id, missing))
 	}

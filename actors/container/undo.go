@@ -3,6 +3,7 @@
 package container
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -17,25 +18,25 @@ type undoList struct {
 
 type undoStep struct {
 	name string
-	undo func(stands bool) error
+	undo func(ctx context.Context, stands bool) error
 }
 
-func (u *undoList) add(name string, undo func() error) {
-	u.addStep(name, func(bool) error { return undo() })
+func (u *undoList) add(name string, undo func(context.Context) error) {
+	u.addStep(name, func(ctx context.Context, _ bool) error { return undo(ctx) })
 }
 
-func (u *undoList) addStep(name string, undo func(stands bool) error) {
+func (u *undoList) addStep(name string, undo func(ctx context.Context, stands bool) error) {
 	u.steps = append(u.steps, undoStep{name, undo})
 }
 
 // run undoes everything. A step that fails or panics does not stop the others and is kept,
-// so that a later run tries it again.
-func (u *undoList) run() error {
+// so that a later run tries it again. ctx says for whom it is done, and does not end.
+func (u *undoList) run(ctx context.Context) error {
 	var kept []undoStep
 	var errs []error
 	for i := len(u.steps) - 1; i >= 0; i-- {
 		s := u.steps[i]
-		if err := s.run(u.stands); err != nil {
+		if err := s.run(ctx, u.stands); err != nil {
 			kept = append([]undoStep{s}, kept...)
 			errs = append(errs, err)
 		}
@@ -44,11 +45,11 @@ func (u *undoList) run() error {
 	return errors.Join(errs...)
 }
 
-func (s undoStep) run(stands bool) (err error) {
+func (s undoStep) run(ctx context.Context, stands bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("undo of %s: panic: %v", s.name, p)
 		}
 	}()
-	return s.undo(stands)
+	return s.undo(ctx, stands)
 }

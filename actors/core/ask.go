@@ -25,6 +25,8 @@ func Ask[R any](ctx context.Context, to Ref, req Request[R]) (R, error) {
 		return zero, errAskedTwice
 	}
 	c.ch, c.head.watched = ch, watched
+	waits := to.p.awaited(ctx, &c.head)
+	defer to.p.answered(waits)
 	to.Tell(req)
 	select {
 	case r := <-ch:
@@ -55,12 +57,6 @@ func AskFunc[R any](to Ref, req Request[R], deliver func(R, error)) (cancel func
 	return c.head.cancel
 }
 
-// insideKey marks the contexts that actors hand out: that of a Call and that of
-// a work. What is asked under them belongs to something already let in.
-type insideKey struct{}
-
-func inside(ctx context.Context) context.Context { return context.WithValue(ctx, insideKey{}, true) }
-
 // admit waits for a slot. The bound is at the border only: an Ask made by a work
 // must not wait for a slot, because all of them may be held by Asks that wait
 // for such works. Nor may one whose context never ends, which could not give up.
@@ -74,12 +70,12 @@ func (a *actor) admit(ctx context.Context) (leave func(), err error) {
 	slots := a.sys.slots
 	select {
 	case slots <- struct{}{}:
-		return a.sys.leave, nil
+		return a.sys.freeSlot, nil
 	default:
 	}
 	select {
 	case slots <- struct{}{}:
-		return a.sys.leave, nil
+		return a.sys.freeSlot, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for one of %d slots: %w", cap(slots), ctx.Err())
 	}

@@ -78,12 +78,13 @@ type call struct {
 	gone          bool          // canceled
 	shown         bool          // ctx is the one to give out
 	watched       bool          // by an observer, see Observe
+	behind        StepKind      // what it was parked for
 	linked        bool          // stands in a list, guarded by owner.mu as are the next three
 	self          asked
 	prev          *call
 	next          *call
 	owner         *actor // in whose list of pending calls it stands or stood
-	to            *actor // whom it was asked
+	to            *actor // whom it was asked, or who has parked it
 	ctx           context.Context
 	cancelContext context.CancelFunc
 }
@@ -176,6 +177,33 @@ func (c *call) context() context.Context {
 			c.cancelContext()
 		}
 	}
-	c.ctx = inside(c.ctx)
+	c.ctx = inside(c.ctx, c.to)
 	return c.ctx
+}
+
+// parkedBy notes who has parked the call, and what it waits for there.
+func (c *call) parkedBy(a *actor, behind StepKind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.to, c.behind = a, behind
+}
+
+// queued is true while no turn has begun to handle the call, or it is parked.
+func (c *call) queued() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.settled && c.owner == nil
+}
+
+// place is for which actor the call waits, and behind what.
+func (c *call) place() (actor, behind string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.behind != StepNone {
+		behind = "behind " + c.behind.String()
+	}
+	if c.to != nil {
+		actor = c.to.path
+	}
+	return actor, behind
 }

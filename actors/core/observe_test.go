@@ -34,6 +34,21 @@ func (parker) Receive(t *Turn, m Message) {
 
 func (parker) Stopped(error) {}
 
+// queueWatcher is an observer of waits.
+type queueWatcher struct {
+	waits chan string
+	takes chan time.Time
+}
+
+func (w queueWatcher) Waits(_ context.Context, actor, request string) func(time.Time) {
+	w.waits <- actor + " " + request
+	return func(at time.Time) { w.takes <- at }
+}
+
+func (queueWatcher) Begins(ctx context.Context, _ StepKind, _ string) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}
+
 // TestObserve: an observer is told when a request begins to wait, and once when a turn has taken it.
 func TestObserve(t *testing.T) {
 	s := NewSystem(zap.NewNop())
@@ -43,10 +58,7 @@ func TestObserve(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits, takes := make(chan string, 10), make(chan time.Time, 10)
-	ctx := Observe(t.Context(), func(_ context.Context, actor, request string) func(time.Time) {
-		waits <- actor + " " + request
-		return func(at time.Time) { takes <- at }
-	})
+	ctx := Observe(t.Context(), queueWatcher{waits, takes})
 	parked := make(chan error, 1)
 	first := &askWords{park: true}
 	go func() {

@@ -28,6 +28,7 @@ type System struct {
 	slowTurn time.Duration
 	slots    chan struct{} // one per Ask under way
 	works    tally
+	steps    underWay
 	stepper  *Stepper // instead of proto, for tests of one behaviour
 
 	birth   sync.Mutex
@@ -54,6 +55,7 @@ func WithSlowTurn(d time.Duration) Option { return func(s *System) { s.slowTurn 
 func NewSystem(log *zap.Logger, opts ...Option) *System {
 	s := &System{log: log, epoch: time.Now(), slowTurn: defaultSlowTurn, top: make(map[string]*actor)}
 	WithAskSlots(defaultAskSlots)(s)
+	WithStepLimits(defaultStepLimits)(s)
 	for _, o := range opts {
 		o(s)
 	}
@@ -121,6 +123,7 @@ func (s *System) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("a work of an actor has not ended: %w", ctx.Err()))
 	}
+	s.steps.end()
 	if first && s.proto != nil {
 		s.proto.Shutdown()
 	}
@@ -133,7 +136,7 @@ func (s *System) schedule(a *actor) {
 	}
 }
 
-func (s *System) leave() { <-s.slots }
+func (s *System) freeSlot() { <-s.slots }
 
 // now is the time since the system was made; it reads the monotonic clock only.
 func (s *System) now() time.Duration { return time.Since(s.epoch) }

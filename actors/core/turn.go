@@ -58,12 +58,18 @@ func (t *Turn) Spawn(name string, b Behavior) (Ref, error) {
 func (t *Turn) Stop(cause error) { t.valid().stopAfterTurn(cause) }
 
 // Park keeps the current message for later. In then of a Go it keeps the result.
-func (t *Turn) Park() {
+func (t *Turn) Park() { t.ParkBehind(StepNone) }
+
+// ParkBehind is Park that says in the live view what the message waits for.
+func (t *Turn) ParkBehind(kind StepKind) {
 	a := t.valid()
 	if t.parked {
 		return
 	}
 	t.parked = true
+	if req, ok := t.msg.(asked); ok {
+		req.callHead().parkedBy(a, kind)
+	}
 	a.mu.Lock()
 	a.extra().parked.push(t.msg)
 	a.mu.Unlock()

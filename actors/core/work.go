@@ -27,6 +27,9 @@ func Go[T any](t *Turn, work func(ctx context.Context) (T, error), then func(*Tu
 // and the values of caller: for work done for one Call, Join(ctx, call.Context()).
 // cancel must be called.
 func Join(ctx, caller context.Context) (joined context.Context, cancel context.CancelFunc) {
+	if a := actorOf(ctx); a != nil {
+		caller = inside(caller, a)
+	}
 	joined, end := context.WithCancelCause(caller)
 	undo := func() {}
 	if d, ok := ctx.Deadline(); ok {
@@ -42,6 +45,12 @@ func Join(ctx, caller context.Context) (joined context.Context, cancel context.C
 		undo()
 		end(context.Canceled)
 	}
+}
+
+// Detach is a context that does not end, with the values of caller: for what a work does for a caller and
+// must do to its end, such as an undo. ctx is the work's.
+func Detach(ctx, caller context.Context) context.Context {
+	return inside(context.WithoutCancel(caller), actorOf(ctx))
 }
 
 // Guard does work, and runs undo when work fails, panics or ends its goroutine. A panic
@@ -144,7 +153,7 @@ func (a *actor) workBegins() context.Context {
 	x := a.extra()
 	x.works++
 	if x.ctx == nil {
-		x.ctx, x.cancel = context.WithCancel(inside(context.Background()))
+		x.ctx, x.cancel = context.WithCancel(inside(context.Background(), a))
 	}
 	return x.ctx
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kata-containers/kata-agent/actors/core"
 	guest "github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
@@ -199,5 +200,7 @@ func (d *Preparer) injectCDI(ctx context.Context, spec *specs.Spec) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	return guest.CDI{Dir: guest.DefaultCDIDir}.Inject(ctx, spec, names, d.CDITimeout)
+	return core.Step(ctx, core.StepCDI, "", func(ctx context.Context) error {
+		return guest.CDI{Dir: guest.DefaultCDIDir}.Inject(ctx, spec, names, d.CDITimeout)
+	})
 }

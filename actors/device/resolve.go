@@ -13,7 +13,6 @@ import (
 	"github.com/kata-containers/kata-agent/guest/device/ccw"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
-	"github.com/kata-containers/kata-agent/guest/trace"
 )
 
 // Resolver finds the device that a host names by its place.
@@ -90,10 +89,9 @@ func (r Resolver) Partition(ctx context.Context, disk string, number int) (strin
 }
 
 func (r Resolver) await(ctx context.Context, m hotplug.Matcher) (e hotplug.Event, err error) {
-	ctx, span := trace.Start(ctx, "wait for device")
-	defer func() { span.End(err) }()
-	if span.Recorded() {
-		span.Set("device", m.String())
-	}
-	return core.Ask(ctx, r.Actor, &Await{Matcher: m, Timeout: r.Timeout})
+	err = core.Step(ctx, core.StepDeviceWait, m.String(), func(ctx context.Context) error {
+		e, err = core.Ask(ctx, r.Actor, &Await{Matcher: m, Timeout: r.Timeout})
+		return err
+	})
+	return e, err
 }

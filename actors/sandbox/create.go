@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/storage"
@@ -29,11 +30,12 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 	case s.destroyed:
 		m.Reply(struct{}{}, ErrDestroyed)
 		return
-	case s.created || s.creating:
+	case s.creating, s.created && !s.mayAdopt(m):
 		m.Reply(struct{}{}, fmt.Errorf("sandbox %q %w", s.id, ErrExists))
 		return
 	}
-	s.creating, s.id = true, m.ID
+	before := s.handOver()
+	s.creating, s.adopting, s.id = true, before != nil, m.ID
 	asker, giveUp := context.WithCancel(m.Context())
 	s.giveUp = giveUp
 	log := t.Log()
@@ -44,7 +46,13 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		out := &setUp{}
 		var undone error
 		err := core.Guard(func() error {
-			if err := s.options.setUp(ctx, m, log, out); err != nil {
+			if err := undoAll(before); err != nil {
+				return fmt.Errorf("release what the sandbox had before: %w", err)
+			}
+			err := core.Step(ctx, core.StepSandbox, "", func(ctx context.Context) error {
+				return s.options.setUp(ctx, m, log, out)
+			})
+			if err != nil {
 				return err
 			}
 			return ctx.Err()
@@ -54,8 +62,8 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		}
 		return out, nil
 	}, func(t *core.Turn, out *setUp, err error) {
-		s.creating = false
-		t.Unpark() // a destroy
+		s.creating, s.adopting = false, false
+		t.Unpark() // a destroy, or containers
 		if err == nil {
 			s.created = true
 			s.ns, s.hooks, s.undo = out.ns, out.hooks, out.undo
@@ -66,20 +74,47 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 	})
 }
 
+// mayAdopt tells whether the sandbox may become m's: a machine that was cloned, or restored, after its
+// template's sandbox was made has no container of its own yet, and another name. Whoever makes the same
+// sandbox twice is mistaken.
+func (s *sandbox) mayAdopt(m *Create) bool { return len(s.members) == 0 && m.ID != s.id }
+
+// handOver takes from the sandbox what it has of the one before, and returns how that is undone; nil
+// if there was none.
+func (s *sandbox) handOver() (undo []func() error) {
+	if !s.created {
+		return nil
+	}
+	undo = s.undo
+	s.created, s.ns, s.hooks, s.undo = false, Namespaces{}, nil, nil
+	s.oom.kills = nil // of containers that the new host has never heard of
+	return undo
+}
+
 // setUp does the work beside the mailbox: modules first, as storages may need them.
 // What it has done is entered in out at once.
 func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *setUp) error {
+	if err := d.stir(ctx, m); err != nil {
+		log.Warn("random numbers may be those of another clone of this machine", zap.Error(err))
+	}
 	for _, mod := range m.Modules {
-		if err := d.Guest.LoadModule(ctx, mod.Name, mod.Parameters); err != nil {
+		err := core.Step(ctx, core.StepModule, mod.Name, func(ctx context.Context) error {
+			return d.Guest.LoadModule(ctx, mod.Name, mod.Parameters)
+		})
+		if err != nil {
 			return err
 		}
 	}
-	ns, release, err := d.Guest.Namespaces(m.Hostname)
+	err := core.Step(ctx, core.StepNamespaces, "", func(context.Context) error {
+		ns, release, err := d.Guest.Namespaces(m.Hostname)
+		if err == nil {
+			out.ns, out.undo = ns, append(out.undo, release)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	out.ns = ns
-	out.undo = append(out.undo, release)
 	storages, err := erofs.Plan(m.Storages)
 	if err != nil {
 		return err
@@ -99,12 +134,27 @@ func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *se
 			log.Warn("guest hooks", zap.Error(err))
 		}
 	}
-	undoDNS, err := d.Guest.SetDNS(m.DNS)
-	if err != nil {
+	return core.Step(ctx, core.StepDNS, "", func(context.Context) error {
+		undo, err := d.Guest.SetDNS(m.DNS)
+		if err == nil {
+			out.undo = append(out.undo, undo)
+		}
 		return err
+	})
+}
+
+// stirTimeout bounds the wait for the machine's generator of random numbers.
+const stirTimeout = 200 * time.Millisecond
+
+// stir is first: nothing of the pod, such as a key of a volume, shall have a number that another clone
+// of the same machine has too.
+func (d *Options) stir(ctx context.Context, m *Create) error {
+	if d.Guest.Stir == nil {
+		return nil
 	}
-	out.undo = append(out.undo, undoDNS)
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, stirTimeout)
+	defer cancel()
+	return d.Guest.Stir(ctx, []byte(m.ID), []byte(m.Hostname))
 }
 
 // undoAll runs the steps, last first, whatever the others say.

@@ -22,7 +22,7 @@ const destroyTimeout = 20 * time.Second
 func (s *sandbox) destroy(t *core.Turn, m *Destroy) {
 	if s.creating {
 		s.giveUp()
-		t.Park() // until the create has ended
+		t.ParkBehind(core.StepSandbox) // until the create has ended
 		return
 	}
 	s.destroyed = true

@@ -29,7 +29,9 @@ type Module struct {
 	Parameters []string
 }
 
-// Create sets the pod up. Once only; what a failed one has done is undone.
+// Create sets the pod up; what a failed one has done is undone. A second one takes the place of the
+// first if it has another ID and there is no container: a machine that is cloned from a template
+// becomes the pod it is cloned for. Otherwise it is refused.
 type Create struct {
 	core.Call[struct{}]
 	ID       string

@@ -31,7 +31,9 @@ func (s *sandbox) onlineAtOnce(t *core.Turn, m *Online) {
 	core.Go(t, func(actor context.Context) (struct{}, error) {
 		ctx, cancel := context.WithTimeout(actor, atOnce)
 		defer cancel()
-		return struct{}{}, guest.OnlineCPUs(ctx, m.CPUs)
+		return struct{}{}, core.Step(ctx, core.StepOnline, "", func(ctx context.Context) error {
+			return guest.OnlineCPUs(ctx, m.CPUs)
+		})
 	}, func(t *core.Turn, _ struct{}, err error) {
 		if err == nil {
 			s.onlineWork(t, m, func(err error) { m.Reply(struct{}{}, err) })
@@ -68,27 +70,29 @@ func (s *sandbox) onlineWork(t *core.Turn, m *Online, done func(error)) {
 	}
 	asker := m.Context()
 	core.Go(t, func(actor context.Context) (struct{}, error) {
-		ctx := context.WithoutCancel(asker)
+		ctx := core.Detach(actor, asker)
 		if m.Wait {
 			joined, cancel := core.Join(actor, asker)
 			defer cancel()
 			ctx = joined
 		}
-		var errs []error
-		if m.CPUs > 0 {
-			errs = append(errs, guest.OnlineCPUs(ctx, m.CPUs))
-		}
-		if m.Memory {
-			errs = append(errs, guest.OnlineMemory())
-		}
-		for _, ref := range refs {
-			if m.CPUs == 0 {
-				break
+		return struct{}{}, core.Step(ctx, core.StepOnline, "", func(ctx context.Context) error {
+			var errs []error
+			if m.CPUs > 0 {
+				errs = append(errs, guest.OnlineCPUs(ctx, m.CPUs))
 			}
-			if err := widen(ctx, ref); err != nil {
-				log.Warn("cpuset of a container does not follow", zap.Error(err))
+			if m.Memory {
+				errs = append(errs, guest.OnlineMemory())
 			}
-		}
-		return struct{}{}, errors.Join(errs...)
+			for _, ref := range refs {
+				if m.CPUs == 0 {
+					break
+				}
+				if err := widen(ctx, ref); err != nil {
+					log.Warn("cpuset of a container does not follow", zap.Error(err))
+				}
+			}
+			return errors.Join(errs...)
+		})
 	}, func(_ *core.Turn, _ struct{}, err error) { done(err) })
 }

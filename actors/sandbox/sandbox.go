@@ -18,6 +18,8 @@ import (
 // Guest is what the sandbox changes of the guest. Each call may block; undo and release
 // take back what it has done.
 type Guest struct {
+	// Stir makes clones of one machine draw different random numbers; salt is what sets this one apart.
+	Stir       func(ctx context.Context, salt ...[]byte) error
 	LoadModule func(ctx context.Context, name string, parameters []string) error
 	Namespaces func(hostname string) (ns Namespaces, release func() error, err error)
 	SetDNS     func(lines []string) (undo func() error, err error)
@@ -45,6 +47,7 @@ type sandbox struct {
 	id        string
 	created   bool
 	creating  bool
+	adopting  bool               // the create that is under way replaces another sandbox
 	giveUp    context.CancelFunc // ends the create that is under way
 	destroyed bool
 	ns        Namespaces
@@ -102,8 +105,12 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		m.Reply(struct{}{}, err)
 		return
 	}
+	if s.adopting {
+		t.Park() // until the namespaces are those of the new sandbox
+		return
+	}
 	if m.SharedPID && s.pid.owner != "" && !s.pid.ready && !s.pid.ended {
-		t.Park() // until the pod's first container stands or has failed
+		t.ParkBehind(core.StepCreate) // until the pod's first container stands or has failed
 		return
 	}
 	if m.SharedPID {
@@ -124,7 +131,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 		m.PID = nil
 	}
 	if errors.Is(err, core.ErrNameTaken) {
-		t.Park() // until the actor of the container that had the name has died: it is forgotten
+		t.ParkBehind(core.StepRemove) // until the actor of the container that had the name has died: it is forgotten
 		return
 	}
 	if err != nil {

@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ func newFixture(t *testing.T) *fixture {
 	}
 	b := New(Options{
 		Guest: Guest{
+			Stir: func(_ context.Context, salt ...[]byte) error {
+				return part("stir " + string(bytes.Join(salt, []byte(" "))))
+			},
 			LoadModule: func(_ context.Context, name string, _ []string) error { return part("module " + name) },
 			Namespaces: func(hostname string) (Namespaces, func() error, error) {
 				return Namespaces{IPC: "/ipc", UTS: "/uts"}, undo("namespaces"), part("namespaces")
@@ -249,10 +253,10 @@ func TestCreateSandbox(t *testing.T) {
 	if _, err := r.Get(); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(st.done, ", "); got != "module m, namespaces, hooks, dns" {
+	if got := strings.Join(st.done, ", "); got != "stir pod h, module m, namespaces, hooks, dns" {
 		t.Errorf("done: %s", got)
 	}
-	st.refused(coretest.Ask(st.Actor, &Create{ID: "other"}), ErrExists, `"pod"`)
+	st.refused(coretest.Ask(st.Actor, &Create{ID: "pod"}), ErrExists, `"pod"`)
 	st.create("c1", false)
 	if c := st.asked("c1"); c.IPC != "/ipc" || c.UTS != "/uts" || c.GuestHooks == nil {
 		t.Errorf("the container does not get what the pod has: %+v", c)
@@ -268,7 +272,7 @@ func TestFailedCreateSandbox(t *testing.T) {
 	if _, err := r.Get(); err == nil || !strings.Contains(err.Error(), "dns is broken") {
 		t.Errorf("got %v, want an error with %q", err, "dns is broken")
 	}
-	if got := strings.Join(st.done, ", "); got != "namespaces, undo namespaces" {
+	if got := strings.Join(st.done, ", "); got != "stir pod , namespaces, undo namespaces" {
 		t.Errorf("done: %s", got)
 	}
 	st.fail = ""

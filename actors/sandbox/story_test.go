@@ -15,7 +15,7 @@ import (
 
 // TestStories plays the life of a sandbox. Commands:
 //
-//	create | destroy           ask for the operation
+//	create [id] | destroy      ask for the operation; the sandbox is called "pod" unless told otherwise
 //	work                       do the oldest work under way
 //	broken <part>              that part of the guest fails from now on
 //	container <id> [shared]    ask for a container, which may share the pod's pid namespace
@@ -51,7 +51,11 @@ func (s *story) do(command string, args ...string) string {
 	arg := strings.Join(args, " ")
 	switch name := strings.TrimSpace(command + " " + arg); command {
 	case "create":
-		wait(s, name, coretest.Ask(s.Actor, &Create{ID: "pod", Hostname: "pod", HookPath: "/hooks", DNS: []string{"nameserver 1.1.1.1"}}))
+		sid := "pod"
+		if arg != "" {
+			sid = arg
+		}
+		wait(s, name, coretest.Ask(s.Actor, &Create{ID: sid, Hostname: sid, HookPath: "/hooks", DNS: []string{"nameserver 1.1.1.1"}}))
 	case "destroy":
 		wait(s, name, coretest.Ask(s.Actor, &Destroy{}))
 	case "next":

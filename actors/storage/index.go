@@ -3,6 +3,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -65,7 +66,7 @@ func (x *index) attach(t *core.Turn, m *Attach) {
 	}
 	e := x.entries[mp]
 	if e != nil && e.ending {
-		t.Park()
+		t.ParkBehind(core.StepUnmount)
 		return
 	}
 	if e == nil {
@@ -95,7 +96,7 @@ func (x *index) release(t *core.Turn, m *Release) {
 		return
 	}
 	e.ending = true
-	e.ref.Tell(&unmount{reply: m.Reply})
+	e.ref.Tell(&unmount{ctx: m.Context(), reply: m.Reply})
 }
 
 // drop takes one hold of a holder away.
@@ -118,7 +119,7 @@ func (x *index) failed(t *core.Turn, m failed) {
 	}
 	if e := x.entries[m.mountPoint]; e != nil && len(e.holders) == 0 && !e.ending {
 		e.ending = true
-		e.ref.Tell(&unmount{reply: func(struct{}, error) {}})
+		e.ref.Tell(&unmount{ctx: context.Background(), reply: func(struct{}, error) {}})
 	}
 }
 
@@ -164,7 +165,7 @@ func (x *index) releaseAll(t *core.Turn, m *ReleaseAll) {
 		}
 		ref := refs[0]
 		refs = refs[1:]
-		ref.Tell(&unmount{reply: func(_ struct{}, err error) {
+		ref.Tell(&unmount{ctx: m.Context(), reply: func(_ struct{}, err error) {
 			errs = append(errs, err)
 			next()
 		}})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
-	"github.com/kata-containers/kata-agent/guest/trace"
 	"go.uber.org/zap"
 )
 
@@ -20,7 +19,8 @@ type mounted struct {
 	mount      Mounter
 	index      core.Ref
 	busy       bool
-	attached   *attached // not nil: mounted
+	doing      core.StepKind // while it is busy
+	attached   *attached     // not nil: mounted
 }
 
 // attached is a mount in place.
@@ -30,7 +30,10 @@ type attached struct{ volume.Attached }
 func (a *attached) Close() error { return a.Release() }
 
 // unmount ends the mount point; reply is called with the outcome.
-type unmount struct{ reply func(struct{}, error) }
+type unmount struct {
+	ctx   context.Context // of the one who asks
+	reply func(struct{}, error)
+}
 
 // kept tells the index that the content is to outlive the containers that use it.
 type kept struct{ mountPoint string }
@@ -41,7 +44,7 @@ type failed struct{ mountPoint, holder string }
 // Receive handles one message.
 func (s *mounted) Receive(t *core.Turn, m core.Message) {
 	if s.busy {
-		t.Park()
+		t.ParkBehind(s.doing)
 		return
 	}
 	switch m := m.(type) {
@@ -57,12 +60,12 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 		m.Reply(struct{}{}, nil)
 		return
 	}
-	s.busy = true
+	s.busy, s.doing = true, core.StepMount
 	asker := m.Context()
 	core.Go(t, func(actor context.Context) (*attached, error) {
 		ctx, cancel := core.Join(actor, asker)
 		defer cancel()
-		a, err := s.mountTraced(ctx, m)
+		a, err := s.mountOnce(ctx, m)
 		if err == nil && ctx.Err() != nil {
 			// Nobody waits any more, and nobody would ever release it.
 			err = errors.Join(ctx.Err(), a.Release())
@@ -82,12 +85,18 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 	})
 }
 
-func (s *mounted) mountTraced(ctx context.Context, m *Attach) (a volume.Attached, err error) {
-	ctx, span := trace.Start(ctx, "storage")
-	defer func() { span.End(err) }()
-	span.Set("driver", m.Volume.Driver)
-	span.Set("mount_point", s.mountPoint)
-	return s.mount(ctx, m.Holder, m.Volume)
+// mountOnce mounts, or leaves nothing behind.
+func (s *mounted) mountOnce(ctx context.Context, m *Attach) (a volume.Attached, err error) {
+	var undone error
+	err = core.Guard(func() error {
+		return core.Step(ctx, core.StepMount, s.mountPoint, func(ctx context.Context) (err error) {
+			a, err = s.mount(ctx, m.Holder, m.Volume)
+			return err
+		})
+	}, func() {
+		undone = a.Release() // does nothing if nothing is mounted
+	})
+	return a, errors.Join(err, undone)
 }
 
 // report passes on what a mount has to tell.
@@ -106,10 +115,12 @@ func (s *mounted) unmount(t *core.Turn, m *unmount) {
 		t.Stop(nil)
 		return
 	}
-	s.busy = true
+	s.busy, s.doing = true, core.StepUnmount
 	release := s.attached.Release
-	core.Go(t, func(context.Context) (struct{}, error) {
-		return struct{}{}, release()
+	core.Go(t, func(actor context.Context) (struct{}, error) {
+		return struct{}{}, core.Step(core.Detach(actor, m.ctx), core.StepUnmount, s.mountPoint, func(context.Context) error {
+			return release()
+		})
 	}, func(t *core.Turn, _ struct{}, err error) {
 		if err != nil {
 			err = fmt.Errorf("storage %q: %w", s.mountPoint, err)

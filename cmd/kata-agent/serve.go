@@ -39,7 +39,8 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if asInit {
 		go powerOff(ctx, log, stop)
 	}
-	defer openPorts(ctx, cfg, out)()
+	restored := &restoring{log: log}
+	defer openPorts(ctx, cfg, out, restored)()
 	data, err := readInitData(log)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if err != nil {
 		return err
 	}
-	tracing, endTracing := startTracing(cfg, log)
+	tracing, endTracing := startTracing(cfg, log, restored)
 	defer endTracing() // last: with all that has happened in the spans
 	release := agent.ClaimRun(log)
 	system := core.NewSystem(log)
@@ -59,7 +60,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
-		Spawn: spawner, Passfd: streams, Log: log,
+		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen,
 	})
 	if err != nil {
 		return err
@@ -76,11 +77,12 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	})
 	s, err := server.New(server.Options{
 		Methods: service.Methods(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
-		Interceptors: tracing,
+		Interceptors: tracing, Begin: service.Begin, Arriving: a.Look,
 	})
 	if err != nil {
 		return err
 	}
+	restored.serves(s, func() { a.CatchUp(log) })
 	l, err := listen(cfg, cfg.ServerAddress, log)
 	if err != nil {
 		return err

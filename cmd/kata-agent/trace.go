@@ -18,7 +18,7 @@ import (
 const traceFlush = 3 * time.Second
 
 // startTracing has requests traced if agent.trace says so. end sends what has not been sent yet.
-func startTracing(cfg *config.Config, log *zap.Logger) (_ []server.Interceptor, end func()) {
+func startTracing(cfg *config.Config, log *zap.Logger, restored *restoring) (_ []server.Interceptor, end func()) {
 	if !cfg.Trace {
 		return nil, func() {}
 	}
@@ -30,6 +30,7 @@ func startTracing(cfg *config.Config, log *zap.Logger) (_ []server.Interceptor, 
 		log.Warn("no tracing", zap.Error(err))
 		return nil, func() {}
 	}
+	restored.then(t.Renew)
 	return []server.Interceptor{rpc.Traced(t)}, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), traceFlush)
 		defer cancel()

@@ -15,8 +15,8 @@ func TestTree(t *testing.T) {
 	f := newForwarder(t)
 	tr := newTracer(t, "unix://"+f.path, nil)
 	ctx, request := tr.Begin(t.Context(), "create_container", parent, "")
-	stepCtx, step := Start(ctx, "storage")
-	_, inner := Start(stepCtx, "wait for device")
+	stepCtx, step := Start(ctx, "mount")
+	_, inner := Start(stepCtx, "device wait")
 	inner.End(nil)
 	step.End(errors.New("busy"))
 	request.End(nil)
@@ -35,14 +35,14 @@ func TestTree(t *testing.T) {
 		ids[name], parents[name], traces[name] = sc["span_id"], s["parent_span_id"], sc["trace_id"]
 	}
 	for child, want := range map[string]any{
-		"wait for device": ids["storage"], "storage": ids["create_container"], "create_container": 99.0,
+		"device wait": ids["mount"], "mount": ids["create_container"], "create_container": 99.0,
 		"alone": ids[rootName], rootName: 0.0,
 	} {
 		if parents[child] != want {
 			t.Errorf("parent of %s is %v, want %v", child, parents[child], want)
 		}
 	}
-	if traces["storage"] != traces["create_container"] || traces["alone"] != traces[rootName] || traces["alone"] == traces["storage"] {
+	if traces["mount"] != traces["create_container"] || traces["alone"] != traces[rootName] || traces["alone"] == traces["mount"] {
 		t.Errorf("traces %v", traces)
 	}
 }

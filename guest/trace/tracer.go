@@ -4,6 +4,7 @@ package trace
 
 import (
 	"context"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
@@ -23,8 +24,10 @@ type Tracer struct {
 	provider *sdktrace.TracerProvider
 	tracer   oteltrace.Tracer
 	queue    *queue
-	root     oteltrace.Span
+	root     atomic.Pointer[rootSpan]
 }
+
+type rootSpan struct{ oteltrace.Span }
 
 // Options of a tracer.
 type Options struct {
@@ -52,11 +55,21 @@ func New(o Options) (*Tracer, error) {
 		sdktrace.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", scope), attribute.String("service.version", o.Version))),
 		sdktrace.WithSpanProcessor(t.queue),
+		sdktrace.WithIDGenerator(kernelIDs{}),
 	)
 	t.tracer = t.provider.Tracer(scope)
-	_, t.root = t.tracer.Start(context.Background(), rootName)
+	t.root.Store(t.newRoot())
 	return t, nil
 }
+
+func (t *Tracer) newRoot() *rootSpan {
+	_, span := t.tracer.Start(context.Background(), rootName)
+	return &rootSpan{span}
+}
+
+// Renew begins the agent's own span anew, in another trace: in a machine that was cloned, the one
+// before belongs to all its clones.
+func (t *Tracer) Renew() { t.root.Swap(t.newRoot()).End() }
 
 // Begin begins the span of a request. traceparent and tracestate are the caller's (W3C Trace
 // Context); without a usable one the span is a child of the agent's own. A caller that does not
@@ -65,7 +78,7 @@ func (t *Tracer) Begin(ctx context.Context, name, traceparent, tracestate string
 	carrier := propagation.MapCarrier{"traceparent": traceparent, "tracestate": tracestate}
 	parent := propagation.TraceContext{}.Extract(ctx, carrier)
 	if !oteltrace.SpanContextFromContext(parent).IsRemote() {
-		parent = oteltrace.ContextWithSpan(ctx, t.root)
+		parent = oteltrace.ContextWithSpan(ctx, t.root.Load())
 	}
 	ctx, span := t.tracer.Start(parent, name, oteltrace.WithSpanKind(oteltrace.SpanKindServer))
 	if !span.IsRecording() {
@@ -80,7 +93,7 @@ type Counts struct{ Sent, Lost uint64 }
 // Close ends the agent's span and sends what waits, for as long as ctx allows. Spans that end later
 // are lost.
 func (t *Tracer) Close(ctx context.Context) Counts {
-	t.root.End()
+	t.root.Load().End()
 	_ = t.provider.Shutdown(ctx) // the queue's, which counts what it loses
 	return t.queue.counts()
 }

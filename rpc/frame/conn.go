@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/kata-containers/kata-agent/guest/sys/takeover"
 )
 
 // Conn is one connection being served.
 type Conn struct {
 	mux    *Mux
+	number uint64
 	nc     net.Conn
 	in     *bufio.Reader
 	box    outbox
@@ -23,8 +26,7 @@ type Conn struct {
 	cancel context.CancelFunc
 	// finished is closed when nothing reads any more.
 	finished chan struct{}
-	loops    [loops]loop
-	watch    watch
+	loops    takeover.Loops
 
 	draining atomic.Bool // set under mu
 
@@ -52,10 +54,9 @@ type Conn struct {
 const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
-	c := &Conn{mux: m, nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
+	c := &Conn{mux: m, number: numbers.Add(1), nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
 	c.open.L = &c.mu
-	c.watch.timer = time.AfterFunc(time.Hour, c.look)
-	c.watch.timer.Stop()
+	c.loops.Init(c.replace)
 	c.box.init(nc)
 	c.box.changed = c.queueChanged
 	c.box.failed = func(error) { go c.Close() } // it cancels calls: not on a goroutine that replies
@@ -129,7 +130,7 @@ func (c *Conn) Close() {
 	c.closed = true
 	gone := c.detach()
 	c.noteDrained()
-	c.watch.timer.Stop()
+	c.loops.Close()
 	if c.timer != nil {
 		c.timer.Stop()
 	}

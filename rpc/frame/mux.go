@@ -56,7 +56,7 @@ func (m *Mux) add(r *Method) error {
 // still be running. started, if not nil, is given the connection before its first frame is read.
 func (m *Mux) ServeConn(ctx context.Context, nc net.Conn, started func(*Conn)) {
 	c := newConn(m, nc)
-	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.ctx, c.cancel = context.WithCancel(context.WithValue(ctx, connKey{}, c))
 	defer c.cancel()
 	if started != nil {
 		started(c)

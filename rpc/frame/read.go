@@ -138,9 +138,9 @@ func (c *Conn) takeAsync(call *Call, payload []byte) protocols.Message {
 // serveRead serves an async call that has just been read and tells whether the caller still runs the
 // reading loop.
 func (c *Conn) serveRead(call *Call, request protocols.Message) (mine bool) {
-	n := c.enter(reading)
+	n := c.loops.Enter(reading)
 	call.serve(request)
-	return c.loops[reading].leave(n)
+	return c.loops.Leave(reading, n)
 }
 
 // serve gives an async call to its handler.

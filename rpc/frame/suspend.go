@@ -148,7 +148,7 @@ func (c *Conn) serveNext() (mine bool) {
 	request := call.request
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	n := c.enter(resuming)
+	n := c.loops.Enter(resuming)
 	call.serve(request)
-	return c.loops[resuming].leave(n)
+	return c.loops.Leave(resuming, n)
 }

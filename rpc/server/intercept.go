@@ -86,6 +86,18 @@ func (s *Server) blocking(r Method, all []Interceptor) func(context.Context, pro
 	}
 }
 
+// begun gives a blocking method's handler the context that begin makes.
+func begun(begin func(context.Context, *Info, protocols.Message) context.Context, r *Method) {
+	serve := r.frame.Blocking
+	if begin == nil || serve == nil || r.frame.Service == neverBlocked {
+		return
+	}
+	info := r.info()
+	r.frame.Blocking = func(ctx context.Context, request protocols.Message) (protocols.Message, error) {
+		return serve(begin(ctx, info, request), request)
+	}
+}
+
 // code is the answer err leads to.
 func (s *Server) code(ctx context.Context, err error) (codes.Code, string) {
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 
+	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 )
 
@@ -24,6 +25,9 @@ type Options struct {
 	Interceptors []Interceptor
 	// Gate decides about the calls that are not blocked, after the interceptors. Nil: all are served.
 	Gate Gate
+	// Begin gives the handler of a blocking call, and the gate before it, the context that says for whom
+	// they work. Nil: they have the connection's.
+	Begin func(ctx context.Context, info *Info, request protocols.Message) context.Context
 	// Status turns an error of a handler into what the host sees. Nil: frame.Status.
 	Status func(error) (codes.Code, string)
 	// Log gets the line of each call. Nil: none.
@@ -33,6 +37,9 @@ type Options struct {
 	Allowed []string
 	// Limits bounds what one connection may occupy.
 	Limits frame.Limits
+	// Arriving is called for each connection before it is entered among those that CloseOlder closes.
+	// May be nil.
+	Arriving func()
 	// Freed is told what has become garbage with a connection or a call; see frame.Options. May be nil.
 	Freed func(bytes int)
 }
@@ -46,8 +53,9 @@ type Server struct {
 	mu        sync.Mutex
 	stopping  bool
 	listeners map[net.Listener]struct{}
-	conns     map[*frame.Conn]struct{}
-	serving   sync.WaitGroup // connections
+	conns     map[*frame.Conn]time.Time // since when
+	serving   sync.WaitGroup            // connections
+	arriving  func()
 }
 
 // New makes a server. It fails if two methods have one name.
@@ -55,7 +63,11 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		log:       o.Log,
 		listeners: map[net.Listener]struct{}{},
-		conns:     map[*frame.Conn]struct{}{},
+		conns:     map[*frame.Conn]time.Time{},
+		arriving:  o.Arriving,
+	}
+	if s.arriving == nil {
+		s.arriving = func() {}
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -106,6 +118,7 @@ func (s *Server) gate(r Method, allowed allowList, o Options) frame.Method {
 		block(&r)
 	} else {
 		behind(o.Gate, &r)
+		begun(o.Begin, &r)
 		all = append(all, o.Interceptors...)
 	}
 	if r.frame.Async != nil {
@@ -179,6 +192,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 
 func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	defer s.serving.Done()
+	s.arriving()
 	var served *frame.Conn
 	s.mux.ServeConn(ctx, nc, func(c *frame.Conn) {
 		served = c
@@ -188,7 +202,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 			c.Close()
 			return
 		}
-		s.conns[c] = struct{}{}
+		s.conns[c] = time.Now()
 	})
 	s.mu.Lock()
 	delete(s.conns, served)

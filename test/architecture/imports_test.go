@@ -96,6 +96,7 @@ var handlersMay = map[string]string{
 	"guest/sys/clock":             "settimeofday(2)",
 	"guest/sys/peer":              "who has connected",
 	"guest/sys/random":            "RNDADDENTROPY",
+	"guest/sys/takeover":          "replaces goroutines that the kernel keeps",
 	"guest/trace":                 "spans; whoever ends one waits for nobody",
 }
 

@@ -68,7 +68,10 @@ func TestTrace(t *testing.T) {
 		},
 		`create_container CreateContainerRequest { container_id: "c1", exec_id: "c1", .. }`: {
 			root.Context.SpanID, "Unset",
-			[]string{"create_container", "create_container/libcontainer create", "create_container/queue"},
+			[]string{
+				"create_container", "create_container/bundle", "create_container/devices",
+				"create_container/libcontainer create", "create_container/queue",
+			},
 		},
 		`start_container StartContainerRequest { container_id: "c1", .. }`: {
 			root.Context.SpanID, "Unset",
@@ -77,8 +80,8 @@ func TestTrace(t *testing.T) {
 		`create_container CreateContainerRequest { container_id: "c2", .. }`: {
 			root.Context.SpanID, "Error",
 			[]string{
-				"create_container", "create_container/queue", "create_container/storage",
-				"create_container/storage/wait for device", "create_container/storage/wait for device/queue",
+				"create_container", "create_container/devices", "create_container/mount",
+				"create_container/mount/device wait", "create_container/mount/device wait/queue", "create_container/queue",
 			},
 		},
 		`wait_process WaitProcessRequest { container_id: "c1", exec_id: "e1", .. }`: {

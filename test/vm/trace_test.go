@@ -35,8 +35,9 @@ func TestTrace(t *testing.T) {
 	}
 	all := f.Spans()
 	want := []string{
-		"create_container", "create_container/libcontainer create", "create_container/queue", "create_container/storage",
-		"create_container/storage/wait for device", "create_container/storage/wait for device/queue",
+		"create_container", "create_container/bundle", "create_container/devices", "create_container/libcontainer create",
+		"create_container/mount", "create_container/mount/device wait", "create_container/mount/device wait/queue",
+		"create_container/queue",
 	}
 	i := slices.IndexFunc(all, func(s harness.Span) bool { return s.Name == "create_container" })
 	if i < 0 {

@@ -33,6 +33,9 @@ type Options struct {
 	Sys, Proc string
 	// Spawn starts exec sessions in place of libcontainer; nil: libcontainer starts them.
 	Spawn Spawner
+	// Hook runs an OCI hook of a stage that runs in the agent's namespaces ("prestart", "createRuntime",
+	// "poststart", "poststop"): it calls run once, and returns its error. Nil: run is called.
+	Hook func(ctx context.Context, stage string, path string, run func(context.Context) error) error
 	// Warn is told what of a spec is passed over because this guest does not have it.
 	Warn func(error)
 }
@@ -123,7 +126,7 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 	if err != nil {
 		return nil, err
 	}
-	installHooks(ctx, config, p.Spec.Hooks)
+	o.installHooks(ctx, config, p.Spec.Hooks)
 	own := *config.Cgroups
 	own.Resources = &cgroups.Resources{}
 	cgroup, err := manager.New(&own)
@@ -246,7 +249,7 @@ func (c *Container) Destroy(ctx context.Context) (warnings []error, err error) {
 	if c.hooks == nil {
 		return nil, nil
 	}
-	return c.runHooks(ctx, c.hooks.Poststop, specs.StateStopped), nil
+	return c.runHooks(ctx, string(configs.Poststop), c.hooks.Poststop, specs.StateStopped), nil
 }
 
 // warnLimit is the time limit, in seconds, of a hook whose failure only warns and that has
@@ -254,14 +257,14 @@ func (c *Container) Destroy(ctx context.Context) (warnings []error, err error) {
 const warnLimit = 10
 
 // runHooks runs hooks whose failure only warns.
-func (c *Container) runHooks(ctx context.Context, hooks []specs.Hook, status specs.ContainerState) (warnings []error) {
+func (c *Container) runHooks(ctx context.Context, stage string, hooks []specs.Hook, status specs.ContainerState) (warnings []error) {
 	state := c.hookState(status)
 	for _, h := range hooks {
 		if h.Timeout == nil || *h.Timeout <= 0 {
 			limit := warnLimit
 			h.Timeout = &limit
 		}
-		if err := RunHook(ctx, h, state); err != nil {
+		if err := c.options.runHook(ctx, stage, h, state); err != nil {
 			warnings = append(warnings, err)
 		}
 	}

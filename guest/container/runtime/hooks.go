@@ -25,7 +25,7 @@ import (
 const maxHookOutput = 4096
 
 // installHooks gives libcontainer the hooks of spec. ctx bounds those that run here.
-func installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hooks) {
+func (o Options) installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hooks) {
 	config.Hooks = configs.Hooks{}
 	if hooks == nil {
 		return
@@ -33,7 +33,7 @@ func installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hook
 	here := func(name configs.HookName, list []specs.Hook) {
 		for _, h := range list {
 			config.Hooks[name] = append(config.Hooks[name], configs.NewFunctionHook(func(s *specs.State) error {
-				return RunHook(ctx, h, s)
+				return o.runHook(ctx, string(name), h, s)
 			}))
 		}
 	}
@@ -55,6 +55,15 @@ func command(h specs.Hook) *configs.Command {
 		c.Timeout = &d
 	}
 	return c
+}
+
+// runHook runs a hook of a stage.
+func (o Options) runHook(ctx context.Context, stage string, h specs.Hook, state *specs.State) error {
+	run := func(ctx context.Context) error { return RunHook(ctx, h, state) }
+	if o.Hook == nil {
+		return run(ctx)
+	}
+	return o.Hook(ctx, stage, h.Path, run)
 }
 
 // RunHook runs one hook in the agent's namespaces with the container's state as JSON

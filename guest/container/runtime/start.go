@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +41,7 @@ func (c *Container) Start(ctx context.Context) (warnings []error, err error) {
 	if c.hooks == nil {
 		return nil, nil
 	}
-	return c.runHooks(ctx, c.hooks.Poststart, specs.StateRunning), nil
+	return c.runHooks(ctx, string(configs.Poststart), c.hooks.Poststart, specs.StateRunning), nil
 }
 
 // openFifo has an init that waits at the fifo go on.

@@ -7,14 +7,10 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
+	"github.com/kata-containers/kata-agent/guest/sys/takeover"
 	"golang.org/x/sys/unix"
 )
-
-// stuckAfter is how long one batch of events may take before another goroutine takes
-// over the rest of it.
-const stuckAfter = 250 * time.Millisecond
 
 // Poller watches descriptors for all streams and processes with one epoll instance
 // and one goroutine: an idle stream costs no goroutine and no thread.
@@ -30,16 +26,16 @@ type Poller struct {
 	conn syscall.RawConn
 	epfd int
 
-	mu      sync.Mutex
-	table   table
-	closed  bool
-	loops   uint // how often the loop was taken over; the goroutine with this number runs it
-	serving bool // a batch is being served; the loop is taken over at no other time
-	events  [64]unix.EpollEvent
-	next    int // events[next:count] wait to be served
-	count   int
-	stuck   *time.Timer
-	grace   graceQueue
+	loops takeover.Loops // one, Poller.loop
+
+	mu     sync.Mutex
+	table  table
+	closed bool
+	events [64]unix.EpollEvent
+	next   int // events[next:count] wait to be served
+	count  int
+	grace  graceQueue
+	before func() // before each batch of events; see Before
 }
 
 // watched is what a descriptor belongs to.
@@ -73,10 +69,17 @@ func NewPoller() (*Poller, error) {
 		file.Close()
 		return nil, err
 	}
-	p.stuck = time.AfterFunc(time.Hour, p.replace)
-	p.stuck.Stop()
-	go p.loop(0)
+	p.loops.Init(func(int) { go p.loop() })
+	go p.loop()
 	return p, nil
+}
+
+// Before has fn called before each batch of events is served: what it does comes before any byte is
+// moved for these events. It must not block. It is set once, before anything is watched.
+func (p *Poller) Before(fn func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = fn
 }
 
 // Close ends the poller's goroutine. Reads that wait end with io.EOF, writes with
@@ -89,7 +92,7 @@ func (p *Poller) Close() error {
 		return nil
 	}
 	p.closed = true
-	p.stuck.Stop()
+	p.loops.Close()
 	abandoned := p.table.all()
 	err := p.file.Close()
 	p.grace.close()
@@ -100,28 +103,31 @@ func (p *Poller) Close() error {
 	return err
 }
 
-// loop serves events until the poller is closed or another goroutine takes over. number says
-// which of the goroutines that have run the loop this one is.
-func (p *Poller) loop(number uint) {
+// loop serves events until the poller is closed. A handler that does not return, because the kernel
+// holds it up, leaves the rest of its batch to another goroutine.
+func (p *Poller) loop() {
 	for {
-		w, mine := p.pop(number)
+		w, open := p.pop()
 		switch {
-		case !mine:
+		case !open:
 			return
 		case w != nil:
+			n := p.loops.Enter(0)
 			w.ready()
+			if !p.loops.Leave(0, n) {
+				return
+			}
 		case !p.wait():
 			return
 		}
 	}
 }
 
-// pop takes the next watched thing that has an event. A nil one means that the batch is
-// done; mine is false when another goroutine has taken over the loop.
-func (p *Poller) pop(number uint) (w watched, mine bool) {
+// pop takes the next watched thing that has an event. A nil one means that the batch is done.
+func (p *Poller) pop() (w watched, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.loops != number || p.closed {
+	if p.closed {
 		return nil, false
 	}
 	for p.next < p.count {
@@ -131,8 +137,6 @@ func (p *Poller) pop(number uint) (w watched, mine bool) {
 			return w, true
 		}
 	}
-	p.serving = false
-	p.stuck.Stop()
 	return nil, true
 }
 
@@ -150,26 +154,16 @@ func (p *Poller) wait() bool {
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if before := p.before; before != nil && count > 0 {
+		p.mu.Unlock()
+		before()
+		p.mu.Lock()
+	}
 	if err != nil || p.closed {
 		return false
 	}
-	p.events, p.next, p.count, p.serving = batch, 0, count, true
-	p.stuck.Reset(stuckAfter)
+	p.events, p.next, p.count = batch, 0, count
 	return true
-}
-
-// replace lets a new goroutine take over the loop when the present one does not return: the
-// kernel can hold up even a nonblocking read of a pipe while a writer that holds the
-// pipe's lock waits for a page from a dead file system.
-func (p *Poller) replace() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || !p.serving {
-		return
-	}
-	p.loops++
-	p.stuck.Reset(stuckAfter)
-	go p.loop(p.loops)
 }
 
 // arm asks for one event of fd. k is the key of an earlier arming of the same

@@ -42,19 +42,13 @@ func (d Device) Reseed(data []byte) (warning, err error) {
 	if len(data) > maxSeed {
 		return nil, fmt.Errorf("reseed: %d bytes are more than %d", len(data), maxSeed)
 	}
-	name := d.Path
-	if name == "" {
-		name = DefaultDevice
-	}
+	name := d.path()
 	f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reseed: %w", err)
 	}
 	defer f.Close()
-	ioctl := d.ioctl
-	if ioctl == nil {
-		ioctl = sysIoctl
-	}
+	ioctl := d.control()
 	if err := ioctl(f.Fd(), unix.RNDADDENTROPY, poolInfo(data)); err != nil {
 		return nil, fmt.Errorf("add entropy to %s: %w", name, err)
 	}
@@ -62,6 +56,20 @@ func (d Device) Reseed(data []byte) (warning, err error) {
 		warning = fmt.Errorf("draw a new key from %s: %w", name, err)
 	}
 	return warning, nil
+}
+
+func (d Device) path() string {
+	if d.Path == "" {
+		return DefaultDevice
+	}
+	return d.Path
+}
+
+func (d Device) control() func(fd uintptr, req uint, arg []byte) error {
+	if d.ioctl == nil {
+		return sysIoctl
+	}
+	return d.ioctl
 }
 
 // poolInfo is struct rand_pool_info of random(4): the credit in bits, the size in
