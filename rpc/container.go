@@ -123,7 +123,10 @@ func (s *Service) statsContainer(ctx context.Context, q *protocols.StatsContaine
 	if err != nil {
 		return nil, err
 	}
-	return &protocols.StatsContainerResponse{CgroupStats: cgroupStats(stats)}, nil
+	out := &protocols.StatsContainerResponse{CgroupStats: cgroupStats(stats)}
+	out.NetworkStats, err = podNetworkStats()
+	s.warn(err) // the other figures are of use without
+	return out, nil
 }
 
 func (s *Service) pauseContainer(ctx context.Context, q *protocols.PauseContainerRequest) error {

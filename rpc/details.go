@@ -5,6 +5,7 @@ package rpc
 import (
 	"context"
 
+	"github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/protocols"
 )
@@ -15,6 +16,7 @@ func (s *Service) getGuestDetails(_ context.Context, q *protocols.GuestDetailsRe
 	out := &protocols.GuestDetailsResponse{AgentDetails: &protocols.AgentDetails{
 		Version:         s.options.Version,
 		InitDaemon:      s.options.InitMode,
+		DeviceHandlers:  device.Types(),
 		StorageHandlers: storageHandlers(),
 		SupportsSeccomp: SeccompBuilt,
 		ExtraFeatures:   s.options.Features,

@@ -124,3 +124,25 @@ func (s *Service) setIPTables(ctx context.Context, q *protocols.SetIPTablesReque
 }
 
 func openNetlink() (*netlink.Handle, error) { return netlink.New("/proc") }
+
+// podNetworkStats are the counters of the pod's links, which all its containers share.
+func podNetworkStats() ([]*protocols.NetworkStats, error) {
+	h, err := openNetlink()
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	list, err := h.ListCounters()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*protocols.NetworkStats, 0, len(list))
+	for _, c := range list {
+		out = append(out, &protocols.NetworkStats{
+			Name:    c.Name,
+			RxBytes: c.Rx.Bytes, RxPackets: c.Rx.Packets, RxErrors: c.Rx.Errors, RxDropped: c.Rx.Dropped,
+			TxBytes: c.Tx.Bytes, TxPackets: c.Tx.Packets, TxErrors: c.Tx.Errors, TxDropped: c.Tx.Dropped,
+		})
+	}
+	return out, nil
+}

@@ -24,6 +24,13 @@ const (
 	TypeVFIOAPCold = "vfio-ap-cold" // the same, there since the start
 )
 
+// Types are all of them, for hosts that ask.
+func Types() []string {
+	return []string{
+		TypeBlock, TypeBlockCCW, TypeMMIO, TypeNVDIMM, TypeSCSI, TypeVFIOAP, TypeVFIOAPCold, TypeVFIO, TypeVFIOKernel,
+	}
+}
+
 // Request is a device as the host describes it.
 type Request struct {
 	ID            string

@@ -5,6 +5,7 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -204,6 +205,12 @@ func TestGoHost(t *testing.T) {
 		t.Errorf("statistics: %v", stats.CgroupStats)
 	} else if keys := c.MemoryStats.Stats; !hasKey(keys, "total_rss") && !hasKey(keys, "anon") {
 		t.Errorf("memory keys: %v", keys)
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(stats.NetworkStats, func(n *protocols.NetworkStats) bool { return n.Name == name })
+	}
+	if !has("eth0") || has("lo") {
+		t.Errorf("network statistics %v, want those of eth0 and not of the loopback", stats.NetworkStats)
 	}
 	p.Must(a.Do(p.Ctx, "UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: cid, Resources: &protocols.LinuxResources{
 		CPU: &protocols.LinuxCPU{Shares: 512}, Memory: &protocols.LinuxMemory{Limit: 1 << 30},
