@@ -84,7 +84,9 @@ func (l *loader) applyWords(words []word) {
 		switch {
 		case known:
 			l.apply(sourceCmdline, w.key, o, wordText(o, w))
-		case w.key == wordConfigFile || ignored[w.key] != "":
+		case w.key == wordConfigFile:
+		case ignored[w.key] != "":
+			l.warnFormer(w)
 		case strings.HasPrefix(w.key, agentPrefix):
 			l.warn(sourceCmdline, w.key, w.value, "unknown option")
 		}

@@ -49,6 +49,7 @@ type Server struct {
 	log    *zap.Logger
 	status func(error) (codes.Code, string)
 	mux    *frame.Mux
+	former once // methods that were warned of
 
 	mu        sync.Mutex
 	stopping  bool
@@ -136,6 +137,9 @@ func (s *Server) panicked(r *frame.Method, value any, stack []byte) {
 func (s *Server) rejected(service, method string, code codes.Code, text string) {
 	s.log.Debug("frame rejected", zap.String("service", service), zap.String("rpc", method),
 		zap.Stringer("code", code), zap.String("error", text))
+	if hint := former(method); hint != "" && code == codes.Unimplemented && s.former.first(method) {
+		s.log.Warn("the host calls "+method+", which this agent does not have", zap.String("instead", hint))
+	}
 }
 
 // Serve accepts connections until Shutdown is called (nil), ctx ends (ctx's error), or a listener
