@@ -31,8 +31,11 @@ const (
 	freezeLook    = time.Millisecond
 	freezeLookMax = 20 * time.Millisecond
 	// freezeAgain is when cgroup v1 is thawed and frozen anew: processes that fork or enter
-	// the cgroup meanwhile can keep it from ever being frozen. Doubled each time.
-	freezeAgain = time.Second
+	// the cgroup meanwhile can keep it from ever being frozen, and so does a thread in execve(2):
+	// it waits for the end of the other threads of its process, which are frozen and cannot end.
+	// thawedFor is how long they get for that. Both are doubled each time.
+	freezeAgain = 100 * time.Millisecond
+	thawedFor   = 10 * time.Millisecond
 )
 
 // Freeze freezes the cgroup with all below it and returns when every process stands still.
@@ -52,26 +55,42 @@ func (f Freezer) freeze(ctx context.Context) error {
 	if err := f.write(f.Dir, true); err != nil {
 		return err
 	}
-	again, since := freezeAgain, time.Now()
+	again, thawed, since := freezeAgain, thawedFor, time.Now()
 	for pause := freezeLook; ; pause = min(2*pause, freezeLookMax) {
 		frozen, err := f.frozen()
 		if err != nil || frozen {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not everything is frozen: %w", ctx.Err())
-		case <-time.After(pause):
+		if err := notFrozen(ctx, pause); err != nil {
+			return err
 		}
 		if !f.Unified && time.Since(since) > again {
-			again, since = 2*again, time.Now()
-			if err := f.Thaw(); err != nil {
+			if err := f.anew(ctx, thawed); err != nil {
 				return err
 			}
-			if err := f.write(f.Dir, true); err != nil {
-				return err
-			}
+			again, thawed, since = 2*again, 2*thawed, time.Now()
 		}
+	}
+}
+
+// anew thaws the cgroup for a while and freezes it again.
+func (f Freezer) anew(ctx context.Context, thawed time.Duration) error {
+	if err := f.Thaw(); err != nil {
+		return err
+	}
+	if err := notFrozen(ctx, thawed); err != nil {
+		return err
+	}
+	return f.write(f.Dir, true)
+}
+
+// notFrozen waits, or fails because ctx has ended.
+func notFrozen(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("not everything is frozen: %w", ctx.Err())
+	case <-time.After(wait):
+		return nil
 	}
 }
 

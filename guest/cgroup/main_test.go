@@ -19,6 +19,9 @@ import (
 const victimEnv = "CGROUP_TEST_VICTIM"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(execsEnv) != "" {
+		execs()
+	}
 	if dir := os.Getenv(victimEnv); dir != "" {
 		victim(dir)
 	}
