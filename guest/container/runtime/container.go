@@ -106,8 +106,8 @@ func Create(ctx context.Context, o Options, p CreateOptions) (left *Container, _
 	if err == nil && o.Spawn != nil {
 		err = o.Spawn.Open(c)
 	}
-	if err == nil {
-		err = ctx.Err()
+	if gone := ctx.Err(); gone != nil { // whatever else has failed follows from that
+		err = gone
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("create container %q: %w", p.ID, err)

@@ -3,9 +3,13 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
@@ -69,6 +73,32 @@ func (p *Process) exited() bool {
 		ready = got > 0
 	})
 	return ready || err != nil
+}
+
+// ending tells whether the process has exited or is on its way: the init of a pid namespace waits
+// for the end of every other process in it, and nothing can be made there any more.
+func (p *Process) ending(proc string) bool {
+	return exiting(proc, p.Pid) || p.exited()
+}
+
+// pfExiting is PF_EXITING of linux/sched.h, a bit of the flags in /proc/pid/stat (proc_pid_stat(5)).
+const pfExiting = 0x4
+
+// exiting tells whether a process runs the kernel's exit. It may be another process if that of this
+// number has been reaped.
+func exiting(proc string, pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", proc, pid))
+	if err != nil {
+		return false
+	}
+	// Behind the name, which may hold anything, come state, ppid, pgrp, session, tty, tpgid, flags.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const flags = 6
+	if len(fields) <= flags {
+		return false
+	}
+	n, err := strconv.ParseUint(fields[flags], 10, 32)
+	return err == nil && n&pfExiting != 0
 }
 
 // AwaitReapable waits until a process that has exited can be reaped, which a tracer may

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -128,11 +129,24 @@ func TestStartOfShortLivedInit(t *testing.T) {
 // TestExecAsInitEnds: what the kernel says of a clone into a pid namespace whose init is dead is about
 // the container, not about memory.
 func TestExecAsInitEnds(t *testing.T) {
-	c := &Container{init: process(t, "sleep", "1000")}
+	c := &Container{init: process(t, "sleep", "1000"), options: Options{Proc: "/proc"}}
 	refused := &nsexec.Error{Step: nsexec.StepClone, Errno: unix.ENOMEM}
 	if err := c.ended(refused); !errors.Is(err, unix.ENOMEM) {
 		t.Errorf("beside a living init: %v, want %v", err, unix.ENOMEM)
 	}
+	// An init on its way out waits for the other processes of its namespace: it has not exited yet.
+	c.options.Proc = t.TempDir()
+	dying := filepath.Join(c.options.Proc, strconv.Itoa(c.init.Pid))
+	if err := os.Mkdir(dying, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dying, "stat"), []byte("7 (a) b) S 1 7 7 0 -1 4194564 0 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ended(refused); !errors.Is(err, ErrStopped) {
+		t.Errorf("beside a dying init: %v, want %v", err, ErrStopped)
+	}
+	c.options.Proc = "/proc"
 	if err := c.init.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ var ErrStopped = errors.New("it is stopped")
 // namespace, and a clone into that fails with ENOMEM (pid_namespaces(7)).
 func (c *Container) ended(err error) error {
 	var failed *nsexec.Error
-	if errors.As(err, &failed) && failed.Step == nsexec.StepClone && failed.Errno == unix.ENOMEM && c.init.exited() {
+	if errors.As(err, &failed) && failed.Step == nsexec.StepClone && failed.Errno == unix.ENOMEM && c.init.ending(c.options.Proc) {
 		return ErrStopped
 	}
 	return err
