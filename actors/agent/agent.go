@@ -159,6 +159,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,
+		Containers: a.Containers,
 		Storage:    a.Storage,
 		BundleRoot: bundleRoot,
 		Mounts:     mount.Mounter{Proc: proc},

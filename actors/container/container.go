@@ -22,9 +22,12 @@ import (
 
 // Options is what all containers of the agent are made with.
 type Options struct {
-	Runtime    runtime.Options
-	Poller     *stdio.Poller
-	Processes  *process.Directory
+	Runtime   runtime.Options
+	Poller    *stdio.Poller
+	Processes *process.Directory
+	// Containers is the pod's directory of containers, which the sandbox enters them in. A container
+	// leaves it before anybody is told that it is gone.
+	Containers *core.Directory[id.Container, core.Ref]
 	Storage    core.Ref
 	BundleRoot string // parent of the bundles: /run/kata-containers
 	// Mounts knows where the sources of mounts may lead.

@@ -42,9 +42,11 @@ func newFixture(t *testing.T) *fixture {
 	t.Cleanup(func() { poller.Close() })
 	s := &fixture{t: t}
 	c := &container{
-		id:      "c1",
-		options: &Options{Poller: poller, Processes: &process.Directory{}, Warn: func(err error) { t.Error(err) }},
-		procs:   map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
+		id: "c1",
+		options: &Options{
+			Poller: poller, Processes: &process.Directory{}, Containers: &core.Directory[id.Container, core.Ref]{}, Warn: func(err error) { t.Error(err) },
+		},
+		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
 	}
 	s.c = c
 	s.Actor = coretest.NewAt(t, "sandbox/container/c1", c)
@@ -442,6 +444,37 @@ func TestCreateWhoseTimeIsOverIsNotBegun(t *testing.T) {
 	}
 	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) || s.Alive() {
 		t.Errorf("the sandbox was told %v, want that the id is free", told)
+	}
+}
+
+// TestCreateWhoseCallerGoesAtTheLastMoment: the container stands, but its create was answered with
+// DEADLINE_EXCEEDED, so nobody would remove it: it is undone, and nobody was told of it.
+func TestCreateWhoseCallerGoesAtTheLastMoment(t *testing.T) {
+	s := newFixture(t)
+	r := s.ask(&Create{ID: "c1", Spec: &specs.Spec{Process: &specs.Process{}}})
+	r.Cancel()
+	s.Work(0).Complete(s.made(), nil)
+	s.Work(0).Run()
+	if got := strings.Join(s.undone, " "); got != "container bundle storage" {
+		t.Errorf("undone: %s", got)
+	}
+	if told := s.parent.Told(); len(told) != 1 || told[0] != (Forgotten{ID: "c1"}) || s.Alive() {
+		t.Errorf("the sandbox was told %v, want that the id is free", told)
+	}
+}
+
+// TestNobodyFindsARemovedContainer: it has left the directory before the one who removes it is answered,
+// whatever the sandbox is doing.
+func TestNobodyFindsARemovedContainer(t *testing.T) {
+	s := newFixture(t)
+	s.create()
+	s.c.options.Containers.Put("c1", core.Ref{})
+	r := s.ask(&Remove{})
+	s.Work(0).Run()
+	s.initExits()
+	s.ok(r)
+	if _, there := s.c.options.Containers.Get("c1"); there {
+		t.Error("the container is in the directory after its removal was answered")
 	}
 }
 

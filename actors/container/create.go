@@ -79,6 +79,10 @@ func (c *container) create(t *core.Turn, m *Create) {
 			c.createFailed(t, m, out.undo, err)
 			return
 		}
+		if !m.Claim() {
+			c.abandonCreated(t, m, stands)
+			return
+		}
 		c.os, c.spec, c.undo, c.pci = stands.os, m.Spec, stands.undo, stands.pci
 		if err := c.adopt(t, c.initID(), stands.init, stands.streams); err != nil {
 			stands.pid.Release()
@@ -90,6 +94,20 @@ func (c *container) create(t *core.Turn, m *Create) {
 		c.parent.Tell(Created{ID: c.id, PID: stands.pid})
 		m.Reply(struct{}{}, nil)
 		c.end(t)
+	})
+}
+
+// abandonCreated undoes a container whose creator has gone at the last moment: nobody would remove it.
+func (c *container) abandonCreated(t *core.Turn, m *Create, stands *made) {
+	log, cid := t.Log(), string(c.id)
+	core.Go(t, func(actor context.Context) (undoList, error) {
+		err := stands.takeBack(core.About(context.WithoutCancel(actor), cid))
+		if err != nil {
+			log.Error("undo of a create that nobody waits for", zap.Error(err))
+		}
+		return stands.undo, err
+	}, func(t *core.Turn, left undoList, _ error) {
+		c.createFailed(t, m, left, context.Cause(m.Context()))
 	})
 }
 
@@ -125,7 +143,7 @@ func (c *container) createFailed(t *core.Turn, m *Create, left undoList, err err
 		c.end(t)
 		return
 	}
-	c.parent.Tell(Forgotten{ID: c.id})
+	c.forgotten()
 	m.Reply(struct{}{}, err)
 	for _, r := range c.removals {
 		r.Reply(struct{}{}, nil)

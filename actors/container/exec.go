@@ -105,9 +105,12 @@ func (c *container) startSession(ctx context.Context, rt *runtime.Container, m *
 // enter makes the session known, unless nobody wants it any more: its container is going,
 // or the one who asked has gone and would never wait for it.
 func (c *container) enter(t *core.Turn, m *Exec, s *started) error {
-	err := m.Context().Err()
-	if c.removing {
+	var err error
+	switch {
+	case c.removing:
 		err = ErrGivenUp
+	case !m.Claim():
+		err = context.Cause(m.Context())
 	}
 	if err != nil {
 		_ = s.Close()

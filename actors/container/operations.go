@@ -57,7 +57,7 @@ func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
 }
 
 // work runs an exclusive operation beside the mailbox; after it, before the answer, then
-// moves the state.
+// moves the state. One that a removal ends is given up, as the error says.
 func (c *container) work(t *core.Turn, kind core.StepKind, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
 	if err := call.Context().Err(); err != nil { // it has waited too long for its turn
 		then(err)
@@ -72,6 +72,9 @@ func (c *container) work(t *core.Turn, kind core.StepKind, call *core.Call[struc
 		return struct{}{}, core.Step(ctx, kind, "", do)
 	}, func(t *core.Turn, _ struct{}, err error) {
 		then(err)
+		if c.removing && err != nil { // whatever has failed follows from that
+			err = c.naming(kind.String(), ErrGivenUp)
+		}
 		call.Reply(struct{}{}, err)
 		c.end(t)
 	})

@@ -115,10 +115,17 @@ func (c *container) finish(t *core.Turn) {
 		c.options.Processes.Delete(e.handle.Key)
 		e.handle.Ref.Tell(process.Discard{})
 	}
-	c.parent.Tell(Forgotten{ID: c.id})
+	c.forgotten()
 	for _, r := range c.removals {
 		r.Reply(struct{}{}, nil)
 	}
 	c.removals = nil
 	t.Stop(nil)
+}
+
+// forgotten is the moment from which on nobody finds the container. The sandbox hears of it before the
+// next create of this id, but maybe after the one who has asked for the removal.
+func (c *container) forgotten() {
+	c.options.Containers.Delete(c.id)
+	c.parent.Tell(Forgotten{ID: c.id})
 }

@@ -53,6 +53,11 @@ func (c *Call[R]) handOver(v R, err error) {
 	c.deliver(v, err)
 }
 
+// Claim makes sure that the answer to come is one that the asker gets: it is false if the asker has gone
+// away or its deadline has passed. An actor that must not keep what nobody knows of claims the call in the
+// turn in which it keeps it, and replies in the same turn.
+func (c *Call[R]) Claim() bool { return c.head.claim() }
+
 func (c *Call[R]) fail(err error) {
 	var zero R
 	c.Reply(zero, err)
@@ -74,7 +79,8 @@ type call struct {
 	mu            sync.Mutex
 	moves         atomic.Uint32 // how often it was told: a turn sees that it has been told on
 	armed         bool          // an asker waits, or has waited
-	settled       bool          // replied or canceled
+	settled       bool          // replied, claimed or canceled
+	claimed       bool          // and the reply is still to come
 	gone          bool          // canceled
 	shown         bool          // ctx is the one to give out
 	watched       bool          // by an observer, see Observe
@@ -104,10 +110,25 @@ func (c *call) arm(ctx context.Context, to *actor) bool {
 func (c *call) settle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.claimed {
+		c.claimed = false
+		return true
+	}
 	if c.settled {
 		return false
 	}
 	c.settled = true
+	c.disown()
+	return true
+}
+
+func (c *call) claim() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settled {
+		return false
+	}
+	c.settled, c.claimed = true, true
 	c.disown()
 	return true
 }

@@ -102,3 +102,34 @@ func TestNobodyObserves(t *testing.T) {
 		t.Errorf("%v allocations, want none", n)
 	}
 }
+
+// TestClaim: a claimed call gets its reply though its asker has given up meanwhile, and one whose asker
+// has gone cannot be claimed.
+func TestClaim(t *testing.T) {
+	var claimed Call[int]
+	claimed.ch = make(chan reply[int], 1)
+	if !claimed.Claim() {
+		t.Fatal("an open call cannot be claimed")
+	}
+	if claimed.Claim() {
+		t.Error("it can be claimed twice")
+	}
+	if claimed.head.cancel() {
+		t.Error("it was canceled after it had been claimed: its asker does not wait for the reply")
+	}
+	claimed.Reply(7, nil)
+	claimed.Reply(8, nil)
+	if r := <-claimed.ch; r.v != 7 || r.err != nil {
+		t.Errorf("%v, want 7", r)
+	}
+	var gone Call[int]
+	gone.head.cancel()
+	if gone.Claim() {
+		t.Error("a canceled call can be claimed")
+	}
+	var answered Call[int]
+	answered.Reply(1, nil)
+	if answered.Claim() {
+		t.Error("an answered call can be claimed")
+	}
+}

@@ -62,6 +62,10 @@ func (s *sandbox) create(t *core.Turn, m *Create) {
 		}
 		return out, nil
 	}, func(t *core.Turn, out *setUp, err error) {
+		if err == nil && !m.Claim() { // nobody knows of it: the host tries again, or gives the pod up
+			s.abandon(t, out)
+			return
+		}
 		s.creating, s.adopting = false, false
 		t.Unpark() // a destroy, or containers
 		if err == nil {
@@ -89,6 +93,20 @@ func (s *sandbox) handOver() (undo []func() error) {
 	s.created, s.ns, s.hooks, s.undo = false, Namespaces{}, nil, nil
 	s.oom.kills = nil // of containers that the new host has never heard of
 	return undo
+}
+
+// abandon takes back what a create has done whose asker has gone at the last moment.
+func (s *sandbox) abandon(t *core.Turn, out *setUp) {
+	log := t.Log()
+	core.Go(t, func(context.Context) (struct{}, error) {
+		return struct{}{}, out.Close()
+	}, func(t *core.Turn, _ struct{}, err error) {
+		if err != nil {
+			log.Error("undo of a sandbox that nobody waits for", zap.Error(err))
+		}
+		s.creating, s.adopting, s.id = false, false, ""
+		t.Unpark() // a destroy, or containers
+	})
 }
 
 // setUp does the work beside the mailbox: modules first, as storages may need them.

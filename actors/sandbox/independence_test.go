@@ -36,7 +36,8 @@ func inVirtualTime(t *testing.T, test func(t *testing.T, ref core.Ref, container
 				OnlineMemory: func() error { return nil },
 			},
 			Container: &container.Options{
-				Warn: func(error) {},
+				Containers: containers,
+				Warn:       func(error) {},
 				Devices: func(ctx context.Context, spec *specs.Spec, _ []device.Request) (device.PCIMap, error) {
 					if spec.Hostname != "slow" {
 						return nil, errNoDevice

@@ -43,6 +43,7 @@ func newFixture(t *testing.T) *fixture {
 	undo := func(name string) func() error {
 		return func() error { st.done = append(st.done, "undo "+name); return nil }
 	}
+	containers := &Containers{}
 	b := New(Options{
 		Guest: Guest{
 			Stir: func(_ context.Context, salt ...[]byte) error {
@@ -55,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 			SetDNS: func([]string) (func() error, error) { return undo("dns"), part("dns") },
 			Hooks:  func(string) (*specs.Hooks, error) { return &specs.Hooks{}, part("hooks") },
 		},
-		Container: &container.Options{}, Containers: &Containers{},
+		Container: &container.Options{Containers: containers}, Containers: containers,
 	})
 	st.s = b.(*sandbox)
 	st.Actor = coretest.NewAt(t, "sandbox", b)
@@ -280,6 +281,24 @@ func TestFailedCreateSandbox(t *testing.T) {
 	st.Work(0).Run()
 	if _, err := r.Get(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCreateSandboxWhoseCallerGoesAtTheLastMoment is undone, since the host was told that it has failed.
+func TestCreateSandboxWhoseCallerGoesAtTheLastMoment(t *testing.T) {
+	st := newFixture(t)
+	r := coretest.Ask(st.Actor, &Create{ID: "pod"})
+	out := &setUp{undo: []func() error{func() error { st.done = append(st.done, "undo"); return nil }}}
+	r.Cancel()
+	st.Work(0).Complete(out, nil)
+	st.Work(0).Run()
+	if got := strings.Join(st.done, ", "); got != "undo" {
+		t.Errorf("done: %s", got)
+	}
+	again := coretest.Ask(st.Actor, &Create{ID: "pod"})
+	st.Work(0).Run()
+	if _, err := again.Get(); err != nil {
+		t.Errorf("the next create: %v", err)
 	}
 }
 

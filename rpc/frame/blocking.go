@@ -22,6 +22,7 @@ func (c *Conn) dispatch(call *Call) {
 		return
 	}
 	c.running++
+	call.flags |= flagRunning
 	go c.runBlocking(call)
 }
 
@@ -42,6 +43,7 @@ func (c *Conn) nextBlocking(done *Call) *Call {
 	for c.running <= c.mux.options.Limits.Running && c.backlog.len() > 0 {
 		call := c.backlog.pop()
 		if call.state.Load() == waiting {
+			call.flags |= flagRunning
 			return call
 		}
 		c.release(call)

@@ -52,8 +52,9 @@ const (
 )
 
 const (
-	flagParked = 1 << iota // async and waiting
-	flagLinked             // in the list of the connection
+	flagParked  = 1 << iota // async and waiting
+	flagLinked              // in the list of the connection
+	flagRunning             // blocking, and its handler has been started
 )
 
 // epoch is what deadlines count from: a duration takes a third of the space of a time.Time.

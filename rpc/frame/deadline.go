@@ -80,18 +80,21 @@ func (c *Conn) expire() {
 		call := heap.Pop(&c.deadlines).(*Call)
 		cancel := call.cancel
 		call.cancel = nil
+		running := call.flags&flagRunning != 0
 		c.mu.Unlock()
-		c.timeout(call, cancel)
+		c.timeout(call, cancel, running)
 	}
 }
 
-// grace is how long past its deadline the answer of a call that could not be canceled is waited
-// for: it is on its way and may carry bytes that would be lost.
+// grace is how long past its deadline the answer of a call is waited for that may be on its way: of
+// one that could not be canceled, and may carry bytes that would be lost; of a handler that runs, whose
+// context has ended, and which may have done its work at the last moment. A handler that heeds its
+// context returns at once, and so its call is answered at once.
 const grace = 50 * time.Millisecond
 
-func (c *Conn) timeout(call *Call, cancel func() bool) {
+func (c *Conn) timeout(call *Call, cancel func() bool, running bool) {
 	over := func() { call.Fail(Errorf(codes.DeadlineExceeded, timeoutText)) }
-	if cancel != nil && !cancel() {
+	if running || cancel != nil && !cancel() {
 		time.AfterFunc(grace, over)
 		return
 	}

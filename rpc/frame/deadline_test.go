@@ -148,3 +148,20 @@ func TestManyDeadlines(t *testing.T) {
 		t.Errorf("%d calls wait", n)
 	}
 }
+
+// TestDoneAtTheDeadline: a handler that has done its work when its context ends is believed, though the
+// deadline has passed: what it has made stands, and its client must know of it.
+func TestDoneAtTheDeadline(t *testing.T) {
+	_, path := serveMux(t, Options{Methods: []Method{
+		blocking("Done", func(ctx context.Context, _ *protocols.ReadStreamRequest) (protocols.Message, error) {
+			<-ctx.Done()
+			return &protocols.ReadStreamResponse{}, nil
+		}),
+	}})
+	c := dial(t, path)
+	guard.Until(t, "the answer of a handler that returns right after the deadline", func() bool {
+		c.callFor(7, "Done", time.Millisecond)
+		_, resp := c.receive() // on a busy machine the handler can return too late
+		return codes.Code(resp.GetStatus().GetCode()) == codes.OK
+	})
+}
