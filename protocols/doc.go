@@ -20,5 +20,5 @@
 //     m.GetSwap() what.
 //   - ttRPC marshals messages of the other Go protobuf library only: wrap them with Wire.
 //
-// Importers are rpc and cmd/kata-agent-ctl. The package must not import anything of this module.
+// Importers are rpc, guest/components/cdh and cmd/kata-agent-ctl. The package must not import anything of this module.
 package protocols
