@@ -19,8 +19,9 @@ func newCompare() *cobra.Command {
 		Short:   "Put two load runs side by side",
 		GroupID: "load",
 		Long: `Put the results of two load runs side by side, as load --json has written them. A factor is the
-second by the first. A difference of less than a tenth is not called better or worse: two runs of the
-same agent differ as much.`,
+second by the first. A difference is called better or worse if it is at least a tenth and more than the
+figures go up and down within the runs. Other scenarios or a busy machine make runs that cannot be
+compared, and then nothing is.`,
 		Example: `  kata-agent-ctl compare old.json new.json
   kata-agent-ctl compare --html both.html old.json new.json`,
 		Args: cobra.ExactArgs(2),

@@ -46,8 +46,9 @@ func (l *run) holdContainers(ctx, until context.Context) {
 	})
 	l.holding(l.Name, int(open.Load()))
 	if waitUntil(until, time.Now().Add(quiet)) {
-		l.measureHeld()
+		end := l.plateau()
 		waitUntil(until, time.Now().Add(time.Duration(l.Hold)))
+		end()
 	}
 	l.mark(l.Name + ": removing")
 	// They are removed even if the run was ended.

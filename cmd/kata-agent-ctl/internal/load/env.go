@@ -4,6 +4,8 @@ package load
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +32,7 @@ type env struct {
 	loads    []*run
 	samples  []Sample
 	marks    []Mark
-	held     *Sample // at the moment everything was open
+	held     []Sample // while everything was open
 	heldN    int
 	failures []string
 	failed   atomic.Int64
@@ -53,6 +55,9 @@ func (e *env) watch(ctx context.Context) {
 				r.point(t)
 			}
 		}
+		for _, r := range e.callRecorders() {
+			r.point(t)
+		}
 		e.sample()
 		if e.Progress != nil {
 			e.Progress(e.status())
@@ -68,6 +73,12 @@ func (e *env) fill(r *Result) {
 	defer e.mu.Unlock()
 	r.Samples, r.Marks, r.Failures, r.Failed = e.samples, e.marks, e.failures, e.failed.Load()
 	r.Usage = usage(e.samples, e.held, e.heldN)
+}
+
+func (e *env) callRecorders() []*recorder {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Values(e.calls))
 }
 
 func (e *env) callOutcomes() []Outcome {

@@ -40,8 +40,9 @@ func (l *run) hold(ctx, until context.Context) {
 	})
 	l.holding(l.Name, int(open.Load()))
 	if waitUntil(until, time.Now().Add(quiet)) {
-		l.measureHeld()
+		end := l.plateau()
 		l.pings(ctx, until, sessions)
+		end()
 	}
 	l.mark(l.Name + ": closing")
 	l.each(l.Count, func(i int) {

@@ -146,13 +146,15 @@ func TestUsage(t *testing.T) {
 		{T: 5, AnonKiB: 3000, ShmemKiB: 100, Threads: 9, Descriptors: 50, CPUSeconds: 6},
 		{T: 10, AnonKiB: 1500, CPUSeconds: 7, Descriptors: 11},
 	}
-	u := usage(samples, &samples[2], 200)
+	// One of the samples is of a moment with garbage.
+	held := []Sample{{AnonKiB: 3000, ShmemKiB: 100}, {AnonKiB: 9000}, {AnonKiB: 3000, ShmemKiB: 90}}
+	u := usage(samples, held, 200)
 	want := Usage{
 		BeforeKiB: 1000, PeakKiB: 3100, HeldKiB: 3100, AfterKiB: 1500, PerHeldKiB: 10, CPUPercent: 50,
 		PeakThreads: 9, BeforeDescriptors: 10, PeakDescriptors: 50, AfterDescriptors: 11,
 	}
 	if *u != want {
-		t.Errorf("%+v", u)
+		t.Errorf("%+v, want %+v", *u, want)
 	}
 	if usage(samples[:1], nil, 0) != nil {
 		t.Error("one sample is no usage")

@@ -49,7 +49,7 @@ func (e *env) mark(name string) {
 	e.marks = append(e.marks, Mark{time.Since(e.start).Seconds(), name})
 }
 
-// holding notes that n more things are open, and takes the sample that says what they cost.
+// holding notes that n more things are open, and that no more come.
 func (e *env) holding(name string, n int) {
 	e.mark(fmt.Sprintf("%s: %d held", name, n))
 	e.mu.Lock()
@@ -57,14 +57,17 @@ func (e *env) holding(name string, n int) {
 	e.mu.Unlock()
 }
 
-// measureHeld takes that sample; the caller has let some time pass.
-func (e *env) measureHeld() {
+// plateau begins the time in which what is held is quiet; the samples from here on to its end say what it costs.
+// The caller has let some time pass.
+func (e *env) plateau() (end func()) {
 	e.sample()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if n := len(e.samples); n > 0 {
-		last := e.samples[n-1]
-		e.held = &last
+	first := max(len(e.samples)-1, 0)
+	e.mu.Unlock()
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.held = append(e.held, e.samples[first:]...)
 	}
 }
 

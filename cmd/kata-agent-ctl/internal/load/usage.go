@@ -2,11 +2,14 @@
 
 package load
 
+import "slices"
+
 // Usage is the short form of the samples.
 type Usage struct {
 	BeforeKiB int64 `json:"before_kib"` // anonymous and shared memory before anything
 	PeakKiB   int64 `json:"peak_kib"`
-	// HeldKiB is the memory when all that is to be held was open and quiet.
+	// HeldKiB is the memory while all that is to be held was open: the median of the samples of that
+	// time, since one sample may be of a moment with garbage.
 	HeldKiB  int64 `json:"held_kib,omitempty"`
 	AfterKiB int64 `json:"after_kib"` // when all is over
 	// PerHeldKiB is what each held session or container costs the agent.
@@ -20,7 +23,7 @@ type Usage struct {
 }
 
 // usage: the first sample is of the idle agent, the second of the prepared one.
-func usage(samples []Sample, held *Sample, count int) *Usage {
+func usage(samples, held []Sample, count int) *Usage {
 	if len(samples) < 2 {
 		return nil
 	}
@@ -37,9 +40,19 @@ func usage(samples []Sample, held *Sample, count int) *Usage {
 	if took := last.T - ready.T; took > 0 {
 		u.CPUPercent = (last.CPUSeconds - ready.CPUSeconds) / took * 100
 	}
-	if held != nil && count > 0 {
-		u.HeldKiB = held.MemoryKiB()
+	if len(held) > 0 && count > 0 {
+		u.HeldKiB = medianMemory(held)
 		u.PerHeldKiB = float64(u.HeldKiB-ready.MemoryKiB()) / float64(count)
 	}
 	return u
+}
+
+// medianMemory is the memory in the middle of samples.
+func medianMemory(samples []Sample) int64 {
+	all := make([]int64, len(samples))
+	for i, s := range samples {
+		all[i] = s.MemoryKiB()
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }

@@ -26,6 +26,8 @@ const (
 // A series is one line of a plot.
 type series struct {
 	name   string
+	colour int // of what it shows, the same in all plots of a page
+	run    int // 0, or 1 for the second of two: dashed
 	points [][2]float64
 }
 
@@ -33,6 +35,7 @@ type series struct {
 // 99.9 are equally far from one another.
 type chart struct {
 	unit       string // of the values
+	unitX      string // of the horizontal axis; "" is seconds
 	series     []series
 	marks      []load.Mark
 	percentile bool
@@ -102,13 +105,10 @@ func (c *chart) Content() template.HTML {
 	for _, v := range c.valuesX(limitX) {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, px(v), height-bottom+16, label(v))
 	}
-	for _, m := range c.marks {
-		if m.T >= 0 && m.T <= limitX {
-			fmt.Fprintf(&b, `<line class="mark" x1="%.1f" x2="%.1f" y1="%g" y2="%g"><title>%s</title></line>`,
-				px(m.T), px(m.T), top, top+plotHeight, template.HTMLEscapeString(m.Name))
-		}
-	}
-	for i, s := range c.series {
+	fmt.Fprintf(&b, `<text x="%g" y="%g" text-anchor="end">%s</text>`, width-2, height-bottom+16, c.UnitX())
+	fmt.Fprintf(&b, `<text x="%g" y="%g" text-anchor="end">%s</text>`, left-6, top-2, template.HTMLEscapeString(c.unit))
+	c.drawMarks(&b, px, limitX)
+	for _, s := range c.series {
 		var path strings.Builder
 		for j, p := range s.points {
 			command := 'L'
@@ -117,7 +117,7 @@ func (c *chart) Content() template.HTML {
 			}
 			fmt.Fprintf(&path, "%c%.1f %.1f", command, px(p[0]), py(p[1]))
 		}
-		fmt.Fprintf(&b, `<path class="s%d%s" d="%s"><title>%s</title></path>`, i%colours, dashed(i), path.String(), template.HTMLEscapeString(s.name))
+		fmt.Fprintf(&b, `<path class="s%d%s" d="%s"><title>%s</title></path>`, s.colour, s.dashed(), path.String(), template.HTMLEscapeString(s.name))
 	}
 	return template.HTML(b.String()) // numbers, and names that were escaped
 }
@@ -151,21 +151,52 @@ func (c *chart) valuesY(low, limit float64) []float64 {
 // label is a number on an axis.
 func label(v float64) string { return fmt.Sprintf("%.6g", v) }
 
+// drawMarks draws the moments of a run, each with its name beside its line. Names of moments that
+// are close together stand below one another.
+func (c *chart) drawMarks(b *strings.Builder, px func(float64) float64, limitX float64) {
+	const line, near = 12.0, 130.0
+	lastX, y := math.Inf(-1), top
+	for _, m := range c.marks {
+		if m.T < 0 || m.T > limitX {
+			continue
+		}
+		x := px(m.T)
+		if x-lastX > near {
+			y = top
+		}
+		lastX, y = x, min(y+line, top+plotHeight)
+		anchor, at := "start", x+3
+		if x > left+plotWidth*0.75 {
+			anchor, at = "end", x-3
+		}
+		fmt.Fprintf(b, `<line class="mark" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/>`, x, x, top, top+plotHeight)
+		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, at, y, anchor, template.HTMLEscapeString(m.Name))
+	}
+}
+
 // Legend names the lines with their colours.
 func (c *chart) Legend() template.HTML {
 	var b strings.Builder
-	for i, s := range c.series {
-		fmt.Fprintf(&b, `<span class="key"><i class="k%d%s"></i>%s</span> `, i%colours, dashed(i), template.HTMLEscapeString(s.name))
+	for _, s := range c.series {
+		fmt.Fprintf(&b, `<span class="key"><i class="k%d%s"></i>%s</span> `, s.colour, s.dashed(), template.HTMLEscapeString(s.name))
 	}
 	return template.HTML(b.String()) // names were escaped
 }
 
-// dashed is the class of series i: a colour is used a second time with a dashed line.
-func dashed(i int) string {
-	if i >= colours {
+// dashed is the class of a line of the second run.
+func (s series) dashed() string {
+	if s.run > 0 {
 		return " dashed"
 	}
 	return ""
+}
+
+// UnitX is what the horizontal axis counts.
+func (c *chart) UnitX() string {
+	if c.unitX == "" {
+		return "s"
+	}
+	return c.unitX
 }
 
 // Unit is what the vertical axis counts.

@@ -23,8 +23,11 @@ type page struct {
 	About  string
 	Runs   []*load.Result
 	Names  []string
-	Rows   []row // of a comparison
+	Rows   []row    // of a comparison
+	Unlike []string // why the two runs cannot be compared
 	Charts []figure
+
+	colourOf map[string]int
 }
 
 // A figure is a plot and what it shows.
@@ -46,7 +49,7 @@ func HTML(w io.Writer, r *load.Result) error {
 // CompareHTML writes two runs as a page.
 func CompareHTML(w io.Writer, a, b *load.Result, nameA, nameB string) error {
 	return write(w, page{
-		Title: title(a, b), About: a.Scenario.About, Rows: rows(a, b),
+		Title: title(a, b), About: a.Scenario.About, Rows: rows(a, b), Unlike: unlike(a, b),
 		Runs: []*load.Result{a, b}, Names: []string{nameA, nameB},
 	})
 }
@@ -74,20 +77,44 @@ func (p *page) charts() []figure {
 			}
 		}
 	}
+	p.colourOperations()
 	add(figure{"Latency by percentile", "Each step to the right is ten times rarer.",
-		&chart{unit: "ms", percentile: true, log: true, series: p.curves()}})
+		&chart{unit: "ms", unitX: "%", percentile: true, log: true, series: p.curves()}})
 	add(figure{"Latency over time", "The 99th percentile of each half second.",
 		&chart{unit: "ms", log: true, series: p.points(func(x load.Point) float64 { return x.P99 }), marks: p.marks()}})
 	add(figure{"Operations over time", "In each second.",
 		&chart{unit: "1/s", series: p.points(func(x load.Point) float64 { return float64(x.Count) * 2 }), marks: p.marks()}})
-	add(figure{"Memory of the agent", "Anonymous and shared memory of all its processes; lines are moments of the run.",
+	add(figure{"Memory of the agent", "Anonymous and shared memory of all its processes.",
 		&chart{unit: "MiB", marks: p.marks(), series: p.samples("memory", func(s load.Sample) float64 { return float64(s.MemoryKiB()) / 1024 })}})
-	add(figure{"Descriptors and threads of the agent", "",
-		&chart{unit: "", marks: p.marks(), series: append(
-			p.samples("descriptors", func(s load.Sample) float64 { return float64(s.Descriptors) }),
-			p.samples("threads", func(s load.Sample) float64 { return float64(s.Threads) })...)}})
+	add(figure{"Descriptors of the agent", "",
+		&chart{unit: "open", marks: p.marks(), series: p.samples("descriptors", func(s load.Sample) float64 { return float64(s.Descriptors) })}})
+	add(figure{"Threads of the agent", "",
+		&chart{unit: "threads", marks: p.marks(), series: p.samples("threads", func(s load.Sample) float64 { return float64(s.Threads) })}})
 	add(figure{"Processor time of the agent", "100 is one processor.", &chart{unit: "%", marks: p.marks(), series: p.processor()}})
 	return out
+}
+
+// colourOperations gives each operation its colour, whatever plots and runs it is in.
+func (p *page) colourOperations() {
+	p.colourOf = map[string]int{}
+	for _, r := range p.Runs {
+		for _, o := range r.Loads {
+			p.colour(o.Name)
+		}
+	}
+}
+
+// colour of what a line shows: an operation, or a figure of the agent.
+func (p *page) colour(what string) int {
+	if _, ok := p.colourOf[what]; !ok {
+		p.colourOf[what] = len(p.colourOf) % colours
+	}
+	return p.colourOf[what]
+}
+
+// line is an empty line of run i.
+func (p *page) line(i int, what string) series {
+	return series{name: p.name(i, what), colour: p.colour(what), run: i}
 }
 
 // name of a line: what it is, and of which run.
@@ -104,7 +131,9 @@ func (p *page) curves() []series {
 		for _, o := range r.Loads {
 			// How long a reader stalls is no latency of the agent.
 			if len(o.Curve) > 0 && o.Kind != "stall" {
-				out = append(out, series{p.name(i, o.Name), o.Curve})
+				line := p.line(i, o.Name)
+				line.points = o.Curve
+				out = append(out, line)
 			}
 		}
 	}
@@ -115,7 +144,7 @@ func (p *page) points(value func(load.Point) float64) []series {
 	var out []series
 	for i, r := range p.Runs {
 		for _, o := range r.Loads {
-			s := series{name: p.name(i, o.Name)}
+			s := p.line(i, o.Name)
 			for _, x := range o.Points {
 				if x.Count > 0 {
 					s.points = append(s.points, [2]float64{x.T, value(x)})
@@ -132,7 +161,7 @@ func (p *page) points(value func(load.Point) float64) []series {
 func (p *page) samples(what string, value func(load.Sample) float64) []series {
 	var out []series
 	for i, r := range p.Runs {
-		s := series{name: p.name(i, what)}
+		s := p.line(i, what)
 		for _, x := range r.Samples {
 			s.points = append(s.points, [2]float64{x.T, value(x)})
 		}
@@ -144,7 +173,7 @@ func (p *page) samples(what string, value func(load.Sample) float64) []series {
 func (p *page) processor() []series {
 	var out []series
 	for i, r := range p.Runs {
-		s := series{name: p.name(i, "processor")}
+		s := p.line(i, "processor")
 		for j := 1; j < len(r.Samples); j++ {
 			a, b := r.Samples[j-1], r.Samples[j]
 			// Two samples close together say nothing at a resolution of 10 ms.

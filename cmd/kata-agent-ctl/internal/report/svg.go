@@ -54,6 +54,7 @@ func SVG(w io.Writer, r *load.Result) error {
 // A key is one line's name in a legend.
 type key struct {
 	Colour int
+	Class  string
 	X      float64
 	Name   string
 }
@@ -62,8 +63,8 @@ type key struct {
 func (c *chart) Keys() []key {
 	var out []key
 	x := left
-	for i, s := range c.series {
-		out = append(out, key{i % colours, x, s.name})
+	for _, s := range c.series {
+		out = append(out, key{s.colour, s.dashed(), x, s.name})
 		x += 30 + 7*float64(len(s.name))
 	}
 	return out
