@@ -29,11 +29,14 @@ _Noreturn void fail(enum step step, int error)
 	_exit(255);
 }
 
-static char *next(char **string)
+/* next takes the string at the start of what is left of the tail. */
+static char *next(char **string, const char *end)
 {
-	char *s = *string;
+	char *s = *string, *nul = memchr(s, 0, end - s);
 
-	*string += strlen(s) + 1;
+	if (!nul)
+		fail(STEP_REQUEST, EINVAL);
+	*string = nul + 1;
 	return s;
 }
 
@@ -55,23 +58,32 @@ void take_apart(struct received *r, struct tail *t)
 		if (r->tail == MAP_FAILED)
 			fail(STEP_MEMORY, errno);
 	}
+	/* The agent is trusted, its memory may have been damaged: nothing is read or written past
+	 * the end. Each string has a byte at least, so the number of words is bounded too. */
+	uint64_t fixed = (uint64_t)q->rlimits * sizeof *t->limits +
+		(uint64_t)q->filters * sizeof *t->filters + (uint64_t)q->groups * sizeof *t->groups;
+	if (!q->argc || fixed > q->tail || (uint64_t)q->argc + q->envc > q->tail)
+		fail(STEP_REQUEST, EINVAL);
+	const char *end = r->tail + q->tail;
 	t->limits = (struct limit *)r->tail;
 	t->filters = (struct sock_filter *)(t->limits + q->rlimits);
 	t->groups = (uint32_t *)(t->filters + q->filters);
 	char *s = (char *)(t->groups + q->groups);
-	t->cwd = next(&s);
-	t->label = next(&s);
-	t->apparmor = next(&s);
-	t->path = next(&s);
-	size_t words = q->argc + q->envc + 2;
+	t->cwd = next(&s, end);
+	t->label = next(&s, end);
+	t->apparmor = next(&s, end);
+	t->path = next(&s, end);
+	size_t words = (size_t)q->argc + q->envc + 2;
 	t->argv = t->few;
 	if (words > sizeof t->few / sizeof *t->few)
 		t->argv = allocate(words * sizeof(char *));
 	for (uint32_t i = 0; i < q->argc; i++)
-		t->argv[i] = next(&s);
+		t->argv[i] = next(&s, end);
+	t->argv[q->argc] = NULL;
 	t->envp = t->argv + q->argc + 1;
 	for (uint32_t i = 0; i < q->envc; i++)
-		t->envp[i] = next(&s);
+		t->envp[i] = next(&s, end);
+	t->envp[q->envc] = NULL;
 }
 
 static void set_oom_score(int score)

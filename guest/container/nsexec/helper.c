@@ -77,18 +77,18 @@ static int sort(struct received *r, int *fd, int n, size_t size)
 	const struct request *q = r->request;
 	int terminal = !!(q->flags & FLAG_TERMINAL), memfd = !!(q->flags & FLAG_MEMFD);
 
-	if (n < 1)
+	if (n < 1 || q->namespaces > MAX_DESCRIPTORS || q->cgroups > MAX_DESCRIPTORS ||
+	    1 + (terminal ? 0 : 3) + q->namespaces + q->cgroups + memfd != (uint32_t)n)
+		return -1;
+	uint32_t named = !!(q->flags & FLAG_PIDNS) + !!(q->flags & FLAG_USERNS);
+	if (named > q->namespaces || (q->flags & FLAG_CGROUP2 && q->cgroups != 1) ||
+	    size != sizeof *q + (memfd ? 0 : q->tail))
 		return -1;
 	r->result = fd[0];
 	r->stdio = fd + 1;
 	r->namespaces = r->stdio + (terminal ? 0 : 3);
 	r->cgroups = r->namespaces + q->namespaces;
-	if (q->namespaces > MAX_DESCRIPTORS || q->cgroups > MAX_DESCRIPTORS)
-		return -1;
-	int *end = r->cgroups + q->cgroups;
-	r->memfd = memfd ? *end : -1;
-	if (end + memfd != fd + n || size != sizeof *q + (memfd ? 0 : q->tail))
-		return -1;
+	r->memfd = memfd ? fd[n - 1] : -1;
 	r->tail = message + sizeof *q;
 	return 0;
 }
