@@ -30,11 +30,13 @@ until it ends; its exit status becomes this program's. Output that somebody else
 time goes to whoever asks first.`,
 		Example: `  kata-agent-ctl attach c1
   kata-agent-ctl attach --stdin --tty --exec session-1 c1`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: g.completeContainer,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.exec, "exec", "", "`id` of a session")
+	_ = cmd.RegisterFlagCompletionFunc("exec", g.completeExec) // the flag is there
 	f.BoolVarP(&o.tty, "tty", "t", false, "it has a terminal")
 	f.BoolVarP(&o.stdin, "stdin", "i", false, "connect standard input, whose end is then its end of input")
 	return cmd
@@ -71,7 +73,8 @@ printed here is taken out of the process's pipes, and whoever asks later does no
 pod of a runtime, that is the runtime's.`,
 		Example: `  kata-agent-ctl logs c1
   kata-agent-ctl logs --follow --exec session-1 c1`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := g.dial(cmd.Context())
 			if err != nil {
@@ -86,6 +89,7 @@ pod of a runtime, that is the runtime's.`,
 		},
 	}
 	cmd.Flags().StringVar(&exec, "exec", "", "`id` of a session")
+	_ = cmd.RegisterFlagCompletionFunc("exec", g.completeExec) // the flag is there
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the output ends")
 	return cmd
 }

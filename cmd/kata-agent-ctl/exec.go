@@ -41,7 +41,8 @@ The container is named by its id, which for the pause container of a pod is the 
   kata-agent-ctl exec --user 1000:1000 --env A=b --cwd /tmp c1 -- sh -c 'id; pwd; echo $A'
   tar c . | kata-agent-ctl exec c1 -- tar x -C /tmp
   kata-agent-ctl exec --detach c1 -- sleep 100      # prints the session's id`,
-		Args: cobra.MinimumNArgs(2),
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			program := args[1:]
 			if program[0] == "--" { // left in place, because options end at the container's id

@@ -35,11 +35,12 @@ func (g *global) each(cmd *cobra.Command, ids []string, call func(context.Contex
 
 func newPause(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use:     "pause <container>...",
-		Short:   "Freeze all processes of containers",
-		GroupID: "use",
-		Example: "  kata-agent-ctl pause c1",
-		Args:    cobra.MinimumNArgs(1),
+		Use:               "pause <container>...",
+		Short:             "Freeze all processes of containers",
+		GroupID:           "use",
+		Example:           "  kata-agent-ctl pause c1",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return g.each(cmd, ids, func(ctx context.Context, c *client.Client, id string) error {
 				return c.Do(ctx, "PauseContainer", &protocols.PauseContainerRequest{ContainerId: id})
@@ -50,12 +51,13 @@ func newPause(g *global) *cobra.Command {
 
 func newResume(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use:     "resume <container>...",
-		Aliases: []string{"unpause"},
-		Short:   "Thaw containers that are paused",
-		GroupID: "use",
-		Example: "  kata-agent-ctl resume c1",
-		Args:    cobra.MinimumNArgs(1),
+		Use:               "resume <container>...",
+		Aliases:           []string{"unpause"},
+		Short:             "Thaw containers that are paused",
+		GroupID:           "use",
+		Example:           "  kata-agent-ctl resume c1",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return g.each(cmd, ids, func(ctx context.Context, c *client.Client, id string) error {
 				return c.Do(ctx, "ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: id})
@@ -67,12 +69,13 @@ func newResume(g *global) *cobra.Command {
 func newRemove(g *global) *cobra.Command {
 	var timeout uint32
 	cmd := &cobra.Command{
-		Use:     "rm <container>...",
-		Aliases: []string{"remove"},
-		Short:   "Remove containers; one that still runs is killed",
-		GroupID: "use",
-		Example: "  kata-agent-ctl rm c1 c2",
-		Args:    cobra.MinimumNArgs(1),
+		Use:               "rm <container>...",
+		Aliases:           []string{"remove"},
+		Short:             "Remove containers; one that still runs is killed",
+		GroupID:           "use",
+		Example:           "  kata-agent-ctl rm c1 c2",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return g.each(cmd, ids, func(ctx context.Context, c *client.Client, id string) error {
 				return c.Do(ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id, Timeout: timeout})
@@ -94,7 +97,8 @@ func newKill(g *global) *cobra.Command {
 		Example: `  kata-agent-ctl kill c1
   kata-agent-ctl kill --signal TERM c1
   kata-agent-ctl kill --exec session-1 --signal HUP c1`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			signal, err := script.Signal(name)
 			if err != nil {
@@ -107,6 +111,7 @@ func newKill(g *global) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&name, "signal", "s", unix.SignalName(unix.SIGKILL), "number or `name` of the signal")
 	cmd.Flags().StringVar(&exec, "exec", "", "`id` of a session")
+	_ = cmd.RegisterFlagCompletionFunc("exec", g.completeExec) // the flag is there
 	return cmd
 }
 
@@ -120,7 +125,8 @@ func newWait(g *global) *cobra.Command {
 exit status: 128 + n after signal n. An agent tells the status of a process once.`,
 		Example: `  kata-agent-ctl wait c1
   kata-agent-ctl wait --exec session-1 c1`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			c, err := g.dial(cmd.Context())
 			if err != nil {
@@ -138,5 +144,6 @@ exit status: 128 + n after signal n. An agent tells the status of a process once
 		},
 	}
 	cmd.Flags().StringVar(&exec, "exec", "", "`id` of a session")
+	_ = cmd.RegisterFlagCompletionFunc("exec", g.completeExec) // the flag is there
 	return cmd
 }

@@ -16,7 +16,8 @@ func newShell(g *global) *cobra.Command {
 with the shell, whose exit status becomes this program's.`,
 		Example: `  kata-agent-ctl shell c1
   kata-agent-ctl shell --user 1000 c1 /bin/bash -l`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			program := args[1:]
 			if len(program) == 0 {

@@ -34,8 +34,9 @@ other figures are totals. With JSON and YAML one gets what the agent says, whole
 		Example: `  kata-agent-ctl stats c1 c2
   kata-agent-ctl stats --stream c1
   kata-agent-ctl stats -o json c1`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, ids []string) error { return o.run(cmd, ids) },
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
+		RunE:              func(cmd *cobra.Command, ids []string) error { return o.run(cmd, ids) },
 	}
 	f := cmd.Flags()
 	f.VarP(&o.format, "output", "o", "table, json or yaml (default: table on a terminal, else json)")

@@ -31,7 +31,8 @@ func newUpdate(g *global) *cobra.Command {
 		GroupID: "use",
 		Example: `  kata-agent-ctl update --memory 256m --cpus 1.5 c1
   kata-agent-ctl update --pids 100 c1 c2`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			resources, err := o.resources(cmd)
 			if err != nil {

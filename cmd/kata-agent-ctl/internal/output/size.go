@@ -44,3 +44,19 @@ func Bytes(n uint64) string {
 	}
 	return fmt.Sprintf("%.1f %ciB", value, " KMGTPE"[unit])
 }
+
+// Age is a time in seconds for people: "0.4 s", "12 s", "3m20s", "5h10m", "3d4h".
+func Age(seconds float64) string {
+	n := int64(seconds)
+	switch {
+	case seconds < 10:
+		return fmt.Sprintf("%.1f s", seconds)
+	case n < 60:
+		return fmt.Sprintf("%d s", n)
+	case n < 3600:
+		return fmt.Sprintf("%dm%02ds", n/60, n%60)
+	case n < 24*3600:
+		return fmt.Sprintf("%dh%02dm", n/3600, n/60%60)
+	}
+	return fmt.Sprintf("%dd%dh", n/86400, n/3600%24)
+}
