@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -62,7 +61,7 @@ func start(args cli.Invocation, asInit bool) int {
 	if asInit {
 		problems = bootGuest()
 	}
-	unprotected := errors.Join(oom.Protect("/proc"), oom.LockProgram("/proc"))
+	unprotected := oom.Protect("/proc")
 	goruntime.CollectEarly()
 	goruntime.Processors()
 	// libcontainer hands this on to its children, whose Go runtimes then boot with one

@@ -35,7 +35,6 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		allowCoreDumps(log)
 	}
 	dumpOnUSR1()
-	oom.KeepReserve(ctx, "/proc")
 	if asInit {
 		go powerOff(ctx, log, stop)
 	}
@@ -88,6 +87,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		return err
 	}
 	log.Info("listening", zap.String("address", cfg.ServerAddress))
+	go holdMemory(ctx, log)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(context.WithoutCancel(ctx), l) }()
 	select {
@@ -111,6 +111,15 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		log.Warn("answers were cut off", zap.Error(drainErr))
 	}
 	return err
+}
+
+// holdMemory keeps what the agent needs when the guest has no memory left. It is no part of the
+// start: a host waits for that, and until the first request there is no pod that could take memory.
+func holdMemory(ctx context.Context, log *zap.Logger) {
+	if err := oom.LockProgram("/proc"); err != nil {
+		log.Info(err.Error()) // without the right to: a developer's machine
+	}
+	oom.KeepReserve(ctx, "/proc")
 }
 
 // listen opens a socket for the host, and for the guest itself only if the configuration

@@ -60,20 +60,23 @@ func (a *Agent) cgroups() []string {
 }
 
 // Children are the agent's child processes, zombies among them, but not the helper by
-// which it starts sessions.
+// which it starts sessions, nor the one that holds memory, which comes after the first answer.
 func (a *Agent) Children() []string {
 	var out []string
 	lists, _ := filepath.Glob(a.proc("task/*/children"))
 	for _, list := range lists {
 		for _, pid := range strings.Fields(readFile(list)) {
-			if pid != a.helper {
-				out = append(out, describe(pid))
+			if d := describe(pid); pid != a.helper && !strings.Contains(d, "("+Reserve+")") {
+				out = append(out, d)
 			}
 		}
 	}
 	slices.Sort(out)
 	return out
 }
+
+// Reserve is the name of the child that holds memory for the agent (guest/sys/oom).
+const Reserve = "kata-reserve"
 
 // findHelper remembers the child that lives as long as the agent.
 func (a *Agent) findHelper() {
