@@ -41,15 +41,23 @@ func Boot(t testing.TB, opts Options) *VM {
 	if err := vm.start(); err != nil {
 		t.Fatalf("start VM: %v", err)
 	}
+	vm.awaitHelper(t)
+	if !opts.Snapshots {
+		// QEMU has read it. Should this process be killed, little is left behind.
+		os.Remove(filepath.Join(dir, "initramfs"))
+	}
+	return vm
+}
+
+// awaitHelper waits until the guest answers.
+func (vm *VM) awaitHelper(t testing.TB) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
 	defer cancel()
 	if err := vm.waitForHelper(ctx); err != nil {
 		t.Fatalf("boot VM: %v", err)
 	}
 	vm.BootTime = time.Since(vm.started)
-	// QEMU has read it. Should this process be killed, little is left behind.
-	os.Remove(filepath.Join(dir, "initramfs"))
-	return vm
 }
 
 func needQEMU(t testing.TB) {
@@ -75,7 +83,9 @@ func (vm *VM) start() error {
 		return err
 	}
 	initramfs := filepath.Join(vm.dir, "initramfs")
-	if err := writeInitramfs(initramfs, kernel, vm.opts); err != nil {
+	if vm.image != nil {
+		initramfs = vm.image.initramfs
+	} else if err := writeInitramfs(initramfs, kernel, vm.opts); err != nil {
 		return err
 	}
 	var m machine
@@ -85,6 +95,7 @@ func (vm *VM) start() error {
 		}
 	}()
 	m.base(vm.opts, kernel, initramfs, vm.consolePath())
+	vm.image.memory(&m, vm.opts, vm.dir)
 	monitor, theirs, err := socketpair()
 	if err != nil {
 		return err

@@ -54,6 +54,9 @@ func (b *bridge) start(vm *VM, m *machine) error {
 		conn, err := net.Dial("unix", vm.HostPortPath(port))
 		return conn, 0, err
 	})
+	if vm.image != nil {
+		b.session.Skip(vm.image.next())
+	}
 	b.running.Go(func() { b.session.Serve() })
 	if b.listener, err = net.Listen("unix", vm.vsockPath); err != nil {
 		return err

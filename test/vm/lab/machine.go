@@ -33,7 +33,6 @@ func (m *machine) base(opts Options, k Kernel, initramfs, console string) {
 	m.arg("-M", "q35,memory-backend=mem,nvdimm=on", "-accel", "tcg,thread=single", "-cpu", "max",
 		"-smp", fmt.Sprintf("%d,maxcpus=%d", opts.CPUs, opts.CPUs+2),
 		"-m", fmt.Sprintf("%dM,slots=4,maxmem=%dM", opts.MemoryMiB, opts.MaxMemoryMiB),
-		"-object", fmt.Sprintf("memory-backend-memfd,id=mem,size=%dM,share=on", opts.MemoryMiB),
 		"-nodefaults", "-no-user-config", "-vga", "none", "-display", "none", "-no-reboot",
 		"-serial", "file:"+console,
 		"-kernel", k.Image, "-initrd", initramfs, "-append", strings.Join(opts.commandLine(), " "))

@@ -51,6 +51,9 @@ type Options struct {
 	// FreePageReporting has the guest's balloon tell QEMU of large free blocks, which QEMU then gives
 	// back to the host. The guest needs the module virtio_balloon.
 	FreePageReporting bool
+	// Snapshots lets VM.Snapshot take an image: the guest's memory is in a file. The guest has a
+	// generation (vmgenid), unless NoGeneration is set.
+	Snapshots, NoGeneration bool
 	// Lifetime bounds the VM's whole life, 20 minutes when zero. When it ends
 	// the VM is killed and the test fails.
 	Lifetime time.Duration

@@ -42,6 +42,8 @@ type VM struct {
 	qmp       *qmp.Client
 	shares    []*process
 	guard     *time.Timer
+	image     *Image // what it goes on from; nil after a boot
+	imaged    bool   // an Image has its directory
 	outlived  atomic.Bool
 	mayPanic  atomic.Bool
 
@@ -216,7 +218,9 @@ func (vm *VM) close() {
 	if vm.t.Failed() {
 		vm.keepLogs(console)
 	}
-	os.RemoveAll(vm.dir)
+	if !vm.imaged {
+		os.RemoveAll(vm.dir)
+	}
 }
 
 func (vm *VM) consolePath() string { return filepath.Join(vm.dir, "console.log") }

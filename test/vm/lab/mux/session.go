@@ -51,6 +51,14 @@ func New(pipe io.ReadWriteCloser, role Role, dial Dialer) *Session {
 	return &Session{pipe: pipe, dial: dial, next: uint32(role), streams: map[uint32]*Stream{}}
 }
 
+// Skip has the streams that are opened from now on begin at a later id: those before belong to a session
+// that the other end does not know to be gone.
+func (s *Session) Skip(streams uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next += 2 * streams
+}
+
 // Serve moves frames until the pipe ends, then breaks every stream.
 func (s *Session) Serve() error {
 	defer s.Close()
