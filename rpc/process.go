@@ -74,7 +74,7 @@ func (s *Service) waitProcess(c *frame.Call, q *protocols.WaitProcessRequest) {
 			c.Fail(s.processError(err, q.ContainerId, q.ExecId))
 			return
 		}
-		c.Reply(&protocols.WaitProcessResponse{Status: int32(status)})
+		c.ReplyOf(&protocols.WaitProcessResponse{Status: int32(status)}, h)
 	}))
 }
 

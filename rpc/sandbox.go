@@ -50,6 +50,24 @@ func (s *Service) getOOMEvent(c *frame.Call, _ *protocols.GetOOMEventRequest) {
 			c.Fail(err)
 			return
 		}
-		c.Reply(&protocols.OOMEvent{ContainerId: string(cid)})
+		c.ReplyOf(&protocols.OOMEvent{ContainerId: string(cid)}, untoldOOM{s.agent.Sandbox, cid})
 	}))
 }
+
+// untoldOOM gives a kill back whose answer nobody is there for.
+type untoldOOM struct {
+	sandbox core.Ref
+	id      id.Container
+}
+
+// Kept is of no interest: the sandbox lives on.
+func (untoldOOM) Kept() int64 { return 0 }
+
+// Sent is of no interest either.
+func (untoldOOM) Sent(int64) {}
+
+// Returned has the next one told.
+func (o untoldOOM) Returned(int64, []byte) { o.Refused(nil) }
+
+// Refused has the next one told.
+func (o untoldOOM) Refused([]byte) { o.sandbox.Tell(sandbox.OOMUntold{ID: o.id}) }

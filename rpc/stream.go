@@ -28,11 +28,11 @@ func (s *Service) streamMethods() []server.Method {
 }
 
 func (s *Service) readStdout(c *frame.Call, q *protocols.ReadStreamRequest) {
-	s.read(c, q, (*process.IO).ReadStdout)
+	s.read(c, q, (*process.IO).ReadStdout, (*process.IO).Stdout)
 }
 
 func (s *Service) readStderr(c *frame.Call, q *protocols.ReadStreamRequest) {
-	s.read(c, q, (*process.IO).ReadStderr)
+	s.read(c, q, (*process.IO).ReadStderr, (*process.IO).Stderr)
 }
 
 func (s *Service) dropStdout(c *frame.Call, q *protocols.ReadStreamRequest) {
@@ -101,19 +101,21 @@ func fitted(length uint32) int {
 type readStream func(o *process.IO, n int, done func([]byte, error)) (cancel func() bool)
 
 // read answers with what is there, or parks the call. The end of the stream is an answer
-// without data, which is what hosts take for it.
-func (s *Service) read(c *frame.Call, q *protocols.ReadStreamRequest, from readStream) {
+// without data, which is what hosts take for it. What cannot be sent, because the host has gone,
+// goes back to the stream and is the next reader's.
+func (s *Service) read(c *frame.Call, q *protocols.ReadStreamRequest, from readStream, stream func(*process.IO) process.Stream) {
 	h, err := s.process(q.ContainerId, q.ExecId)
 	if err != nil {
 		c.Fail(err)
 		return
 	}
+	origin := stream(h.IO)
 	c.OnCancel(from(h.IO, fitted(q.Len), func(data []byte, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			c.Fail(fmt.Errorf("read from container %q: %w", q.ContainerId, err))
 			return
 		}
-		c.ReplyBytes(data)
+		c.ReplyBytesOf(data, origin)
 	}))
 }
 

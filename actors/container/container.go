@@ -116,6 +116,10 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 		if e := c.entry(m.Handle); e != nil {
 			e.waited = true
 		}
+	case process.Unwaited:
+		if e := c.entry(m.Handle); e != nil {
+			e.waited = false
+		}
 	case process.Gone:
 		c.gone(m.Handle)
 	case core.ChildExited:

@@ -30,9 +30,13 @@ func (c *Call[R]) request() *Call[R] { return c }
 func (c *Call[R]) callHead() *call   { return &c.head }
 
 // Reply answers the call. Only the first Reply counts. It never blocks.
-func (c *Call[R]) Reply(v R, err error) {
+func (c *Call[R]) Reply(v R, err error) { c.Answer(v, err) }
+
+// Answer is Reply. It tells whether this was the answer: false if there has been one already, or the
+// asker has given the call up.
+func (c *Call[R]) Answer(v R, err error) bool {
 	if !c.head.settle() {
-		return
+		return false
 	}
 	switch {
 	case c.ch != nil:
@@ -40,6 +44,7 @@ func (c *Call[R]) Reply(v R, err error) {
 	case c.deliver != nil:
 		c.handOver(v, err)
 	}
+	return true
 }
 
 // handOver runs deliver, which is code of the asker on the goroutine of the actor:

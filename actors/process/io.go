@@ -89,6 +89,28 @@ func (o *IO) openPipes(p *stdio.Poller, f *stdio.Files) (err error) {
 	return nil
 }
 
+// Stream is what is told of the bytes of each read that are passed on, and gets back those that cannot
+// be; see stdio.Reader.
+type Stream interface {
+	Kept() (token int64)
+	Sent(token int64)
+	Returned(token int64, data []byte)
+	Refused(data []byte)
+}
+
+// Stdout is the stream that ReadStdout reads; nil if the process does not have it.
+func (o *IO) Stdout() Stream { return streamOf(o.stdout) }
+
+// Stderr is as Stdout.
+func (o *IO) Stderr() Stream { return streamOf(o.stderr) }
+
+func streamOf(r *stdio.Reader) Stream {
+	if r == nil {
+		return nil
+	}
+	return r
+}
+
 // ReadStdout reads once, at most n bytes; the end of the stream is (nil, io.EOF).
 func (o *IO) ReadStdout(n int, done func([]byte, error)) (cancel func() bool) {
 	if o.passed.stdout != nil {

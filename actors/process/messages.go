@@ -60,12 +60,19 @@ type Exited struct {
 // streams, and its exec id is free.
 type Waited struct{ Handle *Handle }
 
+// Unwaited is told to the container when the status that was handed out has come back: nobody was
+// there any more.
+type Unwaited struct{ Handle *Handle }
+
 // Gone is told to the container when nothing of the process is of use to anybody: it has
 // been waited for and its output was read or has lingered. The actor ends itself.
 type Gone struct{ Handle *Handle }
 
 // exitSeen says that the pidfd has become readable.
 type exitSeen struct{}
+
+// statusReturned says that an answer with the exit status could not be given.
+type statusReturned struct{}
 
 // flushed says that what an exited process has written to a passed stream is on its way.
 type flushed struct{}

@@ -43,6 +43,7 @@ type process struct {
 	flushes int // passed streams whose output is not on its way yet
 	exited  bool
 	waited  bool // the status has been handed out
+	given   int  // how many have got it
 	status  int
 	since   time.Time // when the status was handed out
 	drains  int       // streams that are drained and have not ended yet
@@ -104,6 +105,8 @@ func (p *process) Receive(t *core.Turn, m core.Message) {
 		p.settle(t)
 	case Supersede:
 		p.drain(t)
+	case statusReturned:
+		p.takeBack()
 	case flushed:
 		if p.flushes--; p.flushes == 0 {
 			p.published(t)
@@ -148,10 +151,12 @@ func (p *process) published(t *core.Turn) {
 
 // handOut gives the status to those who wait for it. The process is gone for others then.
 func (p *process) handOut(t *core.Turn, to ...*Wait) {
-	p.since, p.waited = time.Now(), true
+	p.since, p.waited, p.given = time.Now(), true, 0
 	p.parent.Tell(Waited{Handle: p.handle})
 	for _, w := range to {
-		w.Reply(p.status, nil)
+		if w.Answer(p.status, nil) {
+			p.given++
+		}
 	}
 	p.settle(t)
 }
@@ -176,11 +181,14 @@ func (p *process) resize(r *Resize) error {
 
 // settle ends a process that has been waited for, unless its output may still be fetched.
 func (p *process) settle(t *core.Turn) {
-	if p.done {
+	if p.done || !p.waited || p.takeBack() {
 		return
 	}
 	left, drained := p.handle.IO.left(p.streamOver(t))
 	p.drains += drained
+	if p.handle.status.kept.Load() > 0 {
+		left = max(left, output) // it may come back
+	}
 	if p.lingers(left) {
 		t.After(lingerLook, lingerOver{})
 		return
@@ -193,6 +201,18 @@ func (p *process) settle(t *core.Turn) {
 		return
 	}
 	p.drain(t)
+}
+
+// takeBack tells whether the status has come back from all who had been given it. It is there for the
+// next who asks then.
+func (p *process) takeBack() bool {
+	if p.done || !p.waited || int(p.handle.status.returned.Load()) < p.given {
+		return false
+	}
+	p.waited = false
+	p.handle.status.returned.Store(0)
+	p.parent.Tell(Unwaited{Handle: p.handle})
+	return true
 }
 
 func (p *process) lingers(left remains) bool {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/core/coretest"
 	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
@@ -170,6 +171,49 @@ func TestWaiterThatHasGone(t *testing.T) {
 	s.signal(unix.SIGKILL)
 	s.exits()
 	s.status(s.wait(), 137)
+}
+
+// TestStatusComesBack: an answer that could not be given does not use the status up, whether that is
+// known at once or later. Somebody else who has got it is enough.
+func TestStatusComesBack(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		waiters int
+		kept    bool
+	}{{"at once", 1, false}, {"later", 1, true}, {"of all who waited", 2, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newFixture(t, "sh", "-c", "exit 7")
+			for range c.waiters {
+				core.AskFunc(s.Ref(), &Wait{}, func(int, error) {
+					if c.kept {
+						s.p.handle.Kept()
+					} else {
+						s.p.handle.Refused(nil)
+					}
+				})
+			}
+			s.exits()
+			if !s.Alive() {
+				t.Fatal("the actor ends with its status, whose answer nobody has got")
+			}
+			if c.kept {
+				s.unknown(reply[int]{s.wait()})
+				s.p.handle.Returned(0, nil)
+				if c.waiters > 1 {
+					s.unknown(reply[int]{s.wait()})
+					s.p.handle.Returned(0, nil)
+				}
+			}
+			s.status(s.wait(), 7)
+		})
+	}
+	s := newFixture(t, "sh", "-c", "exit 7")
+	core.AskFunc(s.Ref(), &Wait{}, func(int, error) { s.p.handle.Kept() })
+	s.exits()
+	s.p.handle.Sent(0)
+	s.has(Exited{Handle: s.p.handle, Status: 7}, Waited{Handle: s.p.handle})
+	s.lingered()
+	s.has(Gone{Handle: s.p.handle})
 }
 
 // TestWaitersWithDeadlines, again and again, leave nothing behind.

@@ -65,6 +65,9 @@ type Online struct {
 // answered with ErrNoMoreOOM.
 type NextOOM struct{ core.Call[id.Container] }
 
+// OOMUntold says that the answer to a NextOOM could not be given: the next one gets the kill.
+type OOMUntold struct{ ID id.Container }
+
 // Destroy removes every container and everything the pod has; containers that cannot be
 // removed do not keep the others. New ones are refused from then on.
 type Destroy struct{ core.Call[struct{}] }

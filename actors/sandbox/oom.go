@@ -3,6 +3,8 @@
 package sandbox
 
 import (
+	"slices"
+
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
 )
@@ -19,8 +21,9 @@ type oomQueue struct {
 
 func (q *oomQueue) ask(m *NextOOM) {
 	if len(q.kills) > 0 {
-		m.Reply(q.kills[0], nil)
-		q.kills = q.kills[1:]
+		if m.Answer(q.kills[0], nil) {
+			q.kills = q.kills[1:]
+		}
 		return
 	}
 	if q.ended {
@@ -32,13 +35,30 @@ func (q *oomQueue) ask(m *NextOOM) {
 
 // add gives a kill to the first who still waits, or keeps it.
 func (q *oomQueue) add(c id.Container) {
-	if w, ok := q.waiting.Next(); ok {
-		w.Reply(c, nil)
+	if q.give(c) {
 		return
 	}
 	if q.kills = append(q.kills, c); len(q.kills) > oomLimit {
 		q.kills = q.kills[1:]
 	}
+}
+
+// give gives a kill to the first who still waits.
+func (q *oomQueue) give(c id.Container) bool {
+	for {
+		w, ok := q.waiting.Next()
+		if !ok || w.Answer(c, nil) {
+			return ok
+		}
+	}
+}
+
+// again is for a kill whose answer nobody has got: it is the next one.
+func (q *oomQueue) again(c id.Container) {
+	if q.give(c) {
+		return
+	}
+	q.kills = slices.Insert(q.kills, 0, c)
 }
 
 // end answers all who wait, and those to come.

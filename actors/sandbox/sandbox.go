@@ -85,6 +85,8 @@ func (s *sandbox) Receive(t *core.Turn, m core.Message) {
 		s.online(t, m)
 	case *NextOOM:
 		s.oom.ask(m)
+	case OOMUntold:
+		s.oom.again(m.ID)
 	case *Destroy:
 		s.destroy(t, m)
 	case container.Created:

@@ -23,6 +23,7 @@ import (
 //	goes <id>                  its actor says that nothing of it is left, and ends
 //	oom <id>                   a process of it was killed for want of memory
 //	next                       ask for the next such kill
+//	untold <id>                the answer about a kill could not be given
 //
 // The actors of the containers only collect what they are told, so a request that was told on to one of
 // them waits until that one ends.
@@ -72,6 +73,8 @@ func (s *story) do(command string, args ...string) string {
 		s.stands(arg, 7)
 	case "goes":
 		s.goes(arg)
+	case "untold":
+		s.Tell(OOMUntold{ID: id.Container(arg)})
 	case "oom":
 		s.Tell(container.OOMKilled{ID: id.Container(arg)})
 	default:

@@ -120,24 +120,36 @@ func (c *Call) OnCancel(cancel func() bool) {
 }
 
 // Reply answers the call with a message. Nil is an empty message.
-func (c *Call) Reply(m protocols.Message) {
+func (c *Call) Reply(m protocols.Message) { c.ReplyOf(m, nil) }
+
+// ReplyOf is Reply with a message whose content goes back to its origin if it cannot be sent.
+func (c *Call) ReplyOf(m protocols.Message, origin Origin) {
 	buf, err := messageFrame(c.stream, m) // first: it may panic on a broken message
 	if !c.end() {
 		buf.free()
+		if origin != nil {
+			origin.Refused(nil)
+		}
 		return
 	}
-	c.answer(buf, nil, err)
+	c.answer(buf, nil, err, origin)
 }
 
 // ReplyBytes answers the call with a message whose only field is number 1, of type bytes, such as
 // ReadStreamResponse. data is not used after ReplyBytes has returned, and copied only if the
 // peer cannot take it at once.
-func (c *Call) ReplyBytes(data []byte) {
+func (c *Call) ReplyBytes(data []byte) { c.ReplyBytesOf(data, nil) }
+
+// ReplyBytesOf is ReplyBytes with data that go back to their origin if they cannot be sent.
+func (c *Call) ReplyBytesOf(data []byte, origin Origin) {
 	if !c.end() {
+		if origin != nil {
+			origin.Refused(data)
+		}
 		return
 	}
 	buf, err := bytesFrame(c.stream, data)
-	c.answer(buf, data, err)
+	c.answer(buf, data, err, origin)
 }
 
 // Fail answers the call with an error.
@@ -145,14 +157,14 @@ func (c *Call) Fail(err error) {
 	if !c.end() {
 		return
 	}
-	c.answer(nil, nil, err)
+	c.answer(nil, nil, err, nil)
 }
 
 // answer sends a frame or, if there is an error, that instead.
-func (c *Call) answer(buf *buffer, data []byte, err error) {
+func (c *Call) answer(buf *buffer, data []byte, err error, origin Origin) {
 	code, text := codes.OK, ""
 	if err != nil {
-		data = nil
+		data, origin = nil, nil
 		code, text = c.conn.mux.options.Status(err)
 		var e *Error
 		if errors.As(err, &e) {
@@ -165,7 +177,7 @@ func (c *Call) answer(buf *buffer, data []byte, err error) {
 		}
 		buf = errorFrame(c.stream, code, text)
 	}
-	c.conn.send(buf, data)
+	c.conn.send(buf, data, origin)
 	c.ended(code, text)
 }
 

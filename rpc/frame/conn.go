@@ -138,8 +138,6 @@ func (c *Conn) Close() {
 	c.mu.Unlock()
 
 	c.cancel()
-	c.box.close()
-	_ = c.nc.Close() // the peer may have closed it first; nothing to do about an error
 	for _, g := range gone {
 		if !g.call.state.CompareAndSwap(waiting, answered) {
 			continue
@@ -149,6 +147,14 @@ func (c *Conn) Close() {
 		}
 		g.call.ended(codes.Canceled, "client has gone")
 	}
+	c.box.close()
+	// The writer wakes up; the socket is open until what it has not written is back where others find it.
+	if err := c.nc.SetWriteDeadline(time.Unix(1, 0)); err == nil { // wall: any time that has passed
+		defer c.nc.Close() // the peer may have closed it first; nothing to do about an error
+	} else {
+		_ = c.nc.Close()
+	}
+	c.box.giveBack()
 }
 
 // cancellation is what is left to do for a call whose client is gone.

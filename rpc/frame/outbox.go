@@ -26,8 +26,10 @@ type outbox struct {
 
 	mu     sync.Mutex
 	queue  []*buffer
+	unsent unsentList
 	busy   bool // somebody is writing: all others queue
 	closed bool
+	over   sync.Cond // busy is over, after closed
 
 	// What the one who set busy writes at present, and how it went: fields, not variables, so
 	// that a write allocates nothing.
@@ -41,6 +43,7 @@ type outbox struct {
 
 func (o *outbox) init(nc net.Conn) {
 	o.nc = nc
+	o.over.L = &o.mu
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			o.raw = raw
@@ -50,16 +53,19 @@ func (o *outbox) init(nc net.Conn) {
 }
 
 // send writes or queues a frame: buf, which it takes over, and after it data, which it copies
-// unless it can be written at once.
-func (o *outbox) send(buf *buffer, data []byte) {
+// unless it can be written at once. origin, unless nil, gets back what cannot be sent.
+func (o *outbox) send(buf *buffer, data []byte, origin Origin) {
 	o.mu.Lock()
 	if o.closed {
 		o.mu.Unlock()
 		buf.free()
+		if origin != nil {
+			origin.Refused(data)
+		}
 		return
 	}
 	if o.busy || o.raw == nil {
-		o.push(buf, data)
+		o.unsent.add(origin, o.push(buf, data))
 		if !o.busy {
 			o.busy = true
 			go o.flush()
@@ -76,21 +82,24 @@ func (o *outbox) send(buf *buffer, data []byte) {
 		o.iov = o.first[:2]
 	}
 	o.write(false)
-	o.sent(buf, data, o.wrote, o.err)
+	o.sent(buf, data, origin)
 }
 
 // sent ends a write on the spot: it queues the rest in front of what others have queued meanwhile.
-func (o *outbox) sent(buf *buffer, data []byte, n int, err error) {
+func (o *outbox) sent(buf *buffer, data []byte, origin Origin) {
+	n, err := o.wrote, o.err
+	rest := len(buf.b) + len(data) - n
 	o.mu.Lock()
 	if err != nil || o.closed {
-		o.busy = false
-		o.mu.Unlock()
-		if err != nil {
-			o.fail(err)
+		if rest > 0 {
+			o.unsent.front(origin, data, int64(rest))
 		}
+		o.mu.Unlock()
+		o.end(err)
 		return
 	}
-	if rest := len(buf.b) + len(data) - n; rest > 0 {
+	if rest > 0 {
+		o.unsent.front(origin, data, int64(rest))
 		behind := o.queue
 		o.queue = nil
 		o.pushRest(buf, data, n)
@@ -106,24 +115,26 @@ func (o *outbox) sent(buf *buffer, data []byte, n int, err error) {
 	o.mu.Unlock()
 }
 
-// push queues buf and a copy of data. Small frames are put together in one chunk.
-func (o *outbox) push(buf *buffer, data []byte) {
+// push queues buf and a copy of data, which it returns. Small frames are put together in one chunk.
+func (o *outbox) push(buf *buffer, data []byte) (kept []byte) {
 	need := len(buf.b) + len(data)
+	o.unsent.queued += int64(need)
 	if last := len(o.queue) - 1; last >= 0 {
 		if tail := o.queue[last]; cap(tail.b)-len(tail.b) >= need {
 			tail.b = append(append(tail.b, buf.b...), data...)
 			buf.free()
-			return
+			return tail.b[len(tail.b)-len(data):]
 		}
 	}
-	o.pushRest(buf, data, 0)
+	return o.pushRest(buf, data, 0)
 }
 
-// pushRest queues buf and a copy of data without their first n bytes.
-func (o *outbox) pushRest(buf *buffer, data []byte, n int) {
+// pushRest queues buf and a copy of data without their first n bytes, and returns what it has queued
+// of data.
+func (o *outbox) pushRest(buf *buffer, data []byte, n int) (kept []byte) {
 	if n == 0 && len(data) == 0 && cap(buf.b)-len(buf.b) < len(buf.b) {
 		o.append(buf) // well filled: no copy
-		return
+		return nil
 	}
 	rest := getBuffer(max(len(buf.b)+len(data)-n, smallChunk))
 	if n < len(buf.b) {
@@ -135,6 +146,7 @@ func (o *outbox) pushRest(buf *buffer, data []byte, n int) {
 	rest.b = append(rest.b, data[n:]...)
 	buf.free()
 	o.append(rest)
+	return rest.b[len(rest.b)-len(data[n:]):]
 }
 
 // smallChunk is the least size of a queued chunk: a peer that is slow once is mostly slow for more
@@ -152,8 +164,12 @@ func (o *outbox) flush() {
 	for {
 		o.mu.Lock()
 		if len(o.queue) == 0 || o.closed {
-			o.busy = false
+			closed := o.closed
+			o.busy = closed
 			o.mu.Unlock()
+			if closed {
+				o.end(nil)
+			}
 			o.changed()
 			return
 		}
@@ -163,15 +179,53 @@ func (o *outbox) flush() {
 		for i, b := range batch {
 			o.writeAll(b.b)
 			if o.err != nil {
-				o.fail(o.err)
+				o.flushed(o.wrote)
+				o.end(o.err)
 				return
 			}
+			o.flushed(len(b.b))
 			o.size.Add(-int64(cap(b.b)))
 			b.free()
 			batch[i] = nil
 			o.changed()
 		}
 		spare = batch
+	}
+}
+
+// flushed notes what has been written.
+func (o *outbox) flushed(n int) {
+	o.mu.Lock()
+	sent := o.unsent.wrote(n)
+	o.mu.Unlock()
+	for _, r := range sent {
+		r.origin.Sent(r.token)
+	}
+}
+
+// end ends the last write of all: the outbox is closed, or err is why it has to be.
+func (o *outbox) end(err error) {
+	if err != nil {
+		o.fail(err)
+	}
+	o.mu.Lock()
+	o.busy = false
+	o.over.Broadcast()
+	o.mu.Unlock()
+}
+
+// giveBack returns what has not been sent to where it was taken from, after close and when writes to the
+// socket cannot wait any more: it waits for the one under way.
+func (o *outbox) giveBack() {
+	o.mu.Lock()
+	for o.busy {
+		o.over.Wait()
+	}
+	lost := o.unsent.replies
+	o.unsent.replies = nil
+	o.mu.Unlock()
+	for _, r := range lost {
+		r.origin.Returned(r.token, r.data)
 	}
 }
 

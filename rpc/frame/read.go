@@ -153,7 +153,7 @@ func (c *Call) serve(request protocols.Message) {
 
 // reject answers a frame that reaches no handler.
 func (c *Conn) reject(h header, e *envelope, err *Error) {
-	c.send(errorFrame(h.stream, err.Code, err.Message), nil)
+	c.send(errorFrame(h.stream, err.Code, err.Message), nil, nil)
 	if rejected := c.mux.options.Rejected; rejected != nil {
 		var service, method string
 		if e != nil {

@@ -27,8 +27,8 @@ func (c *Conn) congested() bool { return c.box.size.Load() > int64(c.mux.options
 func (c *Conn) relieved() bool  { return c.box.size.Load() <= int64(c.mux.options.Limits.Queued/4) }
 
 // send hands a frame to the socket.
-func (c *Conn) send(buf *buffer, data []byte) {
-	c.box.send(buf, data)
+func (c *Conn) send(buf *buffer, data []byte, origin Origin) {
+	c.box.send(buf, data, origin)
 	if !c.congested() && !c.draining.Load() {
 		return
 	}

@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 // writeAll writes b, waiting for the peer as long as that takes.
 func (o *outbox) writeAll(b []byte) {
 	if o.raw == nil {
-		_, o.err = o.nc.Write(b)
+		o.wrote, o.err = o.nc.Write(b)
 		return
 	}
 	o.first[0] = b

@@ -23,8 +23,11 @@ func (r *Reader) serve(mine *readOp) (answered bool) {
 			return answered
 		}
 		b := buffers.Get().(*buffer)
-		data, err := []byte(nil), io.EOF
-		if !closed {
+		data, err := op.back, error(nil)
+		if data == nil {
+			err = io.EOF
+		}
+		if data == nil && !closed {
 			data, err = readOnce(r.fd, b[:min(op.max, bufferSize)])
 		}
 		if err = r.end(op, data, err); errors.Is(err, errEmpty) {
@@ -51,12 +54,16 @@ func (r *Reader) begin(share int) (op *readOp, closed bool) {
 		}
 		return nil, r.closed
 	}
-	if share <= 0 && !r.closed && r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r) == nil {
+	if share <= 0 && !r.closed && len(r.back.parts) == 0 && r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r) == nil {
 		r.busy = false
 		return nil, false
 	}
-	r.queue[0].state = moving
-	return r.queue[0], r.closed
+	op = r.queue[0]
+	op.state = moving
+	if !r.closed {
+		op.at, op.back = r.back.take(op.max)
+	}
+	return op, r.closed
 }
 
 // end takes the read out of the queue and returns the error to answer it with. If it has
@@ -76,6 +83,11 @@ func (r *Reader) end(op *readOp, data []byte, err error) error {
 		op.state, r.busy = waiting, false
 		return err
 	}
+	if op.back == nil {
+		op.at = r.back.fresh
+		r.back.fresh += int64(len(data))
+	}
+	r.back.now = op.at
 	popOp(&r.queue, &op.state)
 	return err
 }

@@ -14,14 +14,19 @@ type Left struct {
 // terminalRoom is what the line discipline of a terminal keeps, in bytes (N_TTY_BUF_SIZE).
 const terminalRoom = 4096
 
-// Left tells what the stream has left: nothing after its end or Close. While somebody reads
+// Left tells what the stream has left: after its end what will be read again (Return), nothing after Close. While somebody reads
 // it says one byte, of a stream that is held: there may be more. Like read(2) it can be
 // held up by a writer that has the pipe's lock, so other calls do not wait for it.
 func (r *Reader) Left() Left {
 	r.mu.Lock()
-	if r.closed || r.over || r.fd < 0 {
+	if r.closed || r.fd < 0 {
 		r.mu.Unlock()
 		return Left{}
+	}
+	again := r.back.left()
+	if r.over {
+		r.mu.Unlock()
+		return Left{Unread: again}
 	}
 	if r.busy {
 		r.mu.Unlock()
@@ -30,6 +35,7 @@ func (r *Reader) Left() Left {
 	r.busy = true
 	r.mu.Unlock()
 	left := leftIn(r.fd)
+	left.Unread += again
 	r.serve(nil) // what was asked for meanwhile
 	return left
 }

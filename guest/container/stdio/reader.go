@@ -40,6 +40,7 @@ type Reader struct {
 	until   time.Time // after the exit: when reads that wait end
 	timed   bool      // in the poller's grace queue; protected by its lock
 	drops   uint32    // odd: what comes is dropped; see Discard
+	back    back
 }
 
 type readOp struct {
@@ -47,7 +48,9 @@ type readOp struct {
 	max    int
 	done   func([]byte, error)
 	state  opState
-	drops  bool // a read of Discard's or Drain's
+	drops  bool   // a read of Discard's or Drain's
+	back   []byte // what it gets, of what came back
+	at     int64  // where in the stream its bytes are
 }
 
 // NewReader takes f over: it is closed when NewReader returns, and the reader has a
