@@ -650,6 +650,16 @@ func TestSessionThatComesTooLate(t *testing.T) {
 	p.process.WaitGone()
 }
 
+// TestSessionThatFailsBesideARemoval was given up, whatever it has met: its container's init is killed.
+func TestSessionThatFailsBesideARemoval(t *testing.T) {
+	s := newFixture(t)
+	s.create()
+	session := s.ask(newExec("e"))
+	s.ask(&Remove{})
+	s.Work(0).Complete((*started)(nil), runtime.ErrStopped)
+	s.refused(session, ErrGivenUp)
+}
+
 // TestPanicTellsEverybody: who waits is answered, the directory has no dead entries.
 func TestPanicTellsEverybody(t *testing.T) {
 	s := newFixture(t)

@@ -54,8 +54,11 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 		if c.pausing {
 			t.Unpark()
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			err = c.enter(t, m, s)
+		case c.removing: // which has killed what the session was to join
+			err = ErrGivenUp
 		}
 		m.Reply(struct{}{}, c.naming("exec in", err))
 	})
