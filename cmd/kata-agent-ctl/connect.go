@@ -36,8 +36,8 @@ func newConnect(g *global) *cobra.Command {
   ExecProcess cid=c1 exec_id=e1 json://{"process": {"Args": ["id"], "Cwd": "/"}}
   SignalProcess cid=c1 signal=SIGTERM
 
-or one of echo, sleep <time>, repeat <n>, list and quit. A list that ran with the agent-ctl of Kata
-Containers runs here. Answers come as JSON, one on a line.
+or one of echo, sleep <time>, repeat <n>, within <time>, on <name>, await, hangup <name>, list and
+quit. A list that ran with the agent-ctl of Kata Containers runs here. Answers come as JSON, one on a line.
 
 Values that a command leaves out are those of the command before (container, exec and sandbox id) or
 made up. With -n nothing is filled in.`,
@@ -83,6 +83,7 @@ func (o *connectOptions) run(cmd *cobra.Command, args []string) error {
 	defer c.Close()
 	r := &script.Runner{
 		Caller: c, Out: cmd.OutOrStdout(), Log: log, IgnoreErrors: o.ignoreErrors,
+		Dial: func(ctx context.Context) (script.Connection, error) { return o.dial(ctx) },
 		Values: script.Values{
 			Auto: !o.noAutoValues, BundleDir: o.bundleDir,
 			PassOver: func(method, word string) { log.Warn(method + ": passed over " + word + ", which it does not have") },

@@ -33,6 +33,14 @@ func (r *Runner) builtin(ctx context.Context, l Line) (bool, error) {
 			return true, ctx.Err()
 		case <-time.After(d):
 		}
+	case "on":
+		return true, r.on(ctx, l.Text)
+	case "await":
+		return true, r.settle(r.lanes.await(strings.Fields(l.Text)))
+	case "hangup":
+		r.lanes.hangUp(l.Text)
+	case "within":
+		return true, r.within(ctx, l.Text)
 	default:
 		return false, nil
 	}
@@ -48,6 +56,10 @@ func List(w io.Writer) {
   quit           end
   repeat <n>     run the next command n times; -1 is for ever
   sleep <time>   wait: 100ms, 5s, 2m, or a number of nanoseconds
+  within <time> <command>   give a call so much time
+  on <name> <command>       run a command on a connection of that name, beside those that follow
+  await [name...]           wait for the commands of these connections, or of all
+  hangup <name>             close such a connection at once
 
 Calls of the agent:
 

@@ -33,6 +33,10 @@ type Runner struct {
 	// Show writes an answer to Out; nil is Print.
 	Show func(io.Writer, protocols.Message) error
 
+	// Dial makes another connection, for "on"; nil if there can be none.
+	Dial func(context.Context) (Connection, error)
+
+	lanes  lanes
 	done   bool
 	failed int // commands, with IgnoreErrors
 	repeat int // how often to run the next command: 0 or 1 is once, -1 for ever
@@ -45,6 +49,17 @@ var errQuit = errors.New("quit")
 // well. With IgnoreErrors it goes on after an error, and returns ErrFailed at the end.
 func (r *Runner) Run(ctx context.Context, next Source) error {
 	before := r.failed
+	err := r.lines(ctx, next)
+	if errs := r.settle(r.lanes.end()); err == nil {
+		err = errs
+	}
+	if n := r.failed - before; err == nil && n > 0 {
+		err = fmt.Errorf("%w: %d", ErrFailed, n)
+	}
+	return err
+}
+
+func (r *Runner) lines(ctx context.Context, next Source) error {
 	for !r.done {
 		text, place, err := next()
 		if errors.Is(err, io.EOF) {
@@ -61,9 +76,6 @@ func (r *Runner) Run(ctx context.Context, next Source) error {
 		case err != nil:
 			return err
 		}
-	}
-	if n := r.failed - before; n > 0 {
-		return fmt.Errorf("%w: %d", ErrFailed, n)
 	}
 	return nil
 }
