@@ -30,6 +30,9 @@ const (
 	StepMount
 	StepUnmount
 	StepBundle
+	StepPull
+	StepUnseal
+	StepSharedMount
 	StepPassedStreams
 	StepRuntimeCreate
 	StepRuntimeStart
@@ -56,6 +59,8 @@ type StepInfo struct {
 	Does string
 	// Outer steps consist of others: no warning is given for one while one of those runs.
 	Outer bool
+	// Long steps take long in a healthy guest, too: that they do is no warning.
+	Long bool
 	// Request steps are all that a request is. They have no span: the request has one.
 	Request bool
 }
@@ -82,6 +87,9 @@ var stepTable = [stepCount]StepInfo{
 	StepMount:             {Name: "mount", Object: "mount point", Does: "a storage is put in place by its driver", Outer: true},
 	StepUnmount:           {Name: "unmount", Object: "mount point", Does: "a storage is taken away"},
 	StepBundle:            {Name: "bundle", Does: "the bundle is made, with config.json and rootfs"},
+	StepPull:              {Name: "image pull", Object: "image", Does: "the Confidential Data Hub fetches an image", Long: true},
+	StepUnseal:            {Name: "unseal", Does: "sealed secrets are looked for, and unsealed by the Confidential Data Hub"},
+	StepSharedMount:       {Name: "shared mount", Object: "name", Does: "a mount of another container is waited for"},
 	StepPassedStreams:     {Name: "passed streams", Does: "the host's connections for standard streams are waited for"},
 	StepRuntimeCreate:     {Name: "libcontainer create", Does: "libcontainer makes the container up to its waiting init", Outer: true},
 	StepRuntimeStart:      {Name: "libcontainer start", Does: "init is let go and executes the program", Outer: true},

@@ -5,6 +5,8 @@ package core
 import (
 	"fmt"
 	"time"
+
+	"go.uber.org/zap/zapcore"
 )
 
 // StepLimits is how long a step may run before a warning names it, and before it is named again. 0:
@@ -84,7 +86,11 @@ func (s *System) warnOfSlow() {
 	u.mu.Unlock()
 	for _, r := range slow {
 		v := r.view(now)
-		s.log.Warn(v.warning(), r.fields()[1:]...)
+		level := zapcore.WarnLevel
+		if stepTable[r.kind].Long {
+			level = zapcore.InfoLevel
+		}
+		s.log.Log(level, v.warning(), r.fields()[1:]...)
 	}
 }
 
