@@ -10,6 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/container"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
+	"github.com/kata-containers/kata-agent/guest/components/cdh"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/sharedmount"
 	"github.com/kata-containers/kata-agent/guest/memagent"
@@ -51,7 +52,9 @@ var statusTable = []struct {
 	{sharedmount.ErrRequest, codes.InvalidArgument},
 	{sharedmount.ErrSource, codes.FailedPrecondition},
 	{errUnsupported, codes.Unimplemented},
-	{volume.ErrGuestPull, codes.Unimplemented},
+	{volume.ErrNoHub, codes.FailedPrecondition},
+	{cdh.ErrAbsent, codes.FailedPrecondition},
+	{volume.ErrNoPause, codes.FailedPrecondition},
 	{frame.ErrFull, codes.ResourceExhausted},
 	{process.ErrFull, codes.ResourceExhausted},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},

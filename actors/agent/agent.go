@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/components/cdh"
 	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
@@ -36,8 +37,13 @@ type Options struct {
 	VisibleCDI bool
 	CDITimeout time.Duration // bounds the wait for CDI specifications: agent.cdi_timeout
 	MemAgent   *MemAgent     // settings of the memory agent; nil: it is off
-	Spawn      runtime.Spawner
-	Passfd     *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
+	Hub        *cdh.Client   // the Confidential Data Hub, in guests that have it
+	// NoStoreIntegrity leaves out the check of what is read from the store of pulled images:
+	// agent.secure_storage_integrity=false.
+	NoStoreIntegrity bool
+	PauseBundle      string // of the pause image, "": where guest images have it
+	Spawn            runtime.Spawner
+	Passfd           *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
 	// Restored is told of a machine that was restored or has stood still, before the poller moves a byte
 	// or Look returns. It must not block. Nil: nobody looks.
 	Restored func(restore.Seen)
@@ -101,7 +107,9 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 	if err = a.watchDevices(system, p); err != nil {
 		return nil, err
 	}
-	a.volumes = storage.NewDrivers(a.devices.Resolver)
+	a.volumes = storage.NewDrivers(a.devices.Resolver, storage.Options{
+		Hub: hub{p.Hub}, NoIntegrity: p.NoStoreIntegrity, PauseBundle: p.PauseBundle,
+	})
 	if a.Storage, err = spawn(system, "storage", storage.New(a.volumes.Mount)); err != nil {
 		return nil, err
 	}
@@ -165,6 +173,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Mounts:     mount.Mounter{Proc: proc},
 		PipeSize:   p.PipeSize,
 		Passfd:     p.Passfd,
+		Hub:        hub{p.Hub}, PauseProcess: a.volumes.PauseProcess,
 		Cgroup: cgroup.Chooser{InitMode: p.InitMode, Reachable: func() bool {
 			return cgroup.SystemdReachable("/run")
 		}},

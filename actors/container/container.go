@@ -42,6 +42,10 @@ type Options struct {
 	// Devices waits for a container's devices and puts them into its spec. The map is what
 	// the environment of its sessions is rewritten by.
 	Devices func(context.Context, *specs.Spec, []device.Request) (device.PCIMap, error)
+	// Hub unseals secrets; nil if there is none for this agent.
+	Hub Hub
+	// PauseProcess is the process of the guest's own pause image.
+	PauseProcess func() (*specs.Process, error)
 	// Ended is called for each process whose actor has ended. May be nil.
 	Ended func()
 	// Warn reports what is not worth an error.

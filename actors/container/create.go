@@ -162,10 +162,16 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	if err != nil {
 		return err
 	}
+	if err := c.attachTrusted(ctx, m, &out.undo); err != nil { // an image may be pulled into it
+		return err
+	}
 	for _, s := range storages {
 		if err := c.attach(ctx, s, &out.undo); err != nil {
 			return err
 		}
+	}
+	if err := c.confide(ctx, m, out); err != nil {
+		return err
 	}
 	shareNamespaces(m)
 	mergeHooks(m.Spec, m.GuestHooks)

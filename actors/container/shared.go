@@ -10,7 +10,6 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/sharedmount"
-	"github.com/kata-containers/kata-agent/guest/trace"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -53,12 +52,10 @@ func (c *container) initProcess(t *core.Turn, m *Init) {
 // share shows the mounts of other containers in this one, which stands and whose init does not run
 // its program yet. First all are found, then all places, so that no place is looked for in what a
 // program of another container serves.
-func (c *container) share(ctx context.Context, mounts []SharedMount, own *runtime.Process, rootfs string) (err error) {
+func (c *container) share(ctx context.Context, mounts []SharedMount, own *runtime.Process, rootfs string) error {
 	if len(mounts) == 0 {
 		return nil
 	}
-	ctx, span := trace.Start(ctx, "shared mounts")
-	defer func() { span.End(err) }()
 	sources := make([]sharedSource, len(mounts))
 	defer func() {
 		for i := range sources {
@@ -68,7 +65,10 @@ func (c *container) share(ctx context.Context, mounts []SharedMount, own *runtim
 	limited, cancel := context.WithTimeout(ctx, sharedTimeout)
 	defer cancel()
 	for i, m := range mounts {
-		if err := sources[i].open(limited, c.options.Runtime.Proc, m); err != nil {
+		err := core.Step(limited, core.StepSharedMount, m.Name, func(ctx context.Context) error {
+			return sources[i].open(ctx, c.options.Runtime.Proc, m)
+		})
+		if err != nil {
 			return fmt.Errorf("shared mount %q: %w", m.Name, err)
 		}
 	}

@@ -17,13 +17,14 @@ import (
 //     specification, absent parts get their defaults, and what is malformed is refused.
 //  2. putDevices: numbers, names and addresses of the devices become the guest's, and CDI
 //     devices bring their mounts, hooks and environment.
-//  3. shareNamespaces: the pod's namespaces.
-//  4. mergeHooks: the guest image's hooks.
-//  5. placeCgroup: the cgroups path in the form of the driver in use.
-//  6. openSources: changes nothing, but refuses sources of binds that may not be.
-//  7. makeBundle: the root becomes the bundle's rootfs. config.json is written here, and has
+//  3. confide: the process of the guest's own pause image, the secrets that the host has sealed.
+//  4. shareNamespaces: the pod's namespaces.
+//  5. mergeHooks: the guest image's hooks.
+//  6. placeCgroup: the cgroups path in the form of the driver in use.
+//  7. openSources: changes nothing, but refuses sources of binds that may not be.
+//  8. makeBundle: the root becomes the bundle's rootfs. config.json is written here, and has
 //     what the steps above give.
-//  8. runtime.Create: what this guest's kernel does not have is refused or passed over, see
+//  9. runtime.Create: what this guest's kernel does not have is refused or passed over, see
 //     fitSpec there.
 //
 // The storages are attached between 2 and 3: a root may lie on one, and none is mounted for a

@@ -10,6 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/guest/storage/watchable"
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Drivers puts volumes in place by their driver.
@@ -19,9 +20,18 @@ type Drivers struct {
 	devices device.Resolver
 }
 
+// Options of drivers; see those of the same name in volume.Drivers.
+type Options struct {
+	Hub         volume.Hub
+	NoIntegrity bool
+	PauseBundle string
+}
+
 // NewDrivers returns drivers whose volumes on disks wait for them with devices.
-func NewDrivers(devices device.Resolver) *Drivers {
-	drivers := &volume.Drivers{Watches: &watchable.Set{}}
+func NewDrivers(devices device.Resolver, o Options) *Drivers {
+	drivers := &volume.Drivers{
+		Watches: &watchable.Set{}, Hub: o.Hub, NoIntegrity: o.NoIntegrity, PauseBundle: o.PauseBundle,
+	}
 	return &Drivers{drivers: drivers, layers: &erofs.Mounter{Volumes: drivers}, devices: devices}
 }
 
@@ -44,6 +54,9 @@ func (m *Drivers) Mount(ctx context.Context, holder string, v Volume) (volume.At
 	}
 	return m.drivers.MountDevice(ctx, node, v)
 }
+
+// PauseProcess is the process of the guest's pause image.
+func (m *Drivers) PauseProcess() (*specs.Process, error) { return m.drivers.PauseProcess() }
 
 // Close ends the watches that are left and takes away what they stand on.
 func (m *Drivers) Close(ctx context.Context) error { return m.drivers.Watches.Close(ctx) }

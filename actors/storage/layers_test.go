@@ -40,7 +40,7 @@ func newTestMounter(t *testing.T, timeout time.Duration) (*Drivers, *hotplugtest
 		t.Fatal(err)
 	}
 	ref.Tell(device.Listen())
-	return NewDrivers(device.Resolver{Actor: ref, Timeout: timeout}), source
+	return NewDrivers(device.Resolver{Actor: ref, Timeout: timeout}, Options{}), source
 }
 
 func plugged(devPath, name string) hotplug.Event {

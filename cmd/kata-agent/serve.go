@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/guest/boot/power"
+	"github.com/kata-containers/kata-agent/guest/components/cdh"
 	"github.com/kata-containers/kata-agent/guest/config"
 	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	"github.com/kata-containers/kata-agent/rpc"
@@ -54,11 +55,14 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	system := core.NewSystem(log)
 	streams, closeStreams := openPassfd(cfg, log)
 	defer closeStreams()
+	hub := cdh.New(cdh.Options{Timeout: cfg.CDHAPITimeout, PullTimeout: cfg.ImagePullTimeout})
+	defer hub.Close()
 	spawner, closeSpawner := newSpawner(log)
 	defer closeSpawner()
 	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
+		Hub: hub, NoStoreIntegrity: !cfg.SecureStorageIntegrity,
 		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen,
 	})
 	if err != nil {

@@ -36,6 +36,10 @@ var shownBy = map[string][]place{
 	"agent.passfd_listener_port": {{"test/integration/passfd_test.go", "TestPassedStreams", "harness.Passing"}},
 	"agent.visible_cdi_devices":  {atWork("TestOptionVisibleCDIDevices", "agent.visible_cdi_devices=true")},
 
+	"agent.cdh_api_timeout":          {hub("TestSealedSecretThatTakesTooLong", "agent.cdh_api_timeout=")},
+	"agent.image_pull_timeout":       {hub("TestGuestPullEndsAtItsLimit", "agent.image_pull_timeout=")},
+	"agent.secure_storage_integrity": {hub("TestTrustedStore", "agent.secure_storage_integrity=")},
+
 	"systemd.unified_cgroup_hierarchy": {{"guest/config/load_test.go", "TestUnifiedCgroups", "systemd.unified_cgroup_hierarchy"}, {"test/vm/init_test.go", "TestInit", "CgroupV2"}},
 	"cgroup_no_v1":                     {{"guest/config/load_test.go", "TestUnifiedCgroups", "cgroup_no_v1=all"}, {"test/vm/init_test.go", "TestInit", "CgroupV2"}},
 
@@ -59,10 +63,14 @@ var shownBy = map[string][]place{
 
 // awaited are options that hosts always give, so that a warning would be in every log, and that have
 // no effect without guest components.
-var awaited = []string{"agent.cdh_api_timeout", "agent.image_pull_timeout", "agent.launch_process_timeout"}
+var awaited = []string{"agent.launch_process_timeout"}
 
 func atWork(test, says string) place {
 	return place{"test/integration/options_test.go", test, says}
+}
+
+func hub(test, says string) place {
+	return place{"test/integration/confidential_test.go", test, says}
 }
 
 func sideChannel(says string) place { return place{"test/vm/vsock_test.go", "TestSideChannels", says} }

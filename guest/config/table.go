@@ -138,7 +138,7 @@ func timeouts(c *Config) []option {
 			words: []string{"agent.cdh_api_timeout"},
 			keys:  []string{"cdh_api_timeout"},
 			value: duration{&c.CDHAPITimeout},
-			doc:   "Limit of one call to the confidential data hub.",
+			doc:   "Limit of one call to the Confidential Data Hub.",
 		},
 		{
 			words: []string{"agent.image_pull_timeout"},
@@ -223,8 +223,7 @@ func guest(c *Config) []option {
 			words: []string{"agent.secure_storage_integrity"},
 			keys:  []string{"secure_storage_integrity"},
 			value: boolean{p: &c.SecureStorageIntegrity},
-			part:  partComponents,
-			doc:   "Asks for integrity protection when encrypted storage is mounted.",
+			doc:   "Asks for integrity protection when the store of pulled images is mounted.",
 		},
 	}
 }

@@ -76,6 +76,7 @@ func districtOf(path string) string {
 // belongs here only if no other call can get in its way; see docs/architecture.md.
 var handlersMay = map[string]string{
 	"guest/cgroup":                "types of statistics",
+	"guest/components/cdh":        "an error, for its status code",
 	"guest/container/bundle":      "reads the file of a termination message",
 	"guest/container/runtime":     "errors, for their status codes",
 	"guest/container/sharedmount": "types of requests, errors",

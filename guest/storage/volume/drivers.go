@@ -33,6 +33,12 @@ type Drivers struct {
 	Cryptsetup string
 	// MapperDir is where the nodes of its mappings are, "/dev/mapper" if empty.
 	MapperDir string
+	// Hub pulls images and mounts the store for them; nil if the guest has none.
+	Hub Hub
+	// NoIntegrity leaves out the check of what is read from that store.
+	NoIntegrity bool
+	// PauseBundle is the OCI bundle of the pause image in the guest, "/pause_bundle" if empty.
+	PauseBundle string
 	// Watches keeps watchable-bind storages up to date; without it they are refused.
 	Watches *watchable.Set
 
@@ -43,7 +49,7 @@ type Drivers struct {
 
 // Attach puts a storage of kind Direct in place. cid is the container it is for, empty for the
 // sandbox. ErrDriver is a driver that is not in the list or of another kind, ErrRoot a mount
-// point where the driver may not mount, ErrGuestPull a driver that is known of only.
+// point where the driver may not mount, ErrNoHub what only the hub can do in a guest without it.
 func (d *Drivers) Attach(ctx context.Context, cid string, s Storage) (Attached, error) {
 	driver, err := d.Driver(s)
 	if err != nil {

@@ -14,8 +14,6 @@ var (
 	ErrDriver = errors.New("no handler for this storage driver")
 	// ErrRoot is a mount point outside the directories in which a driver may mount.
 	ErrRoot = errors.New("may mount only below /run/kata-containers or /run/user/<uid>/run/kata-containers")
-	// ErrGuestPull is a container image that the guest is to fetch by itself.
-	ErrGuestPull = errors.New("pulling images inside the guest is not implemented in kata-agent")
 )
 
 // Kind says what a storage needs before it can be mounted.
@@ -69,12 +67,13 @@ var registered = []Driver{
 	{Name: "blk-ccw", Announced: true, Kind: Disk},
 	{Name: "ephemeral", Announced: true, attach: (*Drivers).attachEphemeral},
 	{Name: "erofs.multi-layer", Announced: true, Kind: Layered},
-	{Name: "image_guest_pull", Roots: NoRoots, attach: (*Drivers).attachGuestPull},
+	{Name: GuestPull, Announced: true, Roots: NoRoots, attach: (*Drivers).attachGuestPull},
 	{Name: "local", Announced: true, attach: (*Drivers).attachLocal},
 	{Name: "mmioblk", Announced: true, Kind: Disk},
 	{Name: "nvdimm", Announced: true, Kind: Disk},
 	{Name: "overlayfs", Announced: true, attach: (*Drivers).attachOverlay},
 	{Name: "scsi", Announced: true, Kind: Disk},
+	{Name: TrustedStore, attach: (*Drivers).attachTrusted},
 	{Name: "virtio-fs", Announced: true, attach: (*Drivers).attachMount},
 	{Name: "watchable-bind", Announced: true, attach: (*Drivers).attachWatchable},
 }
@@ -103,8 +102,4 @@ func (d *Drivers) Driver(s Storage) (Driver, error) {
 		return Driver{}, fmt.Errorf("driver %s %w", s.Driver, ErrRoot)
 	}
 	return driver, nil
-}
-
-func (d *Drivers) attachGuestPull(_ context.Context, _ string, s Storage) (Attached, error) {
-	return Attached{}, fmt.Errorf("image %q: %w", s.Source, ErrGuestPull)
 }

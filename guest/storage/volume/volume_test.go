@@ -283,10 +283,6 @@ func TestUnknownDriver(t *testing.T) {
 			t.Errorf("%q: %v, want %v", name, err, volume.ErrDriver)
 		}
 	}
-	_, err := d.Attach(t.Context(), "c", volume.Storage{Driver: "image_guest_pull", Source: "registry/image:1", MountPoint: "/x"})
-	if !errors.Is(err, volume.ErrGuestPull) || !strings.Contains(err.Error(), "registry/image:1") {
-		t.Errorf("got %v, want %v and an error with %q", err, volume.ErrGuestPull, "registry/image:1")
-	}
 }
 
 // Each driver of the list is found, takes what its kind says and nothing else, and refuses to
