@@ -8,8 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/mount"
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,9 +26,10 @@ var ErrNotAFile = errors.New("is not a regular file")
 // TerminationLog gives the beginning of the file at path, at most MaxTerminationLog
 // bytes of it, with the replacement character in place of what is not UTF-8. A missing
 // file is an empty log. The workload wrote the file: a link in its place is not
-// followed, and a pipe does not hold the call up.
+// followed, none in the way to it leads out of where volumes are ([mount.Mounter.OpenSource]), and a pipe
+// does not hold the call up.
 func TerminationLog(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	f, err := openLog(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -43,4 +47,14 @@ func TerminationLog(path string) (string, error) {
 		return "", fmt.Errorf("read termination log: %w", err)
 	}
 	return strings.ToValidUTF8(string(b), "\uFFFD"), nil
+}
+
+func openLog(name string) (*os.File, error) {
+	name = filepath.Clean(name)
+	dir, err := mount.Mounter{}.OpenSource(filepath.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return safepath.OpenChild(dir, filepath.Base(name), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 }
