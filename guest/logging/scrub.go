@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sys/secret"
 )
 
 // hidden takes the place of a secret.
-const hidden = "***"
+const hidden = secret.Redacted
 
 // maxDepth ends the walk of a value that refers to itself.
 const maxDepth = 24
@@ -22,8 +24,7 @@ func Size(n int) string { return fmt.Sprintf("<%d bytes>", n) }
 func names(environ []string) []string {
 	out := make([]string, 0, len(environ))
 	for _, e := range environ {
-		name, _, _ := strings.Cut(e, "=")
-		out = append(out, name+"="+hidden)
+		out = append(out, secret.Variable(e))
 	}
 	return out
 }
@@ -59,7 +60,7 @@ func isSecret(name string) bool {
 
 // walk copies v into maps, slices and scalars.
 func walk(v reflect.Value, depth int) any {
-	if depth > maxDepth {
+	if depth > maxDepth || v.IsValid() && v.Type() == reflect.TypeFor[secret.Text]() {
 		return hidden
 	}
 	switch v.Kind() {

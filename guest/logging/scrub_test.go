@@ -31,7 +31,7 @@ type fakeRequest struct {
 func TestScrubHidesSecrets(t *testing.T) {
 	req := fakeRequest{
 		ID:            "c1",
-		Process:       &fakeProcess{Args: []string{"sh", "-c"}, Env: []string{"KEY=SECRET1", "NOVALUE", "A=b=SECRET2"}, UID: 7},
+		Process:       &fakeProcess{Args: []string{"sh", "-c"}, Env: []string{"KEY=SECRET1", "SECRET15", "A=b=SECRET2"}, UID: 7},
 		Data:          []byte("SECRET3"),
 		Labels:        map[string]string{"app": "web", "db_password": "SECRET4", "io.katacontainers.config.hypervisor.cc_init_data": "SECRET14", "env": "SECRET5"},
 		Policy:        "SECRET6",
@@ -49,7 +49,7 @@ func TestScrubHidesSecrets(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &back); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	for _, kept := range []string{`"c1"`, `["sh","-c"]`, `"KEY=***"`, `"A=***"`, `"web"`, `"size=1"`, `"password=***"`, `"UID":7`, `"<7 bytes>"`} {
+	for _, kept := range []string{`"c1"`, `["sh","-c"]`, `"KEY=‹redacted›"`, `"A=‹redacted›"`, `"web"`, `"size=1"`, `"password=‹redacted›"`, `"UID":7`, `"<7 bytes>"`} {
 		if !strings.Contains(text, kept) {
 			t.Errorf("%s is missing in %s", kept, text)
 		}
@@ -71,7 +71,7 @@ func TestScrubOfOddValues(t *testing.T) {
 
 func TestEnv(t *testing.T) {
 	got := names([]string{"A=1", "B", "C="})
-	if strings.Join(got, " ") != "A=*** B=*** C=***" {
+	if strings.Join(got, " ") != "A=‹redacted› ‹redacted› C=‹redacted›" {
 		t.Errorf("Env = %v", got)
 	}
 }

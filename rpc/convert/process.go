@@ -79,10 +79,10 @@ func rlimit(in *protocols.POSIXRlimit) (specs.POSIXRlimit, error) {
 // such from images, the Rust agent ran those without it, and libcontainer would refuse the process.
 func environment(in []string) ([]string, error) {
 	nameless := false
-	for _, entry := range in {
+	for i, entry := range in {
 		at := strings.IndexByte(entry, '=')
-		if at < 0 {
-			return nil, refuse("malformed OCI env entry %q", entry)
+		if at < 0 { // not shown: it may be what is left of a secret
+			return nil, refuse("malformed OCI env entry, number %d of %d: it has no \"=\"", i+1, len(in))
 		}
 		if strings.IndexByte(entry, 0) >= 0 {
 			return nil, refuse("environment variable %q holds a zero byte", entry[:at])

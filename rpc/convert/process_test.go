@@ -89,9 +89,9 @@ func TestProcessRefuses(t *testing.T) {
 	}{
 		"nothing": {nil, "no process given"},
 		"no args": {&protocols.Process{Cwd: "/"}, "process has no args"},
-		"env":     {with(func(p *protocols.Process) { p.Env = []string{"A=b", "BROKEN"} }), `malformed OCI env entry "BROKEN"`},
+		"env":     {with(func(p *protocols.Process) { p.Env = []string{"A=b", "BROKEN"} }), `malformed OCI env entry, number 2 of 2: it has no "="`},
 		"empty env entry": {
-			with(func(p *protocols.Process) { p.Env = []string{"=x", ""} }), `malformed OCI env entry ""`,
+			with(func(p *protocols.Process) { p.Env = []string{"=x", ""} }), `malformed OCI env entry, number 2 of 2: it has no "="`,
 		},
 		"zero byte in env": {
 			with(func(p *protocols.Process) { p.Env = []string{"A=b", "B=c\x00d"} }), `environment variable "B" holds a zero byte`,

@@ -87,7 +87,7 @@ func line(t *testing.T, m *protocols.Method, own, level zapcore.Level) string {
 func TestRequestsAreShownWithoutSecrets(t *testing.T) {
 	secrets := []string{secret, base64.StdEncoding.EncodeToString([]byte(secret))[:12], fmt.Sprint([]byte(secret))[1:20]}
 	kept := map[string][]string{
-		"CreateContainer": {"NAME=***", "shown"}, "CopyFile": {"<11 bytes>", "shown"}, "SetPolicy": {`\"Policy\":\"***\"`},
+		"CreateContainer": {"NAME=‹redacted›", "shown"}, "CopyFile": {"<11 bytes>", "shown"}, "SetPolicy": {`\"Policy\":\"‹redacted›\"`},
 	}
 	for _, m := range protocols.Methods() {
 		text := line(t, &m, zapcore.InfoLevel, zapcore.DebugLevel)

@@ -44,7 +44,7 @@ func TestErrorTexts(t *testing.T) {
 	want(p.StartContainer(p.Ctx, "helper"), `cannot start container "helper": it is running`)
 	bad := harness.Process("true")
 	bad.Env = []string{"x"}
-	want(p.Exec(p.Ctx, "helper", "e", bad), `exec in container "helper": malformed OCI env entry "x"`)
+	want(p.Exec(p.Ctx, "helper", "e", bad), `exec in container "helper": malformed OCI env entry, number 1 of 1: it has no "="`)
 	volume := &protocols.CreateContainerRequest{
 		ContainerId: "c1", OCI: p.Spec("c1", p.Rootfs, "true"),
 		Storages: []*protocols.Storage{{Driver: "nodriver", MountPoint: "/x"}},

@@ -102,10 +102,12 @@ func (r *Request) check() error {
 	if len(r.Seccomp)%8 != 0 || len(r.Seccomp) > 8*unix.BPF_MAXINSNS {
 		return fmt.Errorf("spawn: seccomp filter of %d bytes", len(r.Seccomp))
 	}
-	for _, list := range [][]string{r.Args, r.Env, {r.Cwd, r.SELinuxLabel, r.AppArmorProfile}} {
+	for what, list := range map[string][]string{
+		"arguments": r.Args, "environment": r.Env, "directory or labels": {r.Cwd, r.SELinuxLabel, r.AppArmorProfile},
+	} {
 		for _, s := range list {
 			if strings.IndexByte(s, 0) >= 0 {
-				return fmt.Errorf("spawn: NUL byte in %q", s)
+				return fmt.Errorf("spawn: NUL byte in the %s", what)
 			}
 		}
 	}

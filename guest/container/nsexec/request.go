@@ -5,6 +5,7 @@ package nsexec
 import (
 	"os"
 
+	"github.com/kata-containers/kata-agent/guest/sys/secret"
 	"github.com/opencontainers/runc/libcontainer/configs"
 )
 
@@ -15,7 +16,8 @@ type Request struct {
 
 	// Args[0] is looked up inside the container, in the PATH of Env, unless it has a
 	// slash. Env is passed as it is: HOME must be in it, and duplicates are kept.
-	Args, Env []string
+	Args []string
+	Env  secret.Environment
 	// Cwd must exist; "" is the root of the container.
 	Cwd string
 
