@@ -101,6 +101,8 @@ func (o *connectOptions) sources(ctx context.Context, r *script.Runner) error {
 	if o.interactive && !r.Done() && goesOn(err) {
 		// One mistyped command is no reason to leave, and none to end with an error.
 		r.IgnoreErrors = true
+		r.PerLine = endedByInterrupt
+		ctx = context.WithoutCancel(ctx) // INT ends a line and not the program
 		if typed := r.Run(ctx, prompt(os.Stdin, os.Stdout)); !errors.Is(typed, script.ErrFailed) {
 			err = errors.Join(err, typed)
 		}

@@ -64,9 +64,9 @@ The agent is named by --server-address or by ` + addressVariable + `:
 	f.StringVarP(&g.logLevel, "log-level", "l", "warn", "`level` of messages on stderr: trace, debug, info, warn, error")
 	root.AddGroup(&cobra.Group{ID: "use", Title: "Containers and sessions:"},
 		&cobra.Group{ID: "call", Title: "Calls:"}, &cobra.Group{ID: "load", Title: "Load:"})
-	root.AddCommand(newConnect(g), newCall(g), newList(), newRun(g), newExec(g), newShell(g), newPs(g), newTop(g), newInspect(g), newAttach(g), newLogs(g), newKill(g), newWait(g), newPause(g),
+	root.AddCommand(newConnect(g), newCall(g), newList(), newBundle(), newRun(g), newExec(g), newShell(g), newPs(g), newTop(g), newInspect(g), newAttach(g), newLogs(g), newKill(g), newWait(g), newPause(g),
 		newResume(g), newUpdate(g), newStats(g), newEvents(g), newRemove(g), newCopy(g), newLoad(g), newCompare(), newPolicy(g), newTrace(),
-		newGenerate("generate-cid", "container"), newGenerate("generate-sid", "sandbox"), newExamples())
+		newGenerate("generate-cid", "container"), newGenerate("generate-sid", "sandbox"), newExamples(), newMan())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	markUsage(root)
 	return root

@@ -137,6 +137,8 @@ for arch; do
  Runs the containers of a pod inside its virtual machine. This build has the
  policy engine."
 	install -D -m 0755 "$stage/bin-yes/kata-agent-ctl" "$stage/root-ctl/usr/bin/kata-agent-ctl"
+	(cd cmd/kata-agent-ctl && "$GO" run -trimpath . man "$stage/root-ctl/usr/share/man/man1")
+	gzip -9n "$stage"/root-ctl/usr/share/man/man1/*
 	package kata-agent-ctl "$stage/root-ctl" "client of the guest agent of Kata Containers
  Talks to an agent as a host does: containers, sessions, any call, load."
 	for program in kata-agent kata-agent-ctl; do

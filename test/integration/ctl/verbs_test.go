@@ -86,3 +86,14 @@ func TestCopy(t *testing.T) {
 	}
 	p.want(result{stdout: "c1\n"}, "", "rm", "c1")
 }
+
+// A bundle of busybox runs as it is, and with arguments of one's own.
+func TestBundle(t *testing.T) {
+	p := newPod(t)
+	dir := filepath.Join(t.TempDir(), "bundle")
+	p.want(result{}, "", "bundle", dir)
+	p.want(result{stdout: "from busybox\n"}, "", "run", "--rm", dir, "--", "echo", "from", "busybox")
+	if got := p.run("", "bundle", dir); got.status != 1 || !strings.Contains(got.stderr, "exists") {
+		t.Errorf("a second bundle in the same place: %+v, want an error", got)
+	}
+}

@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 
+	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/bundle"
 	"github.com/kata-containers/kata-agent/protocols"
 )
 
 const (
-	// busybox is where Debian's busybox-static installs it.
-	busybox = "/bin/busybox"
 	// dataFile is known content in a root file system that was made here.
 	dataFile = "/load.data"
 	dataSize = 4 << 20
@@ -55,29 +53,10 @@ func newRootfs(path string) (*rootfs, error) {
 }
 
 func (r *rootfs) fill() error {
-	if err := os.Chmod(r.path, 0o755); err != nil {
-		return err
+	if err := bundle.FillBusybox(r.path); err != nil {
+		return fmt.Errorf("%w (or give --rootfs)", err)
 	}
-	for _, dir := range []string{"bin", "dev", "etc", "proc", "sys", "tmp", "run"} {
-		if err := os.Mkdir(filepath.Join(r.path, dir), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(filepath.Join(r.path, dataFile), r.data, 0o644); err != nil {
-		return err
-	}
-	program, err := os.ReadFile(busybox)
-	if err != nil {
-		return fmt.Errorf("busybox-static is needed, or --rootfs: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(r.path, "bin/busybox"), program, 0o755); err != nil {
-		return err
-	}
-	out, err := exec.Command("chroot", r.path, "/bin/busybox", "--install", "-s", "/bin").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("install busybox (as root?): %w: %s", err, out)
-	}
-	return nil
+	return os.WriteFile(filepath.Join(r.path, dataFile), r.data, 0o644)
 }
 
 // remove removes what was made: the files, and the empty cgroups above those of the containers.

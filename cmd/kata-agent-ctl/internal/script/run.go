@@ -30,6 +30,8 @@ type Runner struct {
 	Log    *slog.Logger
 	// IgnoreErrors goes on after a command that went wrong; Run then ends with ErrFailed.
 	IgnoreErrors bool
+	// PerLine, if not nil, gives the context of each line, so that one can be ended and the next be run.
+	PerLine func(context.Context) (context.Context, context.CancelFunc)
 	// Show writes an answer to Out; nil is Print.
 	Show func(io.Writer, protocols.Message) error
 
@@ -68,7 +70,7 @@ func (r *Runner) lines(ctx context.Context, next Source) error {
 		if err != nil {
 			return err
 		}
-		switch err := r.line(ctx, text, place); {
+		switch err := r.oneLine(ctx, text, place); {
 		case errors.Is(err, errQuit):
 			r.done = true
 		case ctx.Err() != nil:
@@ -93,6 +95,20 @@ func at(place string, err error) error {
 
 // Done reports whether a command has ended the list: quit, or DestroySandbox.
 func (r *Runner) Done() bool { return r.done }
+
+// oneLine runs a line under its own context. That the line alone was ended is an error like any other.
+func (r *Runner) oneLine(ctx context.Context, text, place string) error {
+	if r.PerLine == nil {
+		return r.line(ctx, text, place)
+	}
+	lineCtx, cancel := r.PerLine(ctx)
+	defer cancel()
+	err := r.line(lineCtx, text, place)
+	if ended := context.Cause(lineCtx); ended != nil && ctx.Err() == nil {
+		return r.outcome(at(place, ended))
+	}
+	return err
+}
 
 // line runs one line as often as a repeat before it says.
 func (r *Runner) line(ctx context.Context, text, place string) error {

@@ -96,6 +96,31 @@ func TestRepeatForEverEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// A line that was ended alone is no end of the list, even if it would repeat for ever.
+func TestALineIsEndedAlone(t *testing.T) {
+	ended := errors.New("ended by somebody")
+	lines := 0
+	var endLine context.CancelCauseFunc
+	agent := new(recorder)
+	r := &Runner{Out: io.Discard, Log: slog.New(slog.DiscardHandler), IgnoreErrors: true}
+	r.Caller = callerFunc(func() {
+		if lines == 1 {
+			endLine(ended)
+		}
+		agent.methods = append(agent.methods, "called")
+	})
+	r.PerLine = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		lines++
+		ctx, cancel := context.WithCancelCause(ctx)
+		endLine = cancel
+		return ctx, func() { cancel(nil) }
+	}
+	err := r.Run(context.Background(), Lines([]string{"repeat -1 Check", "Check"}))
+	if !errors.Is(err, ErrFailed) || lines != 2 || len(agent.methods) != 2 {
+		t.Errorf("%v after %d lines and %d calls, want %v after two of each", err, lines, len(agent.methods), ErrFailed)
+	}
+}
+
 type callerFunc func()
 
 func (f callerFunc) Call(_ context.Context, m protocols.Method, _ protocols.Message) (protocols.Message, error) {
