@@ -21,6 +21,12 @@ const (
 	terminationLog = "termination_log"
 	// policyDecisions are the last answers of the policy, as lines of JSON.
 	policyDecisions = "policy_decisions"
+	// liveView is what the agent does, as one line of JSON, and liveText the same as a table.
+	liveView = "live"
+	liveText = "live_text"
+	// logLevel is the least severe level that is logged; with "=<level>" behind it that is changed.
+	logLevel    = "log_level"
+	setLogLevel = logLevel + "="
 	// actorTree is the living actors, as lines of JSON.
 	actorTree = "actors"
 	// goroutines is how many goroutines stand where.
@@ -56,14 +62,29 @@ func (s *Service) diagnostic(ctx context.Context, q *protocols.GetDiagnosticData
 		return data, err
 	case q.LogType == policyDecisions && s.options.Policy != nil:
 		return s.policyDecisions(), nil
+	case q.LogType == liveView:
+		return s.Live().json()
+	case q.LogType == liveText:
+		return s.Live().Text(), nil
+	case q.LogType == logLevel:
+		return s.options.Logs.Level() + "\n", nil
+	case strings.HasPrefix(q.LogType, setLogLevel):
+		return "", s.setLogLevel(strings.TrimPrefix(q.LogType, setLogLevel))
 	case q.LogType == actorTree:
 		return actorLines(s.agent.Tree())
 	case q.LogType == goroutines:
 		return goroutineText()
 	case q.LogType == recentErrors:
-		return s.options.Errors(), nil
+		return s.options.Logs.Errors(), nil
 	}
 	return "", fmt.Errorf("%w diagnostic log_type: %s", errArgument, q.LogType)
+}
+
+func (s *Service) setLogLevel(name string) error {
+	if err := s.options.Logs.SetLevel(name); err != nil {
+		return fmt.Errorf("%w: %w", errArgument, err)
+	}
+	return nil
 }
 
 // actorLine is what is told of an actor. It holds nothing of a message but its type.

@@ -32,7 +32,7 @@ func (s *Service) setPolicyMethod() server.Method {
 }
 
 func (s *Service) getMetrics(context.Context, *protocols.GetMetricsRequest) (*protocols.Metrics, error) {
-	return &protocols.Metrics{Metrics: convert.WireText(s.metrics.Collect())}, nil
+	return &protocols.Metrics{Metrics: convert.WireText(s.metrics.Collect(s.agentMetrics()...))}, nil
 }
 
 func (s *Service) setGuestDateTime(_ context.Context, q *protocols.SetGuestDateTimeRequest) error {

@@ -5,6 +5,7 @@ package rpc
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/kata-containers/kata-agent/actors/agent"
 	"github.com/kata-containers/kata-agent/guest/metrics"
@@ -30,13 +31,25 @@ type Options struct {
 	InitMode bool
 	Features []string // extra features, sorted
 	Log      *zap.Logger
-	// Errors are the last lines of the log that tell of something wrong, each with a newline.
-	Errors func() string
+	// Logs is the agent's log.
+	Logs Logs
 	// Policy decides about requests; nil in a build without policy.
 	Policy Policy
 	// Destroyed is called after DestroySandbox, when its answer is on its way: the agent
 	// is to end.
 	Destroyed func()
+}
+
+// Logs is the agent's log, as far as requests concern it.
+type Logs interface {
+	// Errors are the last lines that tell of something wrong, each with a newline.
+	Errors() string
+	// Dropped is how many lines have found no reader.
+	Dropped() uint64
+	// Level is the least severe level that is written.
+	Level() string
+	// SetLevel changes it: "debug", "info" and the other names of agent.log.
+	SetLevel(name string) error
 }
 
 // Policy is what decides about requests, as far as requests concern it.
@@ -53,13 +66,16 @@ type Service struct {
 	files   *share.Tree
 	metrics *metrics.Collector
 	shares  *share.StaleVisitor
+	calls   Calls // who serves it; set before the first request
+	began   time.Time
+	looks   atomic.Bool   // a look at unread output is under way
 	dropped atomic.Uint64 // bytes of output that the policy keeps from the host
 }
 
 // New makes the service.
 func New(o Options) *Service {
 	return &Service{
-		agent: o.Agent, options: o, metrics: metrics.New("/proc"),
+		agent: o.Agent, options: o, metrics: metrics.New("/proc"), began: time.Now(),
 		files: share.NewTree(sharedDir), shares: &share.StaleVisitor{},
 	}
 }

@@ -67,6 +67,7 @@ type Agent struct {
 	MemAgent   core.Ref // nobody if the memory agent is off
 	Containers *sandbox.Containers
 	Processes  *process.Directory
+	Views      container.Views
 
 	system  *core.System
 	poller  *stdio.Poller
@@ -83,6 +84,12 @@ func (a *Agent) Freed(bytes int) { a.trim.freed(bytes) }
 
 // Tree lists the living actors; see [core.System.Tree].
 func (a *Agent) Tree() []core.ActorInfo { return a.system.Tree() }
+
+// Steps lists what is under way; see [core.System.Steps].
+func (a *Agent) Steps() []core.StepView { return a.system.Steps() }
+
+// StepCounts counts the steps there have been; see [core.System.StepCounts].
+func (a *Agent) StepCounts() []core.StepCount { return a.system.StepCounts() }
 
 // From returns a context for work that is done for o; see [core.System.From].
 func (a *Agent) From(ctx context.Context, o core.Origin) context.Context {
@@ -162,12 +169,13 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
-			NoPivotRoot: mount.RootIsInitramfs(proc), Debug: p.Log.Core().Enabled(zap.DebugLevel),
+			NoPivotRoot: mount.RootIsInitramfs(proc), Verbose: func() bool { return p.Log.Core().Enabled(zap.DebugLevel - 1) },
 			Hook: container.Hook, Warn: warn,
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,
 		Containers: a.Containers,
+		Views:      &a.Views,
 		Storage:    a.Storage,
 		BundleRoot: bundleRoot,
 		Mounts:     mount.Mounter{Proc: proc},

@@ -28,6 +28,7 @@ type Options struct {
 	// Containers is the pod's directory of containers, which the sandbox enters them in. A container
 	// leaves it before anybody is told that it is gone.
 	Containers *core.Directory[id.Container, core.Ref]
+	Views      *Views // may be nil
 	Storage    core.Ref
 	BundleRoot string // parent of the bundles: /run/kata-containers
 	// Mounts knows where the sources of mounts may lead.
@@ -58,7 +59,8 @@ type container struct {
 	id      id.Container
 	options *Options
 	parent  core.Ref
-	state   state
+	state   state // changed by enterState
+	view    View
 	// resumeTo is the state that a resume leads back to.
 	resumeTo state
 	pausing  bool // from the request on: no session may start
@@ -94,7 +96,7 @@ type entry struct {
 // New makes the behaviour of a container; parent is told Created and Forgotten.
 func New(cid id.Container, options *Options, parent core.Ref) core.Behavior {
 	return &container{
-		id: cid, options: options, parent: parent,
+		id: cid, options: options, parent: parent, view: View{began: time.Now()},
 		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
 	}
 }
@@ -227,7 +229,7 @@ func (c *container) exited(t *core.Turn, m process.Exited) {
 	}
 	e.exited = true
 	if m.Handle.Key.Exec == c.initID() {
-		c.state = stopped
+		c.enterState(stopped)
 	}
 	if c.undone {
 		c.settleRemoval(t)
@@ -268,6 +270,9 @@ func (c *container) Stopped(error) {
 		c.cancelOp()
 	}
 	c.oom.end()
+	if c.options.Views != nil {
+		c.options.Views.Delete(c.id)
+	}
 	for e, p := range c.procs {
 		c.options.Processes.Delete(p.handle.Key)
 		delete(c.procs, e)

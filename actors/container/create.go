@@ -50,6 +50,9 @@ type made struct {
 }
 
 func (c *container) create(t *core.Turn, m *Create) {
+	if c.options.Views != nil {
+		c.options.Views.Put(c.id, &c.view)
+	}
 	if err := m.Context().Err(); err != nil { // nobody waits for it any more: it is not begun
 		m.PID.Release()
 		c.createFailed(t, m, undoList{}, err)
@@ -90,7 +93,8 @@ func (c *container) create(t *core.Turn, m *Create) {
 			return
 		}
 		c.undo.stands = true
-		c.state = created
+		c.view.pid.Store(int32(stands.init.Pid))
+		c.enterState(created)
 		c.parent.Tell(Created{ID: c.id, PID: stands.pid})
 		m.Reply(struct{}{}, nil)
 		c.end(t)
@@ -137,7 +141,8 @@ func (c *container) createFailed(t *core.Turn, m *Create, left undoList, err err
 	}
 	err = c.naming("create", err)
 	if len(left.steps) > 0 {
-		c.undo, c.state, c.retry = left, stopped, undoPause
+		c.undo, c.retry = left, undoPause
+		c.enterState(stopped)
 		m.Reply(struct{}{}, err)
 		t.After(c.retry, undoAgain{})
 		c.end(t)

@@ -33,7 +33,7 @@ func (c *container) start(t *core.Turn, m *Start) {
 			init.handle.Ref.Tell(process.Released{})
 		}
 		if err == nil && c.state == created {
-			c.state = running
+			c.enterState(running)
 		}
 	})
 }
@@ -87,7 +87,7 @@ func (c *container) killAll(t *core.Turn, m *KillAll) {
 	}
 	c.kill(t, func(t *core.Turn, err error) {
 		if err == nil && c.state == paused { // a frozen process only dies thawed
-			c.state = c.resumeTo
+			c.enterState(c.resumeTo)
 		}
 		m.Reply(struct{}{}, err)
 	})

@@ -41,7 +41,7 @@ func (c *container) pause(t *core.Turn, m *Pause) {
 	c.work(t, core.StepPause, &m.Call, rt.Pause, func(err error) {
 		c.pausing = false
 		if err == nil && c.state != stopped {
-			c.state = paused
+			c.enterState(paused)
 		}
 	})
 }
@@ -54,7 +54,7 @@ func (c *container) resume(t *core.Turn, m *Resume) {
 	rt := c.os
 	c.work(t, core.StepResume, &m.Call, func(context.Context) error { return rt.Resume() }, func(err error) {
 		if err == nil && c.state == paused {
-			c.state = c.resumeTo
+			c.enterState(c.resumeTo)
 		}
 	})
 }

@@ -117,6 +117,9 @@ func StepKinds() []StepInfo {
 // String is the name of the kind.
 func (k StepKind) String() string { return stepTable[k%stepCount].Name }
 
+// Outer steps consist of others.
+func (k StepKind) Outer() bool { return stepTable[k%stepCount].Outer }
+
 // Object says what an object of such a step is, "" if there is none.
 func (k StepKind) Object() string { return stepTable[k%stepCount].Object }
 

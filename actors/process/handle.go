@@ -4,6 +4,7 @@ package process
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
@@ -21,7 +22,10 @@ type Handle struct {
 	Key Key
 	Ref core.Ref
 	IO  *IO
+	Pid int // in the agent's pid namespace
 
+	began  time.Duration // since epoch
+	state  atomic.Uint32
 	status delivery
 }
 
@@ -52,6 +56,19 @@ func (h *Handle) Refused([]byte) {
 	h.status.returned.Add(1)
 	h.Ref.Tell(statusReturned{})
 }
+
+// States of a process, as the actor has published them.
+const (
+	running uint32 = iota
+	exited         // its exit status has not been handed out
+	waited         // its output may be unread
+)
+
+// State is "running", "exited" or "waited": its exit status has been handed out.
+func (h *Handle) State() string { return [...]string{"running", "exited", "waited"}[h.state.Load()] }
+
+// Age is for how long there has been the process.
+func (h *Handle) Age() time.Duration { return time.Since(epoch) - h.began }
 
 // Directory is the table of all processes of the pod.
 type Directory = core.Directory[Key, *Handle]

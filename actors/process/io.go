@@ -25,8 +25,9 @@ type IO struct {
 	stdout   *stdio.Reader
 	stderr   *stdio.Reader // nil for a terminal too, whose output is all one stream
 	passed   passed
-	master   *os.File    // of the terminal; nil for pipes
-	closed   atomic.Bool // stdin
+	master   *os.File      // of the terminal; nil for pipes
+	closed   atomic.Bool   // stdin
+	in       atomic.Uint64 // bytes given for stdin
 	out, err flow
 	lastRead atomic.Int64 // nanoseconds since epoch; 0 if nothing was read yet
 }
@@ -40,6 +41,7 @@ type flow struct {
 	begun atomic.Bool // somebody has asked for it
 	ended atomic.Bool // and has been told its end
 	drops atomic.Bool // what comes is dropped
+	bytes atomic.Uint64
 
 	dropped bool // it is drained; only the actor knows
 }
@@ -168,6 +170,7 @@ func (o *IO) start(r *stdio.Reader, f *flow, n int, done func([]byte, error)) fu
 		if err != nil && !errors.Is(err, stdio.ErrCanceled) {
 			f.ended.Store(true)
 		}
+		f.bytes.Add(uint64(len(b)))
 		o.lastRead.Store(int64(time.Since(epoch)))
 		done(b, err)
 	})
@@ -183,6 +186,7 @@ func (o *IO) WriteStdin(data []byte, h stdio.Holder, done func(error)) (cancel f
 		done(ErrNoStdin)
 		return func() bool { return false }
 	}
+	o.in.Add(uint64(len(data)))
 	return o.stdin.Write(data, h, done)
 }
 

@@ -70,7 +70,7 @@ func Spawn(t *core.Turn, p Options) error {
 		b.Stopped(err)
 		return err
 	}
-	p.Handle.Ref = ref
+	p.Handle.Ref, p.Handle.Pid, p.Handle.began = ref, p.OS.Pid, time.Since(epoch)
 	b.unwatch, err = p.Poller.OnReadable(int(p.OS.PidFD.Fd()), func() { ref.Tell(exitSeen{}) })
 	if err != nil {
 		ref.Tell(Discard{})
@@ -141,6 +141,7 @@ func (p *process) exit(t *core.Turn) {
 // published tells the exit to the container and to those who wait for it.
 func (p *process) published(t *core.Turn) {
 	p.exited = true
+	p.handle.state.Store(exited)
 	p.handle.IO.exited()
 	p.parent.Tell(Exited{Handle: p.handle, Status: p.status})
 	// One who has gone away does not use the status up.
@@ -152,6 +153,7 @@ func (p *process) published(t *core.Turn) {
 // handOut gives the status to those who wait for it. The process is gone for others then.
 func (p *process) handOut(t *core.Turn, to ...*Wait) {
 	p.since, p.waited, p.given = time.Now(), true, 0
+	p.handle.state.Store(waited)
 	p.parent.Tell(Waited{Handle: p.handle})
 	for _, w := range to {
 		if w.Answer(p.status, nil) {
@@ -210,6 +212,7 @@ func (p *process) takeBack() bool {
 		return false
 	}
 	p.waited = false
+	p.handle.state.Store(exited)
 	p.handle.status.returned.Store(0)
 	p.parent.Tell(Unwaited{Handle: p.handle})
 	return true

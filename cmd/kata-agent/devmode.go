@@ -7,8 +7,10 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
+	"github.com/kata-containers/kata-agent/rpc"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
@@ -30,13 +32,16 @@ func allowCoreDumps(log *zap.Logger) {
 // stackLimit bounds a dump of all goroutines, in bytes.
 const stackLimit = 8 << 20
 
-// dumpOnUSR1 writes the stacks of all goroutines to standard error on SIGUSR1, for a
-// developer who looks why something waits.
-func dumpOnUSR1() {
+// dumpOnUSR1 writes what the agent does and then the stacks of all goroutines to standard error on
+// SIGUSR1, for those who look why something waits. what is nil until the agent serves.
+func dumpOnUSR1(what *atomic.Pointer[rpc.Service]) {
 	usr1 := make(chan os.Signal, 1)
 	signal.Notify(usr1, syscall.SIGUSR1)
 	go func() {
 		for range usr1 {
+			if s := what.Load(); s != nil {
+				_, _ = os.Stderr.WriteString(s.Live().Text())
+			}
 			buf := make([]byte, stackLimit)
 			_, _ = os.Stderr.Write(buf[:runtime.Stack(buf, true)])
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,7 +36,9 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if cfg.DevMode {
 		allowCoreDumps(log)
 	}
-	dumpOnUSR1()
+	var serving atomic.Pointer[rpc.Service]
+	dumpOnUSR1(&serving)
+	out.switchOnUSR2()
 	if asInit {
 		go powerOff(ctx, log, stop)
 	}
@@ -52,7 +55,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	tracing, endTracing := startTracing(cfg, log, restored)
 	defer endTracing() // last: with all that has happened in the spans
 	release := agent.ClaimRun(log)
-	system := core.NewSystem(log)
+	system := core.NewSystem(log, core.WithStepLimits(core.StepLimits{cfg.StepWarning, cfg.StepWarningAgain}))
 	streams, closeStreams := openPassfd(cfg, log)
 	defer closeStreams()
 	hub := cdh.New(cdh.Options{Timeout: cfg.CDHAPITimeout, PullTimeout: cfg.ImagePullTimeout})
@@ -74,7 +77,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	destroyed := make(chan struct{})
 	service := rpc.New(rpc.Options{
 		Agent: a, Version: version, InitMode: asInit, Features: features(), Log: log,
-		Errors:    out.recent.Text,
+		Logs:      out,
 		Policy:    gate,
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})
@@ -86,6 +89,8 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		return err
 	}
 	restored.serves(s, func() { a.CatchUp(log) })
+	service.ServedBy(s)
+	serving.Store(service)
 	l, err := listen(cfg, cfg.ServerAddress, log)
 	if err != nil {
 		return err

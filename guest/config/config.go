@@ -43,6 +43,8 @@ type Config struct {
 	ImagePullTimeout     time.Duration
 	CDITimeout           time.Duration
 	LaunchProcessTimeout time.Duration
+	StepWarning          time.Duration // see core.StepLimits
+	StepWarningAgain     time.Duration
 
 	VisibleCDIDevices  bool
 	ContainerPipeSize  int    // bytes; 0 leaves the kernel's default
@@ -113,6 +115,8 @@ func Default() *Config {
 		ImagePullTimeout:       1200 * time.Second,
 		CDITimeout:             100 * time.Second,
 		LaunchProcessTimeout:   6 * time.Second,
+		StepWarning:            5 * time.Second,
+		StepWarningAgain:       30 * time.Second,
 		GuestComponentsRESTAPI: "resource",
 		GuestComponentsProcs:   "api-server-rest",
 		SecureStorageIntegrity: true,

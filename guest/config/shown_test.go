@@ -30,6 +30,8 @@ var shownBy = map[string][]place{
 	"agent.policy_file":         {atWork("TestOptionPolicyFile", "agent.policy_file=")},
 	"agent.hotplug_timeout":     {{"test/fault/trouble_test.go", "TestDeviceThatNeverComes", "agent.hotplug_timeout=2"}},
 	"agent.cdi_timeout":         {atWork("TestOptionCDITimeout", "agent.cdi_timeout=")},
+	"agent.step_warning":        {{"test/fault/live_test.go", "TestHangingOperationIsSeen", "agent.step_warning="}},
+	"agent.step_warning_again":  {{"test/fault/live_test.go", "TestHangingOperationIsSeen", "agent.step_warning_again="}},
 
 	"agent.container_pipe_size":  {atWork("TestOptionPipeSize", "agent.container_pipe_size=")},
 	"agent.vsock_local":          {{"cmd/kata-agent/options_test.go", "TestVsockLocal", "agent.vsock_local=true"}, {"rpc/server/hostonly_test.go", "TestHostOnly", "HostOnly("}},

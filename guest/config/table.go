@@ -158,6 +158,18 @@ func timeouts(c *Config) []option {
 			value: duration{&c.LaunchProcessTimeout},
 			doc:   "How long the socket of a guest component may take to appear.",
 		},
+		{
+			words: []string{"agent.step_warning"},
+			keys:  []string{"step_warning"},
+			value: duration{&c.StepWarning},
+			doc:   "How long a step of a request, such as a hook, a mount or the wait for a device, may take before the log names it. See operating.md.",
+		},
+		{
+			words: []string{"agent.step_warning_again"},
+			keys:  []string{"step_warning_again"},
+			value: duration{&c.StepWarningAgain},
+			doc:   "When the log names it again.",
+		},
 	}
 }
 

@@ -14,17 +14,25 @@ import (
 
 // BridgeLogrus makes from, usually logrus.StandardLogger(), write through to.
 // libcontainer logs through logrus, and its standard error is no place anyone
-// reads. from takes over to's threshold at the time of the call.
-func BridgeLogrus(from *logrus.Logger, to *zap.Logger) {
+// reads. Its lines do not say which container they are about: below warnings they
+// are written at trace only. from takes over to's threshold, and again at each
+// call of retune.
+func BridgeLogrus(from *logrus.Logger, to *zap.Logger) (retune func()) {
 	from.SetOutput(io.Discard)
 	from.SetFormatter(noFormat{})
-	from.SetLevel(logrusThreshold(to.Core()))
+	retune = func() { from.SetLevel(logrusThreshold(to.Core())) }
+	retune()
 	from.ReplaceHooks(logrus.LevelHooks{})
 	from.AddHook(logrusHook{to})
+	return retune
 }
 
-// logrusThreshold is the most verbose level that to lets pass.
+// logrusThreshold is the most verbose level that to lets pass, as far as its lines
+// are of use.
 func logrusThreshold(to zapcore.LevelEnabler) logrus.Level {
+	if to.Enabled(zapcore.WarnLevel) && !to.Enabled(TraceLevel) {
+		return logrus.WarnLevel
+	}
 	for _, l := range slices.Backward(logrus.AllLevels) {
 		if to.Enabled(fromLogrus(l)) {
 			return l
@@ -45,7 +53,7 @@ func (logrusHook) Levels() []logrus.Level { return logrus.AllLevels }
 func (h logrusHook) Fire(e *logrus.Entry) error {
 	level := fromLogrus(e.Level)
 	if expected(e.Message) {
-		level = zapcore.DebugLevel
+		level = TraceLevel
 	}
 	checked := h.to.Check(level, strings.TrimRight(e.Message, "\n"))
 	if checked == nil {

@@ -3,10 +3,12 @@
 package logging
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
 	"github.com/sirupsen/logrus"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
@@ -35,7 +37,7 @@ func TestLogrusBridge(t *testing.T) {
 
 func TestLogrusTakesTheThreshold(t *testing.T) {
 	for level, want := range map[zapcore.Level]logrus.Level{
-		TraceLevel: logrus.TraceLevel, zapcore.DebugLevel: logrus.DebugLevel, zapcore.InfoLevel: logrus.InfoLevel,
+		TraceLevel: logrus.TraceLevel, zapcore.DebugLevel: logrus.WarnLevel, zapcore.InfoLevel: logrus.WarnLevel,
 		zapcore.WarnLevel: logrus.WarnLevel, zapcore.ErrorLevel: logrus.ErrorLevel, CriticalLevel: logrus.FatalLevel,
 	} {
 		l, _ := newTest(t, level)
@@ -44,6 +46,32 @@ func TestLogrusTakesTheThreshold(t *testing.T) {
 		if from.GetLevel() != want {
 			t.Errorf("threshold %d becomes %v, want %v", level, from.GetLevel(), want)
 		}
+	}
+}
+
+// TestLogrusFollowsTheLevel: lines of libcontainer come and go with the level, and what any container may
+// warn of is among them at trace only.
+func TestLogrusFollowsTheLevel(t *testing.T) {
+	var out bytes.Buffer
+	q := NewQueue(DefaultLimit, &out)
+	defer closeQueue(t, q)
+	level := zap.NewAtomicLevelAt(zapcore.DebugLevel)
+	from := logrus.New()
+	retune := BridgeLogrus(from, New(q, level, 1, nil))
+	say := func() {
+		from.Debug("nsexec[7]: stage")
+		from.Warn("can't raise ambient capability CAP_X")
+	}
+	say()
+	level.SetLevel(TraceLevel)
+	retune()
+	say()
+	level.SetLevel(zapcore.InfoLevel)
+	retune()
+	say()
+	flush(t, q)
+	if lines := decode(t, out.Bytes()); len(lines) != 2 || lines[1]["level"] != "TRCE" {
+		t.Errorf("lines %v, want the two at trace", lines)
 	}
 }
 

@@ -38,6 +38,17 @@ func ParseLevel(name string) (zapcore.Level, error) {
 	return zapcore.InfoLevel, fmt.Errorf("unknown log level %q", name)
 }
 
+// LevelName is the name of a level by which ParseLevel knows it.
+func LevelName(l zapcore.Level) string {
+	switch {
+	case l <= TraceLevel:
+		return "trace"
+	case l >= CriticalLevel:
+		return "critical"
+	}
+	return l.String()
+}
+
 // levelName is the four-letter name runtime-rs matches; anything it does not
 // know it shows at info.
 func levelName(l zapcore.Level) string {

@@ -29,9 +29,9 @@ func New(procRoot string) *Collector {
 	return &Collector{proc: procRoot, statfs: unix.Statfs, pageSize: os.Getpagesize()}
 }
 
-// Collect takes one sample of everything and returns it as text. It reads files and asks
+// Collect takes one sample of everything, adds more, and returns it as text. It reads files and asks
 // every local file system for its size, so it can take as long as a disk that hangs.
-func (c *Collector) Collect() string {
+func (c *Collector) Collect(more ...*Family) string {
 	scrapes := family{
 		name: "kata_agent_scrape_count", help: "Metrics scrapes since the agent started", kind: "counter",
 	}
@@ -43,6 +43,9 @@ func (c *Collector) Collect() string {
 		c.load, c.cpuTime, c.vmStat, c.netDev, c.diskStat, c.memInfo, c.filesystems,
 	} {
 		families = append(families, section()...)
+	}
+	for _, f := range more {
+		families = append(families, f.family)
 	}
 	slices.SortFunc(families, func(a, b family) int { return cmp.Compare(a.name, b.name) })
 	var out textWriter

@@ -30,6 +30,7 @@ type Call struct {
 
 	cancel   func() bool
 	deadline time.Duration // since epoch; 0: none
+	began    time.Duration // since epoch
 	stream   uint32
 	heapAt   int32 // place in Conn.deadlines; -1: none
 	size     int32 // what a blocking call counts for in Conn.requests, an async one in Conn.held

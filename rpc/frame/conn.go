@@ -65,6 +65,7 @@ func newConn(m *Mux, nc net.Conn) *Conn {
 
 // link enters a call into the tables. It fails when the connection is closed.
 func (c *Conn) link(call *Call) bool {
+	call.began = time.Since(epoch)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.draining.Load() {

@@ -7,7 +7,19 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 )
+
+// Pending calls visit for each call of the connection that has no answer yet, with how long it has had
+// none. visit must not block, nor answer calls.
+func (c *Conn) Pending(visit func(r *Method, since time.Duration)) {
+	now := time.Since(epoch)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for call := c.calls; call != nil; call = call.next {
+		visit(call.method, now-call.began)
+	}
+}
 
 // connKey marks the connection in the contexts of its calls.
 type connKey struct{}

@@ -19,16 +19,12 @@ type (
 	hasExec      interface{ GetExecId() string }
 )
 
-// logged returns the interceptor that writes one line when a call has ended, or nil if lines of its
-// level are not wanted. Ids and the outcome are what it tells of a call. Where debug lines are wanted,
-// it also shows the request of a method that is not quiet, without its secrets: as it came, since
-// handlers change it.
+// logged returns the interceptor that writes one line when a call has ended. Ids and the outcome are
+// what it tells of a call. Where debug lines are wanted, it also shows the request of a method that is
+// not quiet, without its secrets: as it came, since handlers change it.
 func logged(log *zap.Logger, level zapcore.Level) Interceptor {
-	if !log.Core().Enabled(level) {
-		return nil
-	}
-	shown := level > zapcore.DebugLevel && log.Core().Enabled(zapcore.DebugLevel)
 	return func(ctx context.Context, info *Info, request protocols.Message) (context.Context, func(codes.Code, string), error) {
+		shown := level > zapcore.DebugLevel && log.Core().Enabled(zapcore.DebugLevel)
 		start := time.Now()
 		fields := make([]zap.Field, 0, 7)
 		fields = append(fields, zap.String("rpc", info.Method))

@@ -50,6 +50,8 @@ type Server struct {
 	status func(error) (codes.Code, string)
 	mux    *frame.Mux
 	former once // methods that were warned of
+	// latencies do not change once the server is made.
+	latencies []*histogram
 
 	mu        sync.Mutex
 	stopping  bool
@@ -112,22 +114,41 @@ func (s *Server) gate(r Method, allowed allowList, o Options) frame.Method {
 		level = zapcore.DebugLevel
 	}
 	var all []Interceptor
-	if l := logged(s.log, level); l != nil {
-		all = append(all, l)
-	}
 	if allowed.blocks(&r) {
 		block(&r)
 	} else {
 		behind(o.Gate, &r)
 		begun(o.Begin, &r)
+		s.timed(&r)
 		all = append(all, o.Interceptors...)
 	}
-	if r.frame.Async != nil {
-		r.frame.Async = s.async(r, all)
-	} else {
-		r.frame.Blocking = s.blocking(r, all)
-	}
+	s.intercept(&r, all, level)
 	return r.frame
+}
+
+// intercept puts interceptors before a handler, and that of the log before them for as long as lines of
+// the level are wanted: the level can change.
+func (s *Server) intercept(r *Method, all []Interceptor, level zapcore.Level) {
+	withLog := append([]Interceptor{logged(s.log, level)}, all...)
+	wanted := s.log.Core()
+	if r.frame.Async != nil {
+		plain, told := s.async(*r, all), s.async(*r, withLog)
+		r.frame.Async = func(call *frame.Call, request protocols.Message) {
+			if wanted.Enabled(level) {
+				told(call, request)
+			} else {
+				plain(call, request)
+			}
+		}
+		return
+	}
+	plain, told := s.blocking(*r, all), s.blocking(*r, withLog)
+	r.frame.Blocking = func(ctx context.Context, request protocols.Message) (protocols.Message, error) {
+		if wanted.Enabled(level) {
+			return told(ctx, request)
+		}
+		return plain(ctx, request)
+	}
 }
 
 func (s *Server) panicked(r *frame.Method, value any, stack []byte) {

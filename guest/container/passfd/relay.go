@@ -212,6 +212,13 @@ func (r *Relay) finish() (calls []func()) {
 	return calls
 }
 
+// Moved is how many bytes have been moved so far.
+func (r *Relay) Moved() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.moved
+}
+
 // Close ends the relay and closes both sides, after the bytes that are being moved just now.
 // Idempotent; it does not wait.
 func (r *Relay) Close() {

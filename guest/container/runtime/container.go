@@ -27,8 +27,8 @@ type Options struct {
 	StateRoot string
 	// NoPivotRoot is for a guest whose root is the initramfs: pivot_root(2) refuses it.
 	NoPivotRoot bool
-	// Debug has libcontainer's stages log what they do.
-	Debug bool
+	// Verbose tells, for each process, whether libcontainer's stages log what they do; nil: they do not.
+	Verbose func() bool
 	// Sys and Proc are the mount points of sysfs and procfs.
 	Sys, Proc string
 	// Spawn starts exec sessions in place of libcontainer; nil: libcontainer starts them.

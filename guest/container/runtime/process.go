@@ -103,7 +103,7 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 	}
 	lp.ConsoleWidth, lp.ConsoleHeight = stdio.Columns, stdio.Rows
 	lp.LogLevel = stageLogInfo
-	if c.options.Debug {
+	if verbose := c.options.Verbose; verbose != nil && verbose() {
 		lp.LogLevel = stageLogDebug
 	}
 	if init && c.last != nil {

@@ -53,6 +53,13 @@ type readOp struct {
 	at     int64  // where in the stream its bytes are
 }
 
+// Waiting is how many reads wait.
+func (r *Reader) Waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue)
+}
+
 // NewReader takes f over: it is closed when NewReader returns, and the reader has a
 // nonblocking duplicate, closed by Close. After an error f is as it was.
 func (p *Poller) NewReader(f *os.File) (*Reader, error) {
