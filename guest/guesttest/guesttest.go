@@ -4,6 +4,7 @@ package guesttest
 
 import (
 	"os"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,8 @@ func NeedRoot(tb testing.TB, why string) {
 	}
 }
 
+var startPoller sync.Once
+
 // NoLeak has the test fail if it ends with more open descriptors than there are now. What the
 // test closes by Cleanup is closed by then, if it is called first.
 func NoLeak(tb testing.TB) {
@@ -37,9 +40,17 @@ func NoLeak(tb testing.TB) {
 	})
 }
 
-// Descriptors is how many descriptors the process has open.
+// Descriptors is how many descriptors the process has open. Those of Go's poller are among them
+// always: it has two from the first file on that can be waited for, which a test that runs alone may
+// be the first to open.
 func Descriptors(tb testing.TB) int {
 	tb.Helper()
+	startPoller.Do(func() {
+		r, w, err := os.Pipe()
+		Must(tb, err)
+		Must(tb, r.Close())
+		Must(tb, w.Close())
+	})
 	names, err := os.ReadDir("/proc/self/fd")
 	Must(tb, err)
 	return len(names)

@@ -5,6 +5,7 @@ package guesttest
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -66,5 +67,26 @@ func TestTmpfs(t *testing.T) {
 	})
 	if _, err := os.Stat(dir); dir != "" && !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after the test: %v, want that it is gone", err)
+	}
+}
+
+// TestDescriptorsOfGosPoller: what Go opens for itself at the first file that can be waited for is no
+// leak of the test that opens that file.
+func TestDescriptorsOfGosPoller(t *testing.T) {
+	if os.Getenv("GUESTTEST_ALONE") == "" {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "GUESTTEST_ALONE=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("a test that is the first to wait for a file: %v\n%s", err, out)
+		}
+		return
+	}
+	before := Descriptors(t)
+	r, w, err := os.Pipe()
+	Must(t, err)
+	r.Close()
+	w.Close()
+	if after := Descriptors(t); after != before {
+		t.Errorf("%d descriptors open, want %d as before", after, before)
 	}
 }
