@@ -52,11 +52,14 @@ func TestErrorTexts(t *testing.T) {
 	want(p.Do(p.Ctx, "CreateContainer", volume), `create container "c1": storage "/x": no handler for this storage driver: "nodriver"`)
 	spec = p.Spec("c1", p.Rootfs, "true")
 	spec.Root.Path = "/nowhere"
-	want(p.Create(p.Ctx, "c1", spec), `rootfs of container "c1": stat /nowhere: no such file or directory`)
-	spec = p.Spec("c1", p.Rootfs, "true")
-	spec.Hooks = hooks("prestart", &protocols.Hook{Path: "/bin/false", Args: []string{"false"}})
-	err := p.Create(p.Ctx, "c1", spec)
-	if s, _ := status.FromError(err); strings.Count(s.Message(), `"c1"`) != 1 || !strings.HasSuffix(s.Message(), "hook /bin/false: exit status 1") {
-		t.Errorf("a hook that fails: %s", s.Message())
+	want(p.Create(p.Ctx, "c1", spec), `rootfs of container "c1": open /nowhere: no such file or directory`)
+	for _, kind := range []string{"prestart", "createRuntime", "createContainer"} {
+		spec = p.Spec("c1", p.Rootfs, "true")
+		spec.Hooks = hooks(kind, &protocols.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "echo why >&2; exit 3"}})
+		err := p.Create(p.Ctx, "c1", spec)
+		s, _ := status.FromError(err)
+		if strings.Count(s.Message(), `"c1"`) != 1 || !strings.HasSuffix(s.Message(), "hook /bin/sh: exit status 3: why") {
+			t.Errorf("a %s hook that fails: %s, want its path, status and output", kind, s.Message())
+		}
 	}
 }

@@ -170,6 +170,7 @@ func (c *Container) startInit(ctx context.Context, p CreateOptions) (err error) 
 	release := c.killAfter(ctx)
 	defer release()
 	c.init, err = c.startProcess(p.Spec.Process, p.Stdio, true)
+	err = nameHook(err, p.Spec.Hooks)
 	if err == nil && c.last != nil {
 		err = c.enterLast(p.Spec.Process)
 		// Sessions that go by libcontainer are to have all of it.

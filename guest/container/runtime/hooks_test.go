@@ -139,3 +139,28 @@ func TestHookLeavesADaemon(t *testing.T) {
 		_ = RunHook(t.Context(), hook("kill -9 "+out), s)
 	}
 }
+
+// TestCreateContainerHookIsNamed: what libcontainer says of a hook in the container's child has the
+// hook's path and its output as the errors of the other hooks have them.
+func TestCreateContainerHookIsNamed(t *testing.T) {
+	hooks := &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/hooks/first"}, {Path: "/hooks/second"}}}
+	const failed = "error during container init: error running createContainer hook #1: "
+	for text, want := range map[string]string{
+		failed + "exit status 3, stdout: , stderr: the reason\n":      failed + "hook /hooks/second: exit status 3: the reason",
+		failed + "exit status 1, stdout: out\n, stderr: err\n":        failed + "hook /hooks/second: exit status 1: out\nerr",
+		failed + "exit status 1, stdout: , stderr: ":                  failed + "hook /hooks/second: exit status 1",
+		failed + "hook ran past specified timeout of 1.0s":            failed + "hook /hooks/second: hook ran past specified timeout of 1.0s",
+		"error running createContainer hook #7: exit status 1":        "error running createContainer hook #7: exit status 1",
+		"error running prestart hook #0: hook /x: exit status 1":      "error running prestart hook #0: hook /x: exit status 1",
+		failed + "x, stdout: " + strings.Repeat("y", 2*maxHookOutput): failed + "hook /hooks/second: x: " + strings.Repeat("y", maxHookOutput),
+	} {
+		cause := errors.New(text)
+		got := nameHook(cause, hooks)
+		if got.Error() != want || !errors.Is(got, cause) {
+			t.Errorf("%.120s\nis %.200s\nwant %.200s", text, got, want)
+		}
+	}
+	if err := nameHook(nil, hooks); err != nil {
+		t.Errorf("no error is %v, want none", err)
+	}
+}
