@@ -68,7 +68,6 @@ var mayProcSelf = map[string]string{
 	"guest/container/namespace/shared.go": "the agent's procfs: the thread has its own IPC or UTS namespace, and the agent's mounts",
 	"guest/container/nsexec/helper.go":    "the agent's procfs: the helper has the agent's mounts",
 	"guest/container/nsexec/last.go":      "a program's path, whose procfs the agent has looked at before (guest/container/runtime/last.go)",
-	"guest/container/runtime/strays.go":   "the agent's procfs",
 	"guest/storage/filesystem/grow.go":    "the agent's procfs",
 	"guest/sys/oom/reserve.go":            "the agent's procfs",
 	"guest/sys/oom/start.go":              "the agent's procfs",

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
 )
 
@@ -63,12 +64,9 @@ func (a *Agent) cgroups() []string {
 // which it starts sessions, nor the one that holds memory, which comes after the first answer.
 func (a *Agent) Children() []string {
 	var out []string
-	lists, _ := filepath.Glob(a.proc("task/*/children"))
-	for _, list := range lists {
-		for _, pid := range strings.Fields(readFile(list)) {
-			if d := describe(pid); pid != a.helper && !strings.Contains(d, "("+Reserve+")") {
-				out = append(out, d)
-			}
+	for _, c := range guesttest.Children(a.Pid) {
+		if pid := strconv.Itoa(c.Pid); pid != a.helper && c.Name != Reserve {
+			out = append(out, describe(pid))
 		}
 	}
 	slices.Sort(out)
@@ -80,12 +78,9 @@ const Reserve = "kata-reserve"
 
 // findHelper remembers the child that lives as long as the agent.
 func (a *Agent) findHelper() {
-	lists, _ := filepath.Glob(a.proc("task/*/children"))
-	for _, list := range lists {
-		for _, pid := range strings.Fields(readFile(list)) {
-			if strings.HasPrefix(readFile("/proc/"+pid+"/cmdline"), "kata-spawner\x00") {
-				a.helper = pid
-			}
+	for _, c := range guesttest.Children(a.Pid) {
+		if pid := strconv.Itoa(c.Pid); strings.HasPrefix(readFile("/proc/"+pid+"/cmdline"), "kata-spawner\x00") {
+			a.helper = pid
 		}
 	}
 }

@@ -5,10 +5,11 @@ package integration
 import (
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -30,16 +31,6 @@ func TestAgentHoldsItsMemory(t *testing.T) {
 		return
 	}
 	p.Until("a child holds the reserve", func() bool {
-		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.Pid))
-		p.Must(err)
-		for _, list := range lists {
-			pids, _ := os.ReadFile(list)
-			for _, pid := range strings.Fields(string(pids)) {
-				if b, _ := os.ReadFile("/proc/" + pid + "/comm"); string(b) == harness.Reserve+"\n" {
-					return true
-				}
-			}
-		}
-		return false
+		return slices.ContainsFunc(guesttest.Children(p.Pid), func(c guesttest.Child) bool { return c.Name == harness.Reserve })
 	})
 }

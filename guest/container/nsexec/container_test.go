@@ -202,23 +202,14 @@ func startHelper(t testing.TB) *nsexec.Helper {
 func newHelper(t testing.TB) *nsexec.Helper {
 	t.Helper()
 	guesttest.NeedRoot(t, "to start containers")
-	descriptors, children := guesttest.Descriptors(t), countChildren(t)
+	descriptors, children := guesttest.Descriptors(t), len(guesttest.Children(os.Getpid()))
 	t.Cleanup(func() {
 		guard.Until(t, "descriptors are closed", func() bool { return guesttest.Descriptors(t) <= descriptors })
-		guard.Until(t, "children are reaped", func() bool { return countChildren(t) <= children })
+		if !guard.Holds(func() bool { return len(guesttest.Children(os.Getpid())) <= children }) {
+			t.Errorf("children %v are left, want the %d from before", guesttest.Children(os.Getpid()), children)
+		}
 	})
 	return startHelper(t)
-}
-
-func countChildren(t testing.TB) int {
-	t.Helper()
-	n := 0
-	tasks, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, task := range tasks {
-		data, _ := os.ReadFile(task)
-		n += len(strings.Fields(string(data)))
-	}
-	return n
 }
 
 // wait reaps a process and returns how it ended.

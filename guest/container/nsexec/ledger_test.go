@@ -5,12 +5,12 @@ package nsexec_test
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
 	"golang.org/x/sys/unix"
 )
@@ -76,17 +76,9 @@ func killAtClone(t *testing.T, helper int, stopped chan<- int, killed chan<- str
 // hasZombie tells whether this process has an unreaped child of the name.
 func hasZombie(t *testing.T, name string) bool {
 	t.Helper()
-	tasks, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, task := range tasks {
-		data, _ := os.ReadFile(task)
-		for _, pid := range strings.Fields(string(data)) {
-			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
-			if strings.Contains(string(stat), "("+name+") Z") {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(guesttest.Children(os.Getpid()), func(c guesttest.Child) bool {
+		return c.Name == name && c.State == "Z"
+	})
 }
 
 // TestStoppedHelperIsReplaced: a helper that a signal has stopped answers nobody. Requests

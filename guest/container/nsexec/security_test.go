@@ -98,21 +98,17 @@ func unborn(t *testing.T, h *nsexec.Helper, r *nsexec.Request) string {
 // caught where it waits for the dead file system, not on its way there.
 func heldByFuse(h *nsexec.Helper) string {
 	inside := ""
-	tasks, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, task := range tasks {
-		data, _ := os.ReadFile(task)
-		for _, pid := range strings.Fields(string(data)) {
-			status, _ := os.ReadFile("/proc/" + pid + "/status")
-			wchan, _ := os.ReadFile("/proc/" + pid + "/wchan")
-			own := strings.HasPrefix(string(status), "Name:\tkata-spawner\n") && pid != strconv.Itoa(h.Pid())
-			if !own || !bytes.Contains(wchan, []byte("fuse")) {
-				continue
-			}
-			for line := range strings.Lines(string(status)) {
-				if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
-					f := strings.Fields(ids)
-					inside = f[len(f)-1]
-				}
+	for _, c := range guesttest.Children(os.Getpid()) {
+		pid := strconv.Itoa(c.Pid)
+		status, _ := os.ReadFile("/proc/" + pid + "/status")
+		wchan, _ := os.ReadFile("/proc/" + pid + "/wchan")
+		if c.Name != "kata-spawner" || c.Pid == h.Pid() || !bytes.Contains(wchan, []byte("fuse")) {
+			continue
+		}
+		for line := range strings.Lines(string(status)) {
+			if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+				f := strings.Fields(ids)
+				inside = f[len(f)-1]
 			}
 		}
 	}

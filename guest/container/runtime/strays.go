@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func (c *Container) reapStrays() bool {
 		return c.init.exited()
 	}
 	found := false
-	for _, pid := range children() {
+	for _, pid := range children(c.options.Proc) {
 		if _, has := owned.Load(pid); has || pid == c.init.Pid || !isZombie(c.options.Proc, pid) {
 			continue
 		}
@@ -49,17 +50,22 @@ func pidNamespace(proc string, pid int) string {
 	return filepath.Join(proc, strconv.Itoa(pid), "ns/pid")
 }
 
-// children are the numbers of this process's children. Each belongs to the thread that has
-// made it.
-func children() []int {
+// children are the numbers of this process's children, whichever of its threads has made them. They
+// are found by their parent: the kernel's lists of a thread's children lack some when one of them, or
+// the thread, ends while they are read (proc_pid_task_children(5)).
+func children(proc string) []int {
 	var out []int
-	tasks, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, task := range tasks {
-		list, _ := os.ReadFile(task)
-		for _, word := range strings.Fields(string(list)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				out = append(out, pid)
-			}
+	self := strconv.Itoa(os.Getpid())
+	stats, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/stat"))
+	for _, file := range stats {
+		text, _ := os.ReadFile(file) // empty if it has gone
+		end := bytes.LastIndexByte(text, ')')
+		words := strings.Fields(string(text[end+1:])) // state, parent: proc_pid_stat(5)
+		if end < 0 || len(words) < 2 || words[1] != self {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			out = append(out, pid)
 		}
 	}
 	return out
