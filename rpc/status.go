@@ -56,6 +56,7 @@ var statusTable = []struct {
 	{cdh.ErrAbsent, codes.FailedPrecondition},
 	{volume.ErrNoPause, codes.FailedPrecondition},
 	{frame.ErrFull, codes.ResourceExhausted},
+	{sandbox.ErrFull, codes.ResourceExhausted},
 	{process.ErrFull, codes.ResourceExhausted},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 	{context.Canceled, codes.Canceled},

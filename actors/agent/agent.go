@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	goruntime "runtime"
 	"time"
 
 	"github.com/kata-containers/kata-agent/actors/container"
@@ -168,7 +169,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Ended:   a.trim.processEnded,
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
-			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn,
+			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn, Starts: runtime.NewStarts(places),
 			NoPivotRoot: mount.RootIsInitramfs(proc), Verbose: func() bool { return p.Log.Core().Enabled(zap.DebugLevel - 1) },
 			Hook: container.Hook, Warn: warn,
 		},
@@ -188,6 +189,12 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		WatchOOM: a.watchOOM,
 		Warn:     warn,
 	}
+}
+
+// places is how many creates run side by side. They wait for the kernel too (for grace periods of RCU
+// in mounts and cgroups), so there are more than processors.
+func places() int {
+	return 2 * goruntime.GOMAXPROCS(0)
 }
 
 func (a *Agent) network(p Options) network.Kernel {

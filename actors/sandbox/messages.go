@@ -17,6 +17,7 @@ var (
 	ErrExists    = errors.New("already exists")
 	ErrNoPIDNS   = errors.New("Sandbox does not have sandbox_pidns") // the words of all Kata agents
 	ErrDestroyed = errors.New("sandbox is destroyed")
+	ErrFull      = errors.New("full")
 )
 
 // ErrNoMoreOOM ends the wait for OOM kills when the pod has ended. Its last words are those by which

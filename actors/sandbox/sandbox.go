@@ -55,6 +55,7 @@ type sandbox struct {
 	undo      []func() error
 
 	members map[id.Container]core.Ref
+	making  map[id.Container]bool // whose create is under way
 	names   names
 	pid     sharedPID
 	oom     oomQueue
@@ -71,7 +72,7 @@ type sharedPID struct {
 
 // New makes the behaviour of the sandbox.
 func New(d Options) core.Behavior {
-	return &sandbox{options: d, members: map[id.Container]core.Ref{}}
+	return &sandbox{options: d, members: map[id.Container]core.Ref{}, making: map[id.Container]bool{}}
 }
 
 // Receive handles one message.
@@ -143,7 +144,7 @@ func (s *sandbox) createContainer(t *core.Turn, m *CreateContainer) {
 	if s.pid.owner == "" {
 		s.pid.owner = m.ID
 	}
-	s.members[m.ID] = ref
+	s.members[m.ID], s.making[m.ID] = ref, true
 	s.names.add(m.ID, m.Spec)
 	s.options.Containers.Put(m.ID, ref)
 	ref.Tell(&m.Create)
@@ -159,8 +160,15 @@ func (s *sandbox) admit(m *CreateContainer) error {
 	if _, taken := s.members[m.ID]; taken {
 		return fmt.Errorf("container %q %w", m.ID, ErrExists)
 	}
+	if n := len(s.making); n >= maxMaking {
+		return fmt.Errorf("create container %q: the room for creates is %w: %d are under way", m.ID, ErrFull, n)
+	}
 	return nil
 }
+
+// maxMaking bounds the containers that are made at the same time: each waits with its request and a stack
+// for its turn.
+const maxMaking = 1024
 
 // join is how a container joins the shared pid namespace: it holds it too, as the namespace's
 // first container may go while it is made. Nil for the first one, whose namespace it becomes.
@@ -177,6 +185,7 @@ func (p *sharedPID) join() (*namespace.PID, error) {
 }
 
 func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
+	delete(s.making, m.ID)
 	if m.ID != s.pid.owner {
 		m.PID.Release()
 		return
@@ -189,6 +198,7 @@ func (s *sandbox) containerCreated(t *core.Turn, m container.Created) {
 // becomes the pod's first.
 func (s *sandbox) forget(t *core.Turn, cid id.Container) {
 	delete(s.members, cid)
+	delete(s.making, cid)
 	s.names.drop(cid)
 	s.options.Containers.Delete(cid)
 	if cid != s.pid.owner && len(s.members) > 0 {

@@ -313,6 +313,23 @@ func TestHooksThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestTooManyCreates(t *testing.T) {
+	st := newFixture(t)
+	for i := range maxMaking {
+		st.create(fmt.Sprint("c", i), false)
+	}
+	st.refused(st.create("more", false), ErrFull, `"more"`, "1024 are under way")
+	st.stands("c0", 100)
+	if r := st.create("more", false); r.Done() {
+		_, err := r.Get()
+		t.Errorf("with room again: %v", err)
+	}
+	st.goes("c1")
+	if r := st.create("another", false); r.Done() {
+		t.Error("with room again after a create that failed: refused")
+	}
+}
+
 func TestDestroyRefusesNewContainers(t *testing.T) {
 	st := newFixture(t)
 	coretest.Ask(st.Actor, &Destroy{})

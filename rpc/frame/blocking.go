@@ -4,26 +4,35 @@ package frame
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 
 	"google.golang.org/grpc/codes"
 )
 
-// dispatch starts a blocking call, or queues it while as many run as may. Conn.mu is held.
-func (c *Conn) dispatch(call *Call) {
+// dispatch starts a blocking call, or queues it while as many run as may. It refuses one when too many
+// wait already, unless it is urgent: those that run may never end, and the connection must be read all
+// the same. Conn.mu is held.
+func (c *Conn) dispatch(call *Call) error {
+	limits := &c.mux.options.Limits
+	running := limits.Running
+	if call.method.Urgent {
+		running *= 2
+	}
+	waits := c.running >= running
+	if waits && !call.method.Urgent && c.backlog.len() >= limits.Waiting {
+		return fmt.Errorf("the room of this connection for calls is %w: %d run and %d wait", ErrFull, c.running, c.backlog.len())
+	}
 	call.size = int32(len(call.body) + callOverhead)
 	c.requests += int(call.size)
-	limit := c.mux.options.Limits.Running
-	if call.method.Urgent {
-		limit *= 2
-	}
-	if c.running >= limit {
+	if waits {
 		c.backlog.push(call)
-		return
+		return nil
 	}
 	c.running++
 	call.flags |= flagRunning
 	go c.runBlocking(call)
+	return nil
 }
 
 // runBlocking runs a blocking call, and after it those that wait in the backlog.

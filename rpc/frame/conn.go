@@ -66,10 +66,19 @@ func newConn(m *Mux, nc net.Conn) *Conn {
 // link enters a call into the tables. It fails when the connection is closed.
 func (c *Conn) link(call *Call) bool {
 	call.began = time.Since(epoch)
+	linked, refused := c.enter(call)
+	if refused != nil {
+		call.Fail(refused)
+	}
+	return linked
+}
+
+// enter is link, but for a call that is to be refused.
+func (c *Conn) enter(call *Call) (linked bool, refused error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.draining.Load() {
-		return false
+		return false, nil
 	}
 	call.next = c.calls
 	if c.calls != nil {
@@ -84,10 +93,9 @@ func (c *Conn) link(call *Call) bool {
 	if call.method.Async != nil {
 		call.flags |= flagParked
 		c.parked++
-		return true
+		return true, nil
 	}
-	c.dispatch(call)
-	return true
+	return true, c.dispatch(call)
 }
 
 // unlink takes a call that has been answered out of the tables.

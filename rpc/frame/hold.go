@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// ErrFull says that a call has asked for more memory than Limits.Held or Options.HeldByAll leaves.
+// ErrFull says that a call has asked for more memory than Limits.Held or Options.HeldByAll leaves, or
+// has come when Limits.Waiting others wait.
 var ErrFull = errors.New("full")
 
 // Hold notes that n bytes of the call's request are kept until it ends, such as those of a write

@@ -102,3 +102,35 @@ func TestUrgent(t *testing.T) {
 		}
 	}
 }
+
+// TestTooManyCalls: what comes when many calls wait is refused and says so, and the connection is read
+// on: async calls are served, and urgent ones run, though those that run never end.
+func TestTooManyCalls(t *testing.T) {
+	release := make(chan struct{})
+	hangs := blocking("Hangs", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+		<-release
+		return nil, nil
+	})
+	kill := blocking("Kill", func(context.Context, *protocols.ReadStreamRequest) (protocols.Message, error) {
+		close(release)
+		return nil, nil
+	})
+	kill.Urgent = true
+	_, path := serveMux(t, Options{Limits: Limits{Running: 2, Waiting: 3}, Methods: []Method{hangs, kill, async("Echo", asyncEcho)}})
+	c := dial(t, path)
+	for i := range uint32(6) {
+		c.call(2*i+1, "Hangs", &protocols.ReadStreamRequest{})
+	}
+	stream, resp := c.receive()
+	if text := resp.GetStatus().GetMessage(); stream != 11 || !strings.Contains(text, "full: 2 run and 3 wait") {
+		t.Errorf("stream %d: %q, want that the room for calls is full", stream, text)
+	}
+	c.call(101, "Echo", &protocols.ReadStreamRequest{Len: 1})
+	c.expectData(101, 1)
+	c.call(103, "Kill", &protocols.ReadStreamRequest{})
+	for range 6 {
+		if _, resp := c.receive(); codes.Code(resp.GetStatus().GetCode()) != codes.OK {
+			t.Errorf("%v, want OK", resp)
+		}
+	}
+}

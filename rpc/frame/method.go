@@ -65,6 +65,9 @@ type Limits struct {
 	// Running is how many blocking calls run at a time. Further ones wait, not decoded yet, while
 	// async calls are still served. As many Urgent ones may run on top. Default 512, some 10 KiB each.
 	Running int
+	// Waiting is how many further ones may wait. What goes beyond it is refused, but for Urgent ones.
+	// Default 8192.
+	Waiting int
 	// Requests is how many bytes of blocking requests may wait or run, each counted with 256 bytes on
 	// top. One request is always let in. Default 8 MiB.
 	Requests int
@@ -86,6 +89,7 @@ func (l Limits) orDefault() Limits {
 		}
 	}
 	set(&l.Running, 512)
+	set(&l.Waiting, 8192)
 	set(&l.Requests, 8<<20)
 	set(&l.Parked, 1<<16)
 	set(&l.Held, 32<<20)

@@ -37,6 +37,8 @@ type Options struct {
 	Allowed []string
 	// Limits bounds what one connection may occupy.
 	Limits frame.Limits
+	// Connections is how many connections there may be; further ones are closed. Default 4096.
+	Connections int
 	// Arriving is called for each connection before it is entered among those that CloseOlder closes.
 	// May be nil.
 	Arriving func()
@@ -57,6 +59,8 @@ type Server struct {
 	stopping  bool
 	listeners map[net.Listener]struct{}
 	conns     map[*frame.Conn]time.Time // since when
+	most      int                       // connections
+	warned    bool                      // that there are so many
 	serving   sync.WaitGroup            // connections
 	arriving  func()
 }
@@ -68,6 +72,10 @@ func New(o Options) (*Server, error) {
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[*frame.Conn]time.Time{},
 		arriving:  o.Arriving,
+		most:      o.Connections,
+	}
+	if s.most <= 0 {
+		s.most = defaultConnections
 	}
 	if s.arriving == nil {
 		s.arriving = func() {}
@@ -215,6 +223,20 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 	}
 }
 
+// defaultConnections leaves most descriptors to the streams of processes.
+const defaultConnections = 4096
+
+// crowded tells whether there are as many connections as may be, and warns once each time that comes
+// about. s.mu is held.
+func (s *Server) crowded() bool {
+	full := len(s.conns) >= s.most
+	if full && !s.warned {
+		s.log.Warn("too many connections: further ones are closed", zap.Int("connections", len(s.conns)))
+	}
+	s.warned = full
+	return full
+}
+
 func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	defer s.serving.Done()
 	s.arriving()
@@ -223,7 +245,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 		served = c
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.stopping {
+		if s.stopping || s.crowded() {
 			c.Close()
 			return
 		}

@@ -374,3 +374,28 @@ func TestCheckUnderLoad(t *testing.T) {
 	cancel()
 	flood.Wait()
 }
+
+// TestTooManyConnections: those beyond the limit are closed, the others are served, and there is room
+// again when one of them ends.
+func TestTooManyConnections(t *testing.T) {
+	const most = 3
+	_, path := start(t, Options{Methods: []Method{checkMethod}, Connections: most})
+	var clients []*ttrpc.Client
+	for range most {
+		c := dial(t, path)
+		ping(t, c)
+		clients = append(clients, c)
+	}
+	one := dial(t, path)
+	if err := call(guard.Context(t), one, "grpc.Health", "Check", &protocols.CheckRequest{}, &protocols.HealthCheckResponse{}); !errors.Is(err, ttrpc.ErrClosed) {
+		t.Errorf("a call on one connection too many: %v, want %v", err, ttrpc.ErrClosed)
+	}
+	for _, c := range clients {
+		ping(t, c)
+	}
+	clients[0].Close()
+	waitFor(t, "room for another connection", func() bool {
+		c := dial(t, path)
+		return call(guard.Context(t), c, "grpc.Health", "Check", &protocols.CheckRequest{}, &protocols.HealthCheckResponse{}) == nil
+	})
+}

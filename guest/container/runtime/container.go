@@ -31,6 +31,8 @@ type Options struct {
 	Verbose func() bool
 	// Sys and Proc are the mount points of sysfs and procfs.
 	Sys, Proc string
+	// Starts bounds the creates that run side by side; nil: there is no bound.
+	Starts *Starts
 	// Spawn starts exec sessions in place of libcontainer; nil: libcontainer starts them.
 	Spawn Spawner
 	// Hook runs an OCI hook of a stage that runs in the agent's namespaces ("prestart", "createRuntime",
@@ -71,6 +73,7 @@ type Container struct {
 	systemd bool
 	limits  *cgroups.Resources // as last written
 	told    *told
+	start   *started
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
 	wantedCPUs string
 }
@@ -126,7 +129,8 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 	if err != nil {
 		return nil, err
 	}
-	o.installHooks(ctx, config, p.Spec.Hooks)
+	start := &started{}
+	o.installHooks(ctx, config, p.Spec.Hooks, start)
 	own := *config.Cgroups
 	own.Resources = &cgroups.Resources{}
 	cgroup, err := manager.New(&own)
@@ -142,7 +146,7 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 		id: p.ID, bundle: p.Bundle, options: o, cgroup: cgroup, config: config,
 		spec: p.Spec, hooks: p.Spec.Hooks, state: filepath.Join(o.StateRoot, p.ID),
 		systemd: p.SystemdCgroup, wantedCPUs: was.cpus,
-		limits: own.Resources, told: told,
+		limits: own.Resources, told: told, start: start,
 	}
 	given, err := c.stage(config)
 	if err == nil {
@@ -167,6 +171,10 @@ func (c *Container) closeLast() {
 // startInit runs libcontainer's start. It cannot be interrupted, but everything it may
 // wait for is a process: when ctx ends these are killed, so that it returns.
 func (c *Container) startInit(ctx context.Context, p CreateOptions) (err error) {
+	if c.start.place, err = c.options.Starts.enter(ctx); err != nil {
+		return err
+	}
+	defer c.start.place.leave()
 	release := c.killAfter(ctx)
 	defer release()
 	c.init, err = c.startProcess(p.Spec.Process, p.Stdio, true)

@@ -24,8 +24,9 @@ import (
 // maxHookOutput bounds what is kept of a hook's output for the error text, in bytes.
 const maxHookOutput = 4096
 
-// installHooks gives libcontainer the hooks of spec. ctx bounds those that run here.
-func (o Options) installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hooks) {
+// installHooks gives libcontainer the hooks of spec. ctx bounds those that run here, without the place
+// that the start has by then.
+func (o Options) installHooks(ctx context.Context, config *configs.Config, hooks *specs.Hooks, start *started) {
 	config.Hooks = configs.Hooks{}
 	if hooks == nil {
 		return
@@ -33,7 +34,7 @@ func (o Options) installHooks(ctx context.Context, config *configs.Config, hooks
 	here := func(name configs.HookName, list []specs.Hook) {
 		for _, h := range list {
 			config.Hooks[name] = append(config.Hooks[name], configs.NewFunctionHook(func(s *specs.State) error {
-				return o.runHook(ctx, string(name), h, s)
+				return start.place.without(ctx, func() error { return o.runHook(ctx, string(name), h, s) })
 			}))
 		}
 	}
