@@ -56,7 +56,7 @@ var programs = []program{
 	{name: "both", args: awk(300, 300, 3), out: 300, err: 300, status: 3},
 	{name: "much", args: awk(9000, 10, 0), out: 9000, err: 10}, // more than a pipe holds
 	{name: "terminal", args: awk(200, 0, 5), out: 200, status: 5, terminal: true},
-	{name: "not-there", args: plain("/not-there"), missing: true},
+	{name: "not-there", args: plain("/not-there"), status: forever, missing: true},
 }
 
 // named is the place of a program in programs.

@@ -273,7 +273,10 @@ func executed(s state, i int, c *call, emit func(state)) {
 	}
 	if c.program().missing {
 		fails(badProgram)
-		return
+		if !s.ending(c.runs) && s.process[c.Slot].may&killed == 0 {
+			return
+		}
+		// What is killed before it has looked for its program has been started all the same.
 	}
 	s = s.is(i, c, okay)
 	s.process[c.Slot] = process{run: c.run, at: alive, may: s.process[c.Slot].may}
