@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
@@ -167,6 +168,9 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	if err != nil {
 		return err
 	}
+	out.undo.add("directory", func(context.Context) error {
+		return bundle.RemoveEmpty(c.options.BundleRoot, string(c.id))
+	})
 	if err := c.attachTrusted(ctx, m, &out.undo); err != nil { // an image may be pulled into it
 		return err
 	}

@@ -138,13 +138,17 @@ func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *se
 		return err
 	}
 	for _, v := range storages {
+		// Entered first: an attach that is given up may have been counted all the same.
+		out.undo = append(out.undo, func() error {
+			_, err := core.Ask(context.WithoutCancel(ctx), d.Storage, &storage.Release{MountPoint: v.MountPoint, Undo: true})
+			if errors.Is(err, storage.ErrNotHeld) {
+				err = nil
+			}
+			return err
+		})
 		if _, err := core.Ask(ctx, d.Storage, &storage.Attach{Volume: v}); err != nil {
 			return err
 		}
-		out.undo = append(out.undo, func() error {
-			_, err := core.Ask(context.WithoutCancel(ctx), d.Storage, &storage.Release{MountPoint: v.MountPoint, Undo: true})
-			return err
-		})
 	}
 	if m.HookPath != "" {
 		// Hooks that cannot be read are a fault of the guest's image. Hosts do not expect an error here.

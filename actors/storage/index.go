@@ -52,7 +52,11 @@ func (x *index) Receive(t *core.Turn, m core.Message) {
 			e.kept = true
 		}
 	case failed:
-		x.failed(t, m)
+		x.failed(m)
+	case stuck:
+		x.stuck(t, m)
+	case emptied:
+		x.drain(m.mountPoint)
 	case core.ChildExited:
 		x.ended(t, m)
 	}
@@ -75,9 +79,12 @@ func (x *index) attach(t *core.Turn, m *Attach) {
 			m.Reply(struct{}{}, fmt.Errorf("storage %q: %w", mp, err))
 			return
 		}
-		e = &entry{ref: ref, holders: map[string]int{}, shared: m.Volume.Shared}
+		e = &entry{ref: ref, holders: map[string]int{}}
 		x.entries[mp] = e
 		x.order = append(x.order, mp)
+	}
+	if e.attaches == 0 {
+		e.shared = m.Volume.Shared
 	}
 	e.holders[m.Holder]++
 	e.attaches++
@@ -112,14 +119,28 @@ func (x *index) drop(mp, holder string) {
 
 // failed takes back a hold whose mount has failed; with the last one the entry goes. Those
 // who wait in the mount's mailbox are counted, so it is never ended under them.
-func (x *index) failed(t *core.Turn, m failed) {
+func (x *index) failed(m failed) {
 	x.drop(m.mountPoint, m.holder)
 	if e := x.entries[m.mountPoint]; e != nil {
 		e.attaches--
 	}
-	if e := x.entries[m.mountPoint]; e != nil && len(e.holders) == 0 && !e.ending {
+	x.drain(m.mountPoint)
+}
+
+// drain ends a mount point that nobody holds.
+func (x *index) drain(mp string) {
+	if e := x.entries[mp]; e != nil && len(e.holders) == 0 && !e.ending {
 		e.ending = true
 		e.ref.Tell(&unmount{ctx: context.Background(), reply: func(struct{}, error) {}})
+	}
+}
+
+// stuck lets others have a place that nobody holds, though something is left there.
+func (x *index) stuck(t *core.Turn, m stuck) {
+	if e := x.entries[m.mountPoint]; e != nil {
+		e.ending, e.shared, e.kept, e.attaches = false, false, false, 0
+		clear(e.holders) // it may be the end of the sandbox
+		t.Unpark()
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 //	cancel <operation>                       its asker goes away
 //	next fail <text> | keep | warn <text>    what the next mount or unmount gives
 //	work <mount point>                       do the mount or unmount that is under way there
+//	later <mount point>                      the time until the next try passes
 //	dies <mount point>                       its actor dies
 func TestStories(t *testing.T) {
 	coretest.Stories(t, "testdata/*.txt", func(t *testing.T) func(string, ...string) string {
@@ -96,6 +97,8 @@ func (s *story) do(command string, args ...string) string {
 		s.setNext(args)
 	case "work":
 		s.actor(args[0]).Work(0).Run()
+	case "later":
+		s.actor(args[0]).Timers()[0].Fire()
 	case "dies":
 		s.actor(args[0]).Stop()
 	default:
@@ -208,8 +211,12 @@ func (s *story) place(mp string) string {
 	switch {
 	case e.ending:
 		state = "ending"
+	case m.busy && m.doing == core.StepUnmount:
+		state = "tried again"
 	case m.busy:
 		state = "mounting"
+	case m.left:
+		state = "left behind"
 	case m.attached != nil:
 		state = "mounted"
 	}

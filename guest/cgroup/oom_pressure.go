@@ -3,6 +3,8 @@
 package cgroup
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,11 +40,14 @@ func (w *OOMWatcher) watchPressure(dir string) {
 }
 
 // hierarchyRoot is the highest directory above a v1 memory group that is one too; "" if
-// there is none.
+// there is none, or if it cannot be known now: a group in its place would be watched for good.
 func hierarchyRoot(dir string) (root string) {
 	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, pressureFile)); err != nil {
+		switch _, err := os.Stat(filepath.Join(dir, pressureFile)); {
+		case errors.Is(err, fs.ErrNotExist):
 			return root
+		case err != nil:
+			return ""
 		}
 		root = dir
 	}

@@ -216,3 +216,22 @@ func TestOOMWatcherLeavesNoDescriptor(t *testing.T) {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
+
+// TestHierarchyRootIsNotGuessed: where one of the directories cannot be looked at, none is taken for the root.
+func TestHierarchyRootIsNotGuessed(t *testing.T) {
+	top := t.TempDir()
+	group := filepath.Join(top, "pod", "c1")
+	guesttest.Must(t, os.MkdirAll(group, 0o755))
+	for _, dir := range []string{top, filepath.Dir(group), group} {
+		guesttest.Must(t, os.WriteFile(filepath.Join(dir, pressureFile), nil, 0o600))
+	}
+	if got := hierarchyRoot(group); got != top {
+		t.Errorf("root %q, want %q", got, top)
+	}
+	file := filepath.Join(top, pressureFile)
+	guesttest.Must(t, os.Remove(file))
+	guesttest.Must(t, os.Symlink(pressureFile, file)) // to itself: ELOOP
+	if got := hierarchyRoot(group); got != "" {
+		t.Errorf("root %q, want none while %s cannot be looked at", got, file)
+	}
+}

@@ -46,11 +46,11 @@ type Made struct {
 // accepted, and not Undo's to take away: the host's share (source "kataShared") whatever
 // its type, else one of the same type and source, but never a bind or an overlay, whose
 // source says nothing, and never with the word "remount". Nothing is left behind on an
-// error.
+// error, but for what Made then says: what could not be taken back.
 func (m Mounter) Mount(s Spec) (Made, error) {
 	made, err := m.mount(s)
 	if err != nil {
-		return Made{}, fmt.Errorf("mount %q on %q as %s: %w", s.Source, s.Target, s.FSType, err)
+		return made, fmt.Errorf("mount %q on %q as %s: %w", s.Source, s.Target, s.FSType, err)
 	}
 	return made, nil
 }
@@ -80,7 +80,10 @@ func (m Mounter) mount(s Spec) (Made, error) {
 	made := Made{Target: p.path, Created: p.created}
 	if made.Mounted, err = m.mountAt(p, s, o, source); err != nil {
 		p.close()
-		return Made{}, errors.Join(err, m.Undo(made))
+		if undone := m.Undo(made); undone != nil {
+			return made, errors.Join(err, undone)
+		}
+		return Made{}, err
 	}
 	p.close()
 	return made, nil

@@ -155,10 +155,26 @@ func (m Mounter) create(target string, file bool) (*place, error) {
 		err = p.refuseLink()
 	}
 	if err != nil {
+		err = errors.Join(err, p.takeBack())
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// takeBack removes what make has made.
+func (p *place) takeBack() error {
+	if !p.created {
+		return nil
+	}
+	flags := unix.AT_REMOVEDIR
+	if p.file {
+		flags = 0
+	}
+	if err := unix.Unlinkat(int(p.parent.Fd()), p.name, flags); err != nil {
+		return &os.PathError{Op: "remove mount point", Path: p.path, Err: err}
+	}
+	return nil
 }
 
 // make makes the last component if it is missing. ENOSYS is what some virtio-fs

@@ -4,134 +4,34 @@ package fault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kata-containers/kata-agent/protocols"
-	"github.com/kata-containers/kata-agent/test/fault/inject"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
 // lifeTimeout guards one life of a container against a hang.
 const lifeTimeout = 90 * time.Second
 
-// life is a container's whole life, with a volume and two sessions, one of them on a
-// terminal. It goes on after what fails, as hosts do when they clean up.
-func life(p *harness.Pod) (err error) { return lifeOf(p, func(*protocols.Spec) {}) }
+// life is a container's whole life.
+func life(p *harness.Pod) error { return lifeOf(p, plain) }
 
-// lowLimits has the container's init go on to a last stage.
-func lowLimits(s *protocols.Spec) {
-	s.Process.Rlimits = []*protocols.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 32, Soft: 32}}
-	s.Linux.Resources.CPU = &protocols.LinuxCPU{Quota: 50_000, Period: 100_000}
-	s.Linux.Seccomp = &protocols.LinuxSeccomp{DefaultAction: "SCMP_ACT_ALLOW"}
-}
-
-func lifeOf(p *harness.Pod, change func(*protocols.Spec)) (err error) {
+func lifeOf(p *harness.Pod, change func(*protocols.Spec)) error {
 	ctx, cancel := context.WithTimeout(p.Ctx, lifeTimeout)
 	defer cancel()
-	volume := "/run/kata-containers/sandbox/ephemeral/v"
-	spec := p.Spec("c1", p.Rootfs, "sleep", "10000")
-	change(spec)
-	err = p.Do(ctx, "CreateContainer", &protocols.CreateContainerRequest{
-		ContainerId: "c1", OCI: spec,
-		Storages: []*protocols.Storage{{Driver: "ephemeral", Source: "tmpfs", Fstype: "tmpfs", MountPoint: volume}},
-	})
-	if err != nil {
-		return fmt.Errorf("create: %w", err)
-	}
-	err = p.StartContainer(ctx, "c1")
-	_, _, e1 := p.Client.Run(ctx, "c1", "e1", "true")
-	tty := harness.Process("true")
-	tty.Terminal = true
-	e2 := p.Exec(ctx, "c1", "e2", tty)
-	if e2 == nil {
-		_, e2 = p.Wait(ctx, "c1", "e2")
-	}
-	return errors.Join(err, e1, e2, p.Remove(ctx, "c1"))
+	return lifeAs(change)(ctx, p)
 }
 
 // cleanUp ends what a life has left, as a host does.
 func cleanUp(p *harness.Pod) error {
 	ctx, cancel := context.WithTimeout(p.Ctx, lifeTimeout)
 	defer cancel()
-	err := p.Remove(ctx, "c1")
-	if err != nil && strings.Contains(err.Error(), "invalid container id") {
-		return nil
-	}
-	return err
-}
-
-// TestErrnoAtEachCall lets one system call after the other fail in the life of a container:
-// whatever fails, nothing is left that was not there before, and the id is free.
-func TestErrnoAtEachCall(t *testing.T) {
-	for _, c := range []struct {
-		call  string
-		errno unix.Errno
-		step  int // 1: each call; more, where there are many, with KATA_FAULT_FULL unset
-	}{
-		{"clone", unix.EAGAIN, 1}, {"pipe2", unix.EMFILE, 1}, {"socketpair", unix.EMFILE, 1},
-		{"mount", unix.ENOMEM, 1}, {"mkdirat", unix.ENOSPC, 1}, {"pidfd_open", unix.EMFILE, 1},
-		{"epoll_ctl", unix.ENOSPC, 3}, {"fcntl", unix.EMFILE, 11}, {"openat", unix.EMFILE, 11},
-	} {
-		for whose, name := range map[inject.Target]string{inject.Agent: "agent", inject.Stages: "stages"} {
-			t.Run(c.call+" of the "+name, func(t *testing.T) {
-				if os.Getenv("KATA_FAULT_FULL") != "" {
-					c.step = 1
-				}
-				each(t, c.call, whose, c.errno, c.step, life)
-			})
-		}
-	}
-}
-
-// TestErrnoAtEachCallOfLowLimits is the same for what a container with low limits adds.
-func TestErrnoAtEachCallOfLowLimits(t *testing.T) {
-	for call, errno := range map[string]unix.Errno{
-		"socketpair": unix.EMFILE, "pipe2": unix.EMFILE, "capset": unix.EPERM,
-	} {
-		for whose, name := range map[inject.Target]string{inject.Agent: "agent", inject.Stages: "stages"} {
-			t.Run(call+" of the "+name, func(t *testing.T) {
-				each(t, call, whose, errno, 1, func(p *harness.Pod) error { return lifeOf(p, lowLimits) })
-			})
-		}
-	}
-}
-
-// each is TestErrnoAtEachCall for one call.
-func each(t *testing.T, call string, whose inject.Target, errno unix.Errno, step int, life func(*harness.Pod) error) {
-	in := inject.New(t, call)
-	p := harness.NewPod(t, harness.Options{Wrap: in.Wrap()})
-	p.Ctx = t.Context()
-	p.Must(life(p))
-	before := p.Warm()
-	n := 1
-	for ; ; n += step {
-		in.Arm(p.Pid, whose, n, errno)
-		err := life(p)
-		hit := in.Disarm()
-		if hit == "" {
-			p.Must(err)
-			break
-		}
-		if err != nil && strings.Contains(err.Error(), "already exists") {
-			t.Errorf("%s: %v", hit, err)
-		}
-		if err := cleanUp(p); err != nil {
-			t.Errorf("%s: removal afterwards: %v", hit, err)
-		}
-		p.NothingLeft(t, before)
-		if t.Failed() {
-			t.Fatalf("after %s: %v", hit, err)
-		}
-		t.Logf("%s: %v", hit, err)
-	}
-	t.Logf("%d calls in a life", n-1)
+	return remove(ctx, p)
 }
 
 // limitFiles sets the agent's limit of descriptors and returns the former one.

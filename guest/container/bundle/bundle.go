@@ -97,6 +97,17 @@ func Remove(root, id string) error {
 	return os.RemoveAll(b.dir)
 }
 
+// RemoveEmpty deletes the bundle's directory if nothing is in it: a volume that lies in it and has come to
+// nothing may have made it, before there was a bundle.
+func RemoveEmpty(root, id string) error {
+	err := unix.Rmdir(filepath.Join(root, id))
+	switch err {
+	case nil, unix.ENOENT, unix.ENOTDIR, unix.ENOTEMPTY, unix.EEXIST:
+		return nil
+	}
+	return &fs.PathError{Op: "remove", Path: filepath.Join(root, id), Err: err}
+}
+
 func detachBelow(dir string) error {
 	// The mount table has resolved paths.
 	if real, err := filepath.EvalSymlinks(dir); err == nil {

@@ -184,3 +184,17 @@ func TestMakeFails(t *testing.T) {
 		})
 	}
 }
+
+// TestRemoveEmpty leaves what is not empty, and what is not there.
+func TestRemoveEmpty(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"empty", "full/x"} {
+		guesttest.Must(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	for _, id := range []string{"empty", "full", "none"} {
+		guesttest.Must(t, RemoveEmpty(root, id))
+	}
+	if !missing(filepath.Join(root, "empty")) || missing(filepath.Join(root, "full/x")) {
+		t.Error("want the empty directory removed, and the other one kept")
+	}
+}

@@ -67,10 +67,7 @@ func (r ResolvConf) Apply(lines []string) (undo func() error, err error) {
 		if err := r.Mounts.Undo(made); err != nil {
 			return err
 		}
-		if err := os.Remove(r.Content); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return remove(r.Content)
 	}, nil
 }
 
@@ -114,10 +111,18 @@ func (r ResolvConf) write(lines []string) error {
 	}
 	tmp := r.Content + ".new"
 	if err := os.WriteFile(tmp, []byte(strings.Join(trimmed, "\n")), 0o644); err != nil {
-		return fmt.Errorf("write resolver configuration: %w", err)
+		return fmt.Errorf("write resolver configuration: %w", errors.Join(err, remove(tmp)))
 	}
 	if err := os.Rename(tmp, r.Content); err != nil {
-		return fmt.Errorf("write resolver configuration: %w", errors.Join(err, os.Remove(tmp)))
+		return fmt.Errorf("write resolver configuration: %w", errors.Join(err, remove(tmp)))
+	}
+	return nil
+}
+
+// remove removes a file that may not be there.
+func remove(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -5,8 +5,10 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
+	"github.com/kata-containers/kata-agent/guest/sys/undo"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -22,8 +24,7 @@ const scopeMask = 0xff
 // UpdateRoutes adds routes to the main table, those without a gateway first because the
 // gateways are reached over them, else in the given order. A route to the same
 // destination is replaced, others are left alone. IPv6 routes of a link for which IPv6 is
-// switched off are passed over. It stops at the first failure; the
-// routes before it stay.
+// switched off are passed over. It stops at the first failure, and takes back what it has changed.
 func (h *Handle) UpdateRoutes(routes []Route) error {
 	links, err := h.links()
 	if err != nil {
@@ -44,17 +45,53 @@ func (h *Handle) UpdateRoutes(routes []Route) error {
 	slices.SortStableFunc(order, func(a, b int) int {
 		return count(routes[a].Gateway.IsValid()) - count(routes[b].Gateway.IsValid())
 	})
+	before, err := h.mainRoutes()
+	if err != nil {
+		return err
+	}
+	var taken undo.List
 	for _, i := range order {
 		err := h.nl.RouteReplace(&parsed[i])
-		if routes[i].Dest.Addr().Is6() && errors.Is(err, unix.EACCES) {
-			continue // IPv6 is switched off for the link, and its addresses were passed over too
-		}
-		if err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("add %s: %w", describe(routes[i]), err)
+		switch {
+		case err == nil:
+			taken.Add(func() error { return h.takeBack(&parsed[i], before) })
+		case errors.Is(err, unix.EEXIST):
+		case routes[i].Dest.Addr().Is6() && errors.Is(err, unix.EACCES):
+			// IPv6 is switched off for the link, and its addresses were passed over too.
+		default:
+			return errors.Join(fmt.Errorf("add %s: %w", describe(routes[i]), err), taken.Run())
 		}
 	}
 	return nil
 }
+
+func (h *Handle) mainRoutes() ([]vnl.Route, error) {
+	filter := &vnl.Route{Table: unix.RT_TABLE_MAIN}
+	routes, err := consistent(func() ([]vnl.Route, error) {
+		return h.nl.RouteListFiltered(vnl.FAMILY_ALL, filter, vnl.RT_FILTER_TABLE)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list routes: %w", err)
+	}
+	return routes, nil
+}
+
+// takeBack removes a route that was added, or puts the one back that it has replaced.
+func (h *Handle) takeBack(added *vnl.Route, before []vnl.Route) error {
+	for _, old := range before {
+		if restorable(old) && sameNet(old.Dst, added.Dst) {
+			old.Flags &^= stateFlags
+			return h.nl.RouteReplace(&old)
+		}
+	}
+	err := h.nl.RouteDel(added)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+func sameNet(a, b *net.IPNet) bool { return a != nil && b != nil && a.String() == b.String() }
 
 func describe(r Route) string {
 	family := "IPv4"

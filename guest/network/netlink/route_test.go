@@ -110,10 +110,31 @@ func TestUpdateRoutesErrors(t *testing.T) {
 		"unreachable":     {Dest: to("10.3.0.0/16"), Gateway: ip("192.168.77.1"), Device: "eth0"},
 		"source not ours": {Dest: to("10.3.0.0/16"), Source: ip("192.168.77.1"), Device: "eth0"},
 	}
+	before, err := h.ListRoutes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, bad := range tests {
 		if err := h.UpdateRoutes([]Route{good, bad}); err == nil || !strings.Contains(err.Error(), "add IPv") {
 			t.Errorf("%s: got %v, want an error with %q", name, err, "add IPv")
 		}
+	}
+	// What was changed before the failure is taken back, a route that was replaced too.
+	if err := h.UpdateRoutes([]Route{{Dest: default4, Gateway: ip("10.1.0.1"), Device: "eth0"}}); err != nil {
+		t.Fatal(err)
+	}
+	other := Route{Dest: default4, Gateway: ip("10.1.0.7"), Device: "eth0"}
+	if err := h.UpdateRoutes([]Route{other, tests["unreachable"]}); err == nil {
+		t.Error("a route that cannot be reached was added")
+	}
+	if got := route(t, h, default4).Gateway; got != ip("10.1.0.1") {
+		t.Errorf("the default route leads to %s, want 10.1.0.1 as before", got)
+	}
+	if err := h.nl.RouteDel(&vnl.Route{Dst: ipNet(default4)}); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := h.ListRoutes(); err != nil || !sameRoutes(before, after) {
+		t.Errorf("after what was refused: %+v, %v; want %+v", after, err, before)
 	}
 	if err := h.UpdateRoutes([]Route{tests["device"]}); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("got %v, want ENODEV", err)

@@ -4,7 +4,6 @@ package erofs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
@@ -42,7 +41,7 @@ type mapping struct {
 func (m *Mounter) Mount(ctx context.Context, cid string, g Group, nodes []string) (volume.Attached, error) {
 	a, err := m.mount(ctx, cid, g, nodes)
 	if err != nil {
-		return volume.Attached{}, fmt.Errorf("%w on %q: %w", ErrGroup, g.Target, err)
+		return a, fmt.Errorf("%w on %q: %w", ErrGroup, g.Target, err)
 	}
 	return a, nil
 }
@@ -56,18 +55,20 @@ func (m *Mounter) mount(ctx context.Context, cid string, g Group, nodes []string
 	}
 	w, err := m.newWorkplace(cid, len(g.Lowers))
 	if err != nil {
-		return volume.Attached{}, err
+		return w.abandon(err)
 	}
 	made, err := m.build(ctx, w, g, nodes)
+	// The devices last: those in use cannot be given back.
+	w.onRelease(w.dismantle)
+	w.onRelease(func() error { return m.Volumes.Mounts.Undo(made) })
 	if err == nil {
 		// From here on the overlay alone holds the layers.
 		err = w.dismantle()
 	}
-	release := func() error { return errors.Join(m.Volumes.Mounts.Undo(made), w.release()) }
 	if err != nil {
-		return volume.Attached{}, errors.Join(err, m.Volumes.Mounts.Undo(made), w.dismantle(), w.release())
+		return w.abandon(err)
 	}
-	return volume.NewAttached(made.Target, release), nil
+	return volume.NewAttached(made.Target, w.release), nil
 }
 
 // build mounts the layers in the workplace and the overlay on the target.

@@ -7,13 +7,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"path"
-	"slices"
 	"strconv"
 	"sync"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/devicemapper"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
+	"github.com/kata-containers/kata-agent/guest/sys/undo"
 )
 
 // workplace is where the layers are mounted until the overlay has them: a tmpfs of its
@@ -27,7 +27,7 @@ type workplace struct {
 	parent bool // the container's directory was made for it
 
 	mu       sync.Mutex
-	releases []func() error // guarded by mu; for when the overlay is gone
+	releases undo.List // guarded by mu
 }
 
 // newWorkplace makes <run>/<container>/multi-layer-<word>, for so many lower layers. The
@@ -36,21 +36,19 @@ type workplace struct {
 func (m *Mounter) newWorkplace(cid string, lowers int) (*workplace, error) {
 	container, err := m.Volumes.ContainerDir(cid)
 	if err != nil {
-		return nil, err
+		return &workplace{}, err
 	}
 	w := &workplace{m: m, lowers: lowers}
 	if w.parent, err = m.mkdir(container); err != nil {
-		return nil, err
+		return w, err
 	}
 	w.made, err = m.Volumes.Mounts.Mount(mount.Spec{
 		Source: "tmpfs", Target: path.Join(container, "multi-layer-"+rand.Text()[:8]), FSType: "tmpfs",
 		Options: []string{"mode=0700", "private"},
 	})
 	w.onRelease(func() error { return w.removeParent(container) })
-	if err != nil {
-		return nil, errors.Join(err, w.release())
-	}
-	return w, nil
+	w.onRelease(w.dismantle)
+	return w, err
 }
 
 func (m *Mounter) mkdir(name string) (made bool, err error) {
@@ -64,11 +62,11 @@ func (m *Mounter) mkdir(name string) (made bool, err error) {
 func (w *workplace) upperDir() string      { return path.Join(w.made.Target, "upper") }
 func (w *workplace) lowerDir(i int) string { return path.Join(w.made.Target, "lower-"+strconv.Itoa(i)) }
 
-// onRelease enters what is to be done when the overlay is gone.
+// onRelease enters what is to be done at the end, the last first.
 func (w *workplace) onRelease(fn func() error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.releases = append(w.releases, fn)
+	w.releases.Add(fn)
 }
 
 // upperInMemory makes a directory on the workplace's own tmpfs, which lives on under the
@@ -82,11 +80,8 @@ func (w *workplace) upperInMemory() error {
 func (w *workplace) upperOnDisk(ctx context.Context, s volume.Storage, node string) error {
 	s.MountPoint, s.FSGroup = w.upperDir(), nil
 	a, err := w.m.Volumes.MountDevice(ctx, node, s)
-	if err != nil {
-		return err
-	}
 	w.onRelease(a.Release)
-	return nil
+	return err
 }
 
 // lower mounts a layer read-only, through a mapping that checks it if it is to be checked.
@@ -120,15 +115,19 @@ func (m *Mounter) open(node string, v devicemapper.Verity) (mapping, error) {
 // harmless.
 func (w *workplace) dismantle() error { return w.m.Volumes.Mounts.Undo(w.made) }
 
-// release gives the devices back, after the overlay is gone.
+// release takes everything away that was entered. What fails is kept, so that it can be tried again.
 func (w *workplace) release() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var errs []error
-	for _, fn := range slices.Backward(w.releases) {
-		errs = append(errs, fn())
+	return w.releases.Run()
+}
+
+// abandon is the end of a group that has come to nothing.
+func (w *workplace) abandon(err error) (volume.Attached, error) {
+	if undone := w.release(); undone != nil {
+		return volume.NewAttached("", w.release), errors.Join(err, undone)
 	}
-	return errors.Join(errs...)
+	return volume.Attached{}, err
 }
 
 // removeParent removes the container's directory if it was made here and is empty.

@@ -54,7 +54,7 @@ func (d *Drivers) MountDevice(ctx context.Context, node string, s Storage) (Atta
 	}
 	a, err := d.mountDevice(ctx, node, s)
 	if err != nil {
-		return Attached{}, fmt.Errorf("attach %s storage %q: %w", s.Driver, s.MountPoint, err)
+		return a, fmt.Errorf("attach %s storage %q: %w", s.Driver, s.MountPoint, err)
 	}
 	return a, nil
 }

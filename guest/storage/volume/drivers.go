@@ -4,7 +4,6 @@ package volume
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -60,7 +59,7 @@ func (d *Drivers) Attach(ctx context.Context, cid string, s Storage) (Attached, 
 	}
 	a, err := driver.attach(d, ctx, cid, s)
 	if err != nil {
-		return Attached{}, fmt.Errorf("attach %s storage %q: %w", s.Driver, s.MountPoint, err)
+		return a, fmt.Errorf("attach %s storage %q: %w", s.Driver, s.MountPoint, err)
 	}
 	return a, nil
 }
@@ -69,13 +68,14 @@ func (d *Drivers) Attach(ctx context.Context, cid string, s Storage) (Attached, 
 // volume's group.
 func (d *Drivers) attachMount(ctx context.Context, _ string, s Storage) (Attached, error) {
 	made, err := d.Mounts.Mount(mount.Spec{Source: s.Source, Target: s.MountPoint, FSType: s.FSType, Options: s.Options})
+	undo := func() error { return d.Mounts.Undo(made) }
+	if err == nil {
+		err = d.giveToGroup(ctx, s)
+	}
 	if err != nil {
-		return Attached{}, err
+		return unless(err, undo)
 	}
-	if err := d.giveToGroup(ctx, s); err != nil {
-		return Attached{}, errors.Join(err, d.Mounts.Undo(made))
-	}
-	return Attached{MountPoint: made.Target, release: func() error { return d.Mounts.Undo(made) }}, nil
+	return Attached{MountPoint: made.Target, release: undo}, nil
 }
 
 func (d *Drivers) giveToGroup(ctx context.Context, s Storage) error {

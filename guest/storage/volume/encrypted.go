@@ -61,18 +61,18 @@ func (d *Drivers) mountEncrypted(ctx context.Context, node string, dev uint64, s
 		err = d.mkfs(ctx, s.Source, s.FSType, noCopies...)
 	}
 	if err != nil {
-		return Attached{}, errors.Join(err, m.close())
+		return unless(err, m.close)
 	}
 	a, err := d.attachMount(ctx, "", s)
-	if err != nil {
-		return Attached{}, errors.Join(err, m.close())
-	}
-	unmount := a.release
+	mounted := a
 	a.release = func() error {
-		if err := unmount(); err != nil {
+		if err := mounted.Release(); err != nil {
 			return err
 		}
 		return m.close()
+	}
+	if err != nil {
+		return unless(err, a.release)
 	}
 	return a, nil
 }

@@ -30,19 +30,18 @@ func (d *Drivers) attachEphemeral(ctx context.Context, cid string, s Storage) (A
 	}
 	spec := mount.Spec{Source: s.Source, Target: s.MountPoint, FSType: s.FSType, Options: without(s.Options, groupOption)}
 	made, warning, err := d.mountTmpfs(spec)
-	if err != nil {
-		return Attached{}, err
+	undo := func() error { return d.Mounts.Undo(made) }
+	if err == nil && hasGroup {
+		err = d.setGroup(s.MountPoint, gid, nil)
 	}
-	if hasGroup {
-		if err := d.setGroup(s.MountPoint, gid, nil); err != nil {
-			return Attached{}, errors.Join(err, d.Mounts.Undo(made))
-		}
+	if err != nil {
+		return unless(err, undo)
 	}
 	return Attached{
 		MountPoint: made.Target,
 		Keep:       true,
 		Warning:    warning,
-		release:    func() error { return d.Mounts.Undo(made) },
+		release:    undo,
 	}, nil
 }
 

@@ -32,15 +32,12 @@ func (d *Drivers) attachHugePages(ctx context.Context, cid string, s Storage) (A
 		return Attached{}, err
 	}
 	a, err := d.attachMount(ctx, cid, s)
-	if err != nil {
-		return Attached{}, errors.Join(err, d.dropPages(pageSize, pages))
-	}
-	unmount := a.release
+	mounted := a
 	unmounted, dropped := false, false
 	a.Keep = true
 	a.release = func() error {
 		if !unmounted {
-			if err := unmount(); err != nil {
+			if err := mounted.Release(); err != nil {
 				return err
 			}
 			unmounted = true
@@ -51,6 +48,9 @@ func (d *Drivers) attachHugePages(ctx context.Context, cid string, s Storage) (A
 		err := d.dropPages(pageSize, pages)
 		dropped = err == nil
 		return err
+	}
+	if err != nil {
+		return unless(err, a.release)
 	}
 	return a, nil
 }

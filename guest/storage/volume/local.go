@@ -4,7 +4,6 @@ package volume
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -40,7 +39,7 @@ func (d *Drivers) attachLocal(_ context.Context, _ string, s Storage) (Attached,
 	}
 	if hasGroup || mode != nil {
 		if err := d.setGroup(s.MountPoint, gid, mode); err != nil {
-			return Attached{}, errors.Join(err, release())
+			return unless(err, release)
 		}
 	}
 	return Attached{MountPoint: path.Clean(s.MountPoint), Keep: true, release: release}, nil

@@ -22,12 +22,12 @@ const (
 var errNoContainer = errors.New("a writable overlay needs a container")
 
 // attachOverlay mounts an overlay, in most cases a container's root file system.
-func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (_ Attached, err error) {
+func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (out Attached, err error) {
 	var made undo.List
 	attached := false
 	defer func() { // after a panic too
 		if !attached {
-			err = errors.Join(err, made.Run())
+			out, err = unless(err, made.Run)
 		}
 	}()
 	if slices.Contains(s.Options, writableOverlay) {
@@ -59,17 +59,12 @@ func (d *Drivers) attachOverlay(ctx context.Context, cid string, s Storage) (_ A
 		}
 	}
 	a, err := d.attachMount(ctx, cid, s)
+	made.Add(a.Release)
 	if err != nil {
 		return Attached{}, err
 	}
 	attached = true
-	unmount := a.release
-	a.release = func() error {
-		if err := unmount(); err != nil {
-			return err
-		}
-		return made.Run()
-	}
+	a.release = made.Run
 	return a, nil
 }
 

@@ -3,6 +3,7 @@
 package volume
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -30,7 +31,8 @@ type Storage struct {
 	Layers []Storage
 }
 
-// Attached is a storage in place.
+// Attached is a storage in place. One that comes with an error has come to nothing, and its Release
+// takes back what could not be taken back yet.
 type Attached struct {
 	// MountPoint is where it is; empty for the zero Attached.
 	MountPoint string
@@ -42,6 +44,15 @@ type Attached struct {
 	Warning error
 
 	release func() error
+}
+
+// unless is an Attached that has come to nothing with err: undo takes back what there is of it. What
+// cannot be taken back now can be later, by Release.
+func unless(err error, undo func() error) (Attached, error) {
+	if undone := undo(); undone != nil {
+		return Attached{release: undo}, errors.Join(err, undone)
+	}
+	return Attached{}, err
 }
 
 // NewAttached is for storages put in place by somebody else. release undoes that; it must

@@ -82,8 +82,8 @@ func (s *Set) Add(ctx context.Context, source, mountPoint string) (watch *Watch,
 		}
 		return nil, nil, errors.Join(err, w.Close(ctx))
 	case <-ctx.Done():
-		stop()
-		return nil, nil, fmt.Errorf("watch %q: first copy: %w", source, context.Cause(ctx))
+		err = fmt.Errorf("watch %q: first copy: %w", source, context.Cause(ctx))
+		return nil, nil, errors.Join(err, w.Close(context.WithoutCancel(ctx)))
 	}
 }
 

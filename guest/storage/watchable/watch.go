@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
@@ -32,7 +33,8 @@ type Watch struct {
 
 	stop context.CancelFunc
 	done chan struct{} // closed by the goroutine when the target is cleared away
-	err  error         // of the clearing away; read after done
+	end  sync.Mutex
+	err  error // of the clearing away; guarded by end, used after done
 
 	known snapshot
 	bound mount.Made
@@ -219,7 +221,7 @@ func (w *Watch) clear() error {
 	return w.mounts.RemoveAll(w.target)
 }
 
-// Close ends the watch and clears its target away. If the source hangs it returns an
+// Close ends the watch and clears its target away; after an error it may be called again. If the source hangs it returns an
 // error after a few seconds, or with ctx; the target is then cleared as soon as the
 // source answers.
 func (w *Watch) Close(ctx context.Context) error {
@@ -228,6 +230,11 @@ func (w *Watch) Close(ctx context.Context) error {
 	defer cancel()
 	select {
 	case <-w.done:
+		w.end.Lock()
+		defer w.end.Unlock()
+		if w.err != nil {
+			w.err = w.clear()
+		}
 		return w.err
 	case <-ctx.Done():
 		return fmt.Errorf("end watch of %q: the source does not answer: %w", w.source, ctx.Err())

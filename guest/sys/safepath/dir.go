@@ -81,7 +81,8 @@ func (d *Dir) Parent(rel string) (*os.File, string, error) {
 }
 
 // MkdirAll makes rel and its missing parents, each with perm less the umask, and
-// returns rel opened as O_PATH with the number of directories made. A directory that
+// returns rel opened as O_PATH with the number of directories made; after an error too,
+// as those stay. A directory that
 // exists is left as it is. ENOSYS from mkdir, which some FUSE servers answer for a
 // directory that is there, counts only when the directory cannot be opened either.
 func (d *Dir) MkdirAll(rel string, perm uint32) (*os.File, int, error) {
@@ -108,6 +109,9 @@ func (d *Dir) MkdirAll(rel string, perm uint32) (*os.File, int, error) {
 	f, err = OpenChild(parent, name, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil && mkErr == unix.ENOSYS {
 		err = &os.PathError{Op: "mkdir", Path: parent.Name() + "/" + name, Err: mkErr}
+	}
+	if err != nil && mkErr == nil && unix.Unlinkat(fdOf(parent), name, unix.AT_REMOVEDIR) == nil {
+		made--
 	}
 	return f, made, err
 }
