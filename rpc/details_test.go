@@ -11,7 +11,7 @@ import (
 // but not here: it depends on the guest.
 func TestAnnouncedStorageHandlers(t *testing.T) {
 	want := []string{
-		"9p", "bind", "blk", "blk-ccw", "ephemeral", "erofs.multi-layer", "local", "mmioblk", "nvdimm",
+		"9p", "bind", "blk", "blk-ccw", "ephemeral", "erofs.multi-layer", "image_guest_pull", "local", "mmioblk", "nvdimm",
 		"overlayfs", "scsi", "virtio-fs", "watchable-bind",
 	}
 	if got := storageHandlers(); !slices.Equal(got, want) {
