@@ -17,6 +17,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
+	"github.com/kata-containers/kata-agent/guest/components"
 	"github.com/kata-containers/kata-agent/guest/components/cdh"
 	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
@@ -36,9 +37,10 @@ type Options struct {
 	HotplugTimeout time.Duration
 	// VisibleCDI takes CDI devices from the environment too: agent.visible_cdi_devices.
 	VisibleCDI bool
-	CDITimeout time.Duration // bounds the wait for CDI specifications: agent.cdi_timeout
-	MemAgent   *MemAgent     // settings of the memory agent; nil: it is off
-	Hub        *cdh.Client   // the Confidential Data Hub, in guests that have it
+	CDITimeout time.Duration        // bounds the wait for CDI specifications: agent.cdi_timeout
+	MemAgent   *MemAgent            // settings of the memory agent; nil: it is off
+	Components []components.Process // guest components to start, in order
+	Hub        *cdh.Client          // the Confidential Data Hub, in guests that have it
 	// NoStoreIntegrity leaves out the check of what is read from the store of pulled images:
 	// agent.secure_storage_integrity=false.
 	NoStoreIntegrity bool
@@ -70,13 +72,14 @@ type Agent struct {
 	Processes  *process.Directory
 	Views      container.Views
 
-	system  *core.System
-	poller  *stdio.Poller
-	devices device.Preparer
-	volumes *storage.Drivers
-	oom     *cgroup.OOMWatcher
-	trim    *trimmer
-	restore *restore.Watch // nil if nobody wants to know
+	components core.Ref // nobody in a guest without them
+	system     *core.System
+	poller     *stdio.Poller
+	devices    device.Preparer
+	volumes    *storage.Drivers
+	oom        *cgroup.OOMWatcher
+	trim       *trimmer
+	restore    *restore.Watch // nil if nobody wants to know
 }
 
 // Freed counts bytes of the agent's memory that have become garbage outside the actors: when they are
@@ -125,6 +128,9 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	if a.MemAgent, err = startMemAgent(system, p.MemAgent); err != nil {
+		return nil, err
+	}
+	if a.components, err = startComponents(system, p); err != nil {
 		return nil, err
 	}
 	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Options{

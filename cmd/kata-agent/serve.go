@@ -52,6 +52,10 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	if err != nil {
 		return err
 	}
+	plan, err := planComponents(cfg, data, log)
+	if err != nil {
+		return err
+	}
 	tracing, endTracing := startTracing(cfg, log, restored)
 	defer endTracing() // last: with all that has happened in the spans
 	release := agent.ClaimRun(log)
@@ -65,6 +69,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	a, err := agent.Start(system, agent.Options{
 		InitMode: asInit, PipeSize: cfg.ContainerPipeSize, HotplugTimeout: cfg.HotplugTimeout,
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
+		Components: plan.Processes, PauseBundle: plan.PauseBundle,
 		Hub: hub, NoStoreIntegrity: !cfg.SecureStorageIntegrity,
 		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen,
 	})
@@ -73,6 +78,10 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	defer a.Close()
 	defer stopSystem(system, log)
+	if err := a.LaunchComponents(ctx); err != nil {
+		return err
+	}
+	hub.Present() // one that was there once is waited for when it is away
 
 	destroyed := make(chan struct{})
 	service := rpc.New(rpc.Options{

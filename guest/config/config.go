@@ -56,6 +56,9 @@ type Config struct {
 
 	GuestComponentsRESTAPI string // none, all, attestation, resource
 	GuestComponentsProcs   string // none, attestation-agent, confidential-data-hub, api-server-rest
+	// GuestComponentsAsked says that somebody has asked for guest components: an image that has none of
+	// them is a reason for a warning then.
+	GuestComponentsAsked   bool
 	SecureStorageIntegrity bool
 
 	PolicyFile string

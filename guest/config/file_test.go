@@ -103,7 +103,7 @@ func TestTableIsSound(t *testing.T) {
 		}
 	}
 	rows := len(options(c))
-	fields := leaves(reflect.TypeFor[Config]()) - leaves(reflect.TypeFor[Endpoints]()) - 1 // File
+	fields := leaves(reflect.TypeFor[Config]()) - leaves(reflect.TypeFor[Endpoints]()) - 2 // File, GuestComponentsAsked
 	if rows != fields {
 		t.Errorf("%d rows for %d fields", rows, fields)
 	}

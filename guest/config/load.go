@@ -41,8 +41,6 @@ type Warning struct {
 	Option string // as the source spells it
 	Value  string // redacted if it may hold a password
 	Reason string
-	// Missing is the part of the agent that the option is for and that is not there.
-	Missing string
 }
 
 func (w Warning) String() string {
@@ -65,7 +63,6 @@ func Load(src Sources) (*Config, []Warning, error) {
 	l.applyWords(words)
 	l.applyEnv(src.Environ)
 	l.imply()
-	l.warnMissing()
 	return c, l.warnings, nil
 }
 
@@ -146,6 +143,7 @@ func (l *loader) imply() {
 	if c.DevMode && l.outranks("agent.devmode", "agent.log") {
 		c.LogLevel = LogDebug
 	}
+	c.GuestComponentsAsked = l.asks("agent.guest_components_procs")
 	if l.outranks("agent.mem_agent_compact_order", "agent.mem_agent_compact_threshold") {
 		c.MemAgent.CompactThreshold = compactThreshold(c.MemAgent.CompactOrder)
 	}
@@ -155,3 +153,17 @@ func (l *loader) imply() {
 // so that what a implies takes the place of what b says. An explicit b beside
 // a, in the same source, stands.
 func (l *loader) outranks(a, b string) bool { return l.given[a] > l.given[b] }
+
+// asks says whether an option was given such that something would have to be there for it. A file with
+// every option at its default, as the sample is, asks for nothing.
+func (l *loader) asks(name string) bool {
+	from, given := l.given[name]
+	standard := options(Default())
+	for i, o := range l.options {
+		if o.name() == name {
+			text := o.value.text()
+			return given && text != "none" && (from > sourceFile || text != standard[i].value.text())
+		}
+	}
+	return false
+}

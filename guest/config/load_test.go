@@ -34,12 +34,7 @@ func load(t *testing.T, cmdline, toml string, env ...string) (*Config, []Warning
 		t.Fatalf("Load: %v", err)
 	}
 	c.File = ""
-	return c, others(warnings)
-}
-
-// others are the warnings that are not of a missing part of the agent.
-func others(warnings []Warning) []Warning {
-	return slices.DeleteFunc(warnings, func(w Warning) bool { return w.Missing != "" })
+	return c, warnings
 }
 
 // with returns the default configuration after a change.
@@ -103,7 +98,7 @@ func TestConfigFileWord(t *testing.T) {
 	toml := file(t, "log_level = \"warn\"\ncontainer_pipe_size = 1")
 	cmdline := file(t, "agent.container_pipe_size=2 agent.config_file="+toml+" agent.log_vport=1025")
 	c, warnings, err := Load(Sources{Cmdline: cmdline, Environ: []string{"KATA_AGENT_TRACING=true"}})
-	if err != nil || len(others(warnings)) != 0 {
+	if err != nil || len(warnings) != 0 {
 		t.Fatalf("%v, %v", err, warnings)
 	}
 	// Words beside the one that names the file count, wherever they stand.
@@ -253,5 +248,24 @@ func TestPasswordsAreNotShown(t *testing.T) {
 	_, warnings = load(t, "agent.https_proxy=http://user:SECRET@%zz", "")
 	if len(warnings) != 1 || strings.Contains(warnings[0].String(), "SECRET") {
 		t.Errorf("warnings %v", warnings)
+	}
+}
+
+// TestAskedForComponents: words ask for what they name, and so does a file that is not the sample.
+func TestAskedForComponents(t *testing.T) {
+	for _, tc := range []struct {
+		cmdline, toml string
+		want          bool
+	}{
+		{"agent.hotplug_timeout=9", "", false},
+		{"agent.guest_components_procs=none", "", false},
+		{"agent.guest_components_procs=api-server-rest", "", true},
+		{"agent.guest_components_rest_api=all", "", false}, // only of those that are there
+		{"", `guest_components_procs = "api-server-rest"`, false},
+		{"", `guest_components_procs = "attestation-agent"`, true},
+	} {
+		if c, _ := load(t, tc.cmdline, tc.toml); c.GuestComponentsAsked != tc.want {
+			t.Errorf("%s%s: asked %t, want %t", tc.cmdline, tc.toml, c.GuestComponentsAsked, tc.want)
+		}
 	}
 }

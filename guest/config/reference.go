@@ -12,7 +12,6 @@ type Option struct {
 	Allowed string
 	Bare    bool // the bare word on the kernel command line means true
 	Doc     string
-	Missing string // the part it is for, if the agent does not have that
 }
 
 // Group is a headed part of the table.
@@ -39,7 +38,6 @@ func Reference() []Group {
 				Allowed: o.value.allowed(),
 				Bare:    isBoolean(o),
 				Doc:     o.doc,
-				Missing: string(o.part),
 			})
 		}
 		out = append(out, described)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -16,8 +15,6 @@ type place struct{ file, test, says string }
 
 // shownBy names for each option the tests that show that it does what docs/configuration.md says. An
 // option of a part that the agent does not have yet needs none: the table names that part.
-//
-// Those of awaited come with guest components; a test that is named for one takes it off that list.
 var shownBy = map[string][]place{
 	"agent.server_addr":         {atWork("TestOptionServerAddress", "agent.server_addr=")},
 	"agent.log":                 {atWork("TestOptionLogLevel", "agent.log=")},
@@ -38,9 +35,14 @@ var shownBy = map[string][]place{
 	"agent.passfd_listener_port": {{"test/integration/passfd_test.go", "TestPassedStreams", "harness.Passing"}},
 	"agent.visible_cdi_devices":  {atWork("TestOptionVisibleCDIDevices", "agent.visible_cdi_devices=true")},
 
-	"agent.cdh_api_timeout":          {hub("TestSealedSecretThatTakesTooLong", "agent.cdh_api_timeout=")},
-	"agent.image_pull_timeout":       {hub("TestGuestPullEndsAtItsLimit", "agent.image_pull_timeout=")},
-	"agent.secure_storage_integrity": {hub("TestTrustedStore", "agent.secure_storage_integrity=")},
+	"agent.cdh_api_timeout":           {hub("TestSealedSecretThatTakesTooLong", "agent.cdh_api_timeout=")},
+	"agent.image_pull_timeout":        {hub("TestGuestPullEndsAtItsLimit", "agent.image_pull_timeout=")},
+	"agent.secure_storage_integrity":  {hub("TestTrustedStore", "agent.secure_storage_integrity=")},
+	"agent.guest_components_procs":    {ofComponents("TestGuestComponents", "agent.guest_components_procs=")},
+	"agent.guest_components_rest_api": {ofComponents("TestGuestComponents", "agent.guest_components_rest_api=")},
+	"agent.https_proxy":               {ofComponents("TestGuestComponents", "agent.https_proxy=")},
+	"agent.no_proxy":                  {ofComponents("TestGuestComponents", "agent.no_proxy=")},
+	"agent.launch_process_timeout":    {ofComponents("TestComponentWithoutSocket", "agent.launch_process_timeout=")},
 
 	"systemd.unified_cgroup_hierarchy": {{"guest/config/load_test.go", "TestUnifiedCgroups", "systemd.unified_cgroup_hierarchy"}, {"test/vm/init_test.go", "TestInit", "CgroupV2"}},
 	"cgroup_no_v1":                     {{"guest/config/load_test.go", "TestUnifiedCgroups", "cgroup_no_v1=all"}, {"test/vm/init_test.go", "TestInit", "CgroupV2"}},
@@ -63,9 +65,9 @@ var shownBy = map[string][]place{
 	"agent.mem_agent_compact_force_times":                memory("compact_force_times", effect("TestEachCompactSetting", "mem_agent_compact_force_times")),
 }
 
-// awaited are options that hosts always give, so that a warning would be in every log, and that have
-// no effect without guest components.
-var awaited = []string{"agent.launch_process_timeout"}
+func ofComponents(test, says string) place {
+	return place{"test/integration/components_test.go", test, says}
+}
 
 func atWork(test, says string) place {
 	return place{"test/integration/options_test.go", test, says}
@@ -93,11 +95,7 @@ func TestEveryOptionIsShown(t *testing.T) {
 	known := map[string]bool{}
 	for _, o := range options(Default()) {
 		known[o.name()] = true
-		isAwaited := slices.Contains(awaited, o.name())
-		if isAwaited && len(shownBy[o.name()]) > 0 {
-			t.Errorf("%s has a test and is awaited, want one of the two", o.name())
-		}
-		if len(shownBy[o.name()]) == 0 && o.part == "" && !isAwaited {
+		if len(shownBy[o.name()]) == 0 {
 			t.Errorf("%s: no test shows that it does what docs/configuration.md says", o.name())
 		}
 		for _, p := range shownBy[o.name()] {

@@ -14,8 +14,6 @@ type option struct {
 	doc    string
 	flag   bool // an empty value ("agent.debug_console=") means true
 	secret bool // may hold a password: redact wherever it is shown
-	// part is what the option is for, if that is missing from the agent; see missing.go.
-	part missingPart
 }
 
 // name is what messages call the option.
@@ -156,7 +154,7 @@ func timeouts(c *Config) []option {
 			words: []string{"agent.launch_process_timeout"},
 			keys:  []string{"launch_process_timeout"},
 			value: duration{&c.LaunchProcessTimeout},
-			doc:   "How long the socket of a guest component may take to appear.",
+			doc:   "How long the socket of a guest component may take to appear. The agent does not start without it.",
 		},
 		{
 			words: []string{"agent.step_warning"},
@@ -204,21 +202,18 @@ func guest(c *Config) []option {
 			keys:   []string{"https_proxy"},
 			value:  link{&c.HTTPSProxy},
 			secret: true,
-			part:   partComponents,
-			doc:    "Proxy for guest components that fetch from the network.",
+			doc:    "Proxy for guest components, which get it as HTTPS_PROXY.",
 		},
 		{
 			words: []string{"agent.no_proxy"},
 			keys:  []string{"no_proxy"},
 			value: str{&c.NoProxy, "text"},
-			part:  partComponents,
-			doc:   "Hosts that are reached without the proxy.",
+			doc:   "Hosts that guest components reach without the proxy, which they get as NO_PROXY.",
 		},
 		{
 			words: []string{"agent.guest_components_rest_api"},
 			keys:  []string{"guest_components_rest_api"},
 			value: choice[string]{p: &c.GuestComponentsRESTAPI, names: []string{"none", "resource", "attestation", "all"}},
-			part:  partComponents,
 			doc:   "What the REST API of the guest components offers; none does not start it.",
 		},
 		{
@@ -228,8 +223,7 @@ func guest(c *Config) []option {
 				p:     &c.GuestComponentsProcs,
 				names: []string{"none", "attestation-agent", "confidential-data-hub", "api-server-rest"},
 			},
-			part: partComponents,
-			doc:  "The last of the guest components to start, in the order of the names; each includes those before it.",
+			doc: "The last of the guest components to start, in the order of the names; each includes those before it. An image without them starts none; see guest-components.md.",
 		},
 		{
 			words: []string{"agent.secure_storage_integrity"},

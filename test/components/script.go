@@ -18,6 +18,7 @@ import (
 //	start-after DURATION    it makes its socket that much later
 //	start-exit STATUS       it exits at its start
 //	say TEXT                it prints the text at its start
+//	bind ADDRESS            the REST API is there in place of its usual one
 //	answer-after DURATION   it answers each call that much later
 //	refuse METHOD TEXT      it answers calls of the method with an error
 //	silent METHOD           it answers calls of the method never
@@ -41,6 +42,14 @@ func (s Script) line(words string) (rest string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Bind is the address of the REST API, or otherwise.
+func (s Script) Bind(otherwise string) string {
+	if address, ok := s.line("bind"); ok {
+		return address
+	}
+	return otherwise
 }
 
 // wait is for a line with a duration.

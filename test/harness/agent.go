@@ -34,6 +34,8 @@ type Options struct {
 	Disk string
 	// Address is where the agent listens; "" is a socket of the test's own.
 	Address string
+	// Components is a directory with guest components, as the agent's /usr/local/bin; "" is the machine's.
+	Components string
 	// Network gives the agent a network namespace of its own.
 	Network bool
 	// KeepLog prints the agent's log even for a test that passes.
@@ -60,15 +62,16 @@ type Agent struct {
 // isolate gives the agent a mount namespace in which /run is empty, so that the fixed
 // paths of Kata (/run/kata-containers and others) are its own.
 // CMDLINE, unless empty, is a file to stand for the kernel's command line; ETC and DEV are
-// directories whose content is laid over /etc and /dev.
+// directories whose content is laid over /etc and /dev, COMPONENTS takes the place of /usr/local/bin.
 const isolate = `mount --make-rprivate / && mount -t tmpfs tmpfs /run || exit
 if [ -n "$ETC" ]; then mount -t overlay -o "lowerdir=$ETC:/etc" etc /etc || exit; fi
 if [ -n "$DEV" ]; then
 	mkdir /run/dev && mount --rbind /dev /run/dev && mount -t overlay -o "lowerdir=$DEV:/dev" dev /dev || exit
 	for d in pts shm mqueue; do [ -d /run/dev/$d ] && mount --rbind /run/dev/$d /dev/$d; done
 fi
+if [ -n "$COMPONENTS" ]; then mount --bind "$COMPONENTS" /usr/local/bin || exit; fi
 if [ -n "$CMDLINE" ]; then mount --bind "$CMDLINE" /proc/cmdline || exit; fi
-unset CMDLINE ETC DEV
+unset CMDLINE ETC DEV COMPONENTS
 exec "$@"`
 
 // Start runs an agent and connects a client. It ends with the test.
@@ -122,6 +125,9 @@ func launch(tb testing.TB, o Options) *Agent {
 	}
 	if o.Policy != "" {
 		env = append(env, "ETC="+layer(tb, dir, "etc", "kata-opa/default-policy.rego", o.Policy))
+	}
+	if o.Components != "" {
+		env = append(env, "COMPONENTS="+o.Components)
 	}
 	if o.Disk != "" {
 		env = append(env, "DEV="+layer(tb, dir, "dev", "vdz", o.Disk))

@@ -18,13 +18,16 @@ import (
 	"github.com/kata-containers/kata-agent/test/vm/lab"
 )
 
-// initDataDisk is a disk with init data that carry a policy.
-func initDataDisk(t *testing.T) string {
+// policyData are init data that carry a policy.
+const policyData = "version = \"0.1.0\"\nalgorithm = \"sha384\"\n[data]\n\"policy.rego\" = '''\n" +
+	"package agent_policy\nDestroySandboxRequest := true\nStatsContainerRequest := false\n'''\n"
+
+// initDataDisk is a disk with init data.
+func initDataDisk(t *testing.T, text string) string {
 	t.Helper()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	if _, err := z.Write([]byte("version = \"0.1.0\"\nalgorithm = \"sha384\"\n[data]\n\"policy.rego\" = '''\n" +
-		"package agent_policy\nDestroySandboxRequest := true\nStatsContainerRequest := false\n'''\n")); err != nil {
+	if _, err := z.Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
@@ -42,7 +45,7 @@ func initDataDisk(t *testing.T) string {
 // guest's: it says why on the console, and the VM is powered off.
 func TestPolicyOfTheHost(t *testing.T) {
 	t.Run("with the engine", func(t *testing.T) {
-		vm := lab.Boot(t, lab.Options{Init: lab.PolicyAgent(t), Disks: []string{initDataDisk(t)}})
+		vm := lab.Boot(t, lab.Options{Init: lab.PolicyAgent(t), Disks: []string{initDataDisk(t, policyData)}})
 		agent := host.Connect(t, vm)
 		err := agent.Fails(t, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: "c"})
 		if status.Code(err) != codes.PermissionDenied {
@@ -50,7 +53,7 @@ func TestPolicyOfTheHost(t *testing.T) {
 		}
 	})
 	t.Run("without", func(t *testing.T) {
-		vm := lab.Boot(t, lab.Options{Init: lab.Agent(t), Disks: []string{initDataDisk(t)}})
+		vm := lab.Boot(t, lab.Options{Init: lab.Agent(t), Disks: []string{initDataDisk(t, policyData)}})
 		if err := vm.WaitPowerOff(within(t)); err != nil {
 			t.Fatal(err)
 		}

@@ -66,9 +66,6 @@ func markdown() []byte {
 
 func writeOption(b *bytes.Buffer, o config.Option) {
 	fmt.Fprintf(b, "\n### %s\n\n%s\n\n", o.Words[0], o.Doc)
-	if o.Missing != "" {
-		fmt.Fprintf(b, "No effect but a warning: the agent does not have %s yet.\n\n", o.Missing)
-	}
 	row := func(name, text string) {
 		if text != "" {
 			fmt.Fprintf(b, "- %s: %s\n", name, text)

@@ -16,12 +16,14 @@ import (
 // Dir is where the document and what it carries for guest components is written.
 const Dir = "/run/confidential-containers/initdata"
 
+// File is the document in Dir.
+const File = "initdata.toml"
+
 // Names in the document's table, and of the files they go to.
 const (
-	keyAgent  = "aa.toml"
-	keyHub    = "cdh.toml"
+	KeyAgent  = "aa.toml"  // configuration of the attestation agent
+	KeyHub    = "cdh.toml" // configuration of the Confidential Data Hub
 	keyPolicy = "policy.rego"
-	whole     = "initdata.toml"
 )
 
 // version is the only one there is.
@@ -90,10 +92,10 @@ func (d *Document) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("init data: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, whole), d.text, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, File), d.text, 0o644); err != nil {
 		return fmt.Errorf("init data: %w", err)
 	}
-	for _, key := range []string{keyAgent, keyHub} {
+	for _, key := range []string{KeyAgent, KeyHub} {
 		path := filepath.Join(dir, key)
 		text, ok := d.Data[key]
 		if !ok {

@@ -152,7 +152,7 @@ func TestWrite(t *testing.T) {
 	if err := d.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{whole: document, keyAgent: d.Data[keyAgent], keyHub: d.Data[keyHub]}
+	want := map[string]string{File: document, KeyAgent: d.Data[KeyAgent], KeyHub: d.Data[KeyHub]}
 	compare := func() {
 		t.Helper()
 		entries, err := os.ReadDir(dir)
@@ -170,8 +170,8 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	compare()
-	delete(d.Data, keyHub) // what an earlier start has left does not stay
-	delete(want, keyHub)
+	delete(d.Data, KeyHub) // what an earlier start has left does not stay
+	delete(want, KeyHub)
 	if err := d.Write(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,15 @@ func Start(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
+// StartAs is Start with an adjustment between that of the agent and Neutral, for a program that the guest
+// needs more than its containers. Where the agent has no lower one, the program gets what the agent has.
+func StartAs(cmd *exec.Cmd, score int) error {
+	if Own(procfs) < score {
+		return startWith(cmd, score)
+	}
+	return cmd.Start()
+}
+
 // Run is Start and cmd.Wait.
 func Run(cmd *exec.Cmd) error {
 	if err := Start(cmd); err != nil {

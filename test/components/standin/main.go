@@ -4,12 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/containerd/ttrpc"
 
@@ -48,7 +49,7 @@ func run(exe string, args []string) error {
 	case "confidential-data-hub":
 		return serve(cdh.Socket, &components.Hub{StandIn: s, Dir: dir, Attestation: attestationSocket})
 	case "api-server-rest":
-		return rest(argument(args, "--bind", restAddress), argument(args, "--features", "all"))
+		return rest(script.Bind(restAddress), argument(args, "--features", "all"))
 	default:
 		return fmt.Errorf("%s is the name of no component", name)
 	}
@@ -93,12 +94,12 @@ func rest(address, features string) error {
 			answer(w, []byte("a token"), components.Attest(q.Context(), attestationSocket))
 		})
 	}
-	fmt.Println("listens on", address, "with", features)
-	err := http.ListenAndServe(address, mux)
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Println("listens on", l.Addr(), "with", features)
+	return (&http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}).Serve(l)
 }
 
 func answer(w http.ResponseWriter, data []byte, err error) {
