@@ -12,6 +12,9 @@ import (
 	"go.uber.org/zap"
 )
 
+// componentNotes says which components run, for the next agent.
+const componentNotes = "/run/kata-agent/components"
+
 // startComponents makes the actor of the guest components, or nobody for a guest without.
 func startComponents(system *core.System, p Options) (core.Ref, error) {
 	if len(p.Components) == 0 {
@@ -20,7 +23,14 @@ func startComponents(system *core.System, p Options) (core.Ref, error) {
 	return spawn(system, "components", actor.New(actor.Options{
 		Processes: p.Components,
 		Start: func(c components.Process, line func(string)) (actor.Running, error) {
-			return components.Start(c, line)
+			r, err := components.Start(c, line)
+			if err != nil {
+				return nil, err
+			}
+			if err := components.Note(componentNotes, c.ID, r); err != nil { // it may have ended already
+				p.Log.Debug("an agent after this one will not know of a component", zap.Error(err))
+			}
+			return r, nil
 		},
 		Await: socket.Await,
 		Print: func(id, line string) { p.Log.Info(line, zap.String("component", id)) },

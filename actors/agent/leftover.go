@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/boot/claim"
+	"github.com/kata-containers/kata-agent/guest/components"
 	"github.com/kata-containers/kata-agent/guest/container/bundle"
 	"github.com/kata-containers/kata-agent/guest/container/namespace"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
@@ -58,6 +59,10 @@ func clearDead(c *claim.Claim, log *zap.Logger) {
 		errs = append(errs, runtime.ClearDead(ctx, runtime.Options{StateRoot: stateRoot, Proc: proc}, id))
 		cancel()
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), clearTimeout)
+	killed, err := components.ClearDead(ctx, componentNotes)
+	cancel()
+	errs = append(errs, err)
 	mounts, err := c.Detach(bundleRoot, nsDir)
 	errs = append(errs, err)
 	for _, kind := range []namespace.Kind{namespace.IPC, namespace.UTS} {
@@ -68,7 +73,7 @@ func clearDead(c *claim.Claim, log *zap.Logger) {
 	bundles, err := clearBundles(c)
 	errs = append(errs, err)
 	log.Info("cleared what an agent before has left", zap.Strings("containers", containers),
-		zap.Strings("bundles", bundles), zap.Strings("mounts", mounts), zap.Bool("resolv.conf", resolver))
+		zap.Strings("bundles", bundles), zap.Strings("mounts", mounts), zap.Strings("components", killed), zap.Bool("resolv.conf", resolver))
 	if err := errors.Join(errs...); err != nil {
 		log.Warn("of what an agent before has left some stays", zap.Error(err))
 	}

@@ -147,16 +147,29 @@ func (r *Running) Close() error {
 
 // awaitExit returns nil when the process is a zombie, else the error of ctx.
 func (r *Running) awaitExit(ctx context.Context) error {
-	if err := r.pidfd.SetReadDeadline(time.Time{}); err != nil {
+	return await(ctx, r.pidfd, func(uintptr) bool { return pidfd.Reapable(r.pidfd) })
+}
+
+// awaitReadable returns nil when a process has ended, whose child it ever is, else the error of ctx.
+func awaitReadable(ctx context.Context, process *os.File) error {
+	return await(ctx, process, func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	})
+}
+
+// await asks whether a process has ended each time that its pidfd becomes readable.
+func await(ctx context.Context, process *os.File, ended func(fd uintptr) bool) error {
+	if err := process.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
-	unlink := context.AfterFunc(ctx, func() { _ = r.pidfd.SetReadDeadline(time.Now()) })
+	unlink := context.AfterFunc(ctx, func() { _ = process.SetReadDeadline(time.Now()) })
 	defer unlink()
-	conn, err := r.pidfd.SyscallConn()
+	conn, err := process.SyscallConn()
 	if err != nil {
 		return err
 	}
-	err = conn.Read(func(uintptr) bool { return pidfd.Reapable(r.pidfd) })
+	err = conn.Read(ended)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -39,15 +39,20 @@ func hubOf(t *testing.T, a *harness.Agent) *cdh.Client {
 	return c
 }
 
-// componentPID finds the process of a component.
+// componentPID finds the process of a component, by its program and the agent's mount namespace.
 func componentPID(t *testing.T, a *harness.Agent, id string) (pid int) {
 	t.Helper()
+	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", a.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
 	guard.Until(t, id+" runs", func() bool {
-		for _, child := range a.Children() {
-			number, _, _ := strings.Cut(child, " ")
-			line, _ := os.ReadFile("/proc/" + number + "/cmdline")
-			if strings.HasPrefix(string(line), "/usr/local/bin/"+id+"\x00") {
-				pid, _ = strconv.Atoi(number)
+		lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, name := range lines {
+			line, _ := os.ReadFile(name)
+			mnt, _ := os.Readlink(filepath.Join(filepath.Dir(name), "ns/mnt"))
+			if strings.HasPrefix(string(line), "/usr/local/bin/"+id+"\x00") && mnt == own {
+				pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(name)))
 				return true
 			}
 		}
@@ -250,5 +255,26 @@ func TestExtensionImage(t *testing.T) {
 	log := harness.WantNoStart(t, inExtension(t, strings.Replace(manifest, "${cdh_socket}", "${nothing}", 1)))
 	if !strings.Contains(log, `process \"confidential-data-hub\": unknown variable ${nothing}`) {
 		t.Errorf("the log does not say what is wrong with the manifest:\n%s", log)
+	}
+}
+
+// TestComponentsOfADeadAgent: those that it has left are killed before the next one starts its own.
+func TestComponentsOfADeadAgent(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "restarting")
+	if err := os.WriteFile(script, fmt.Appendf(nil, restarting, harness.Build(t)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := newPod(t, harness.Options{Binary: script, Components: installed(t, allComponents...)})
+	before := componentPID(t, p.Agent, "confidential-data-hub")
+	p.crash()
+	// Whoever has to reap it may not have done so yet.
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", before)); err == nil && !strings.Contains(string(stat), ") Z ") {
+		t.Errorf("the hub of the agent that has died has outlived the next one's start: %s", stat)
+	}
+	if plain, err := hubOf(t, p.Agent).UnsealSecret(guard.Context(t), components.Seal("x")); err != nil || string(plain) != "x" {
+		t.Errorf("unseal: %q, %v, want the secret", plain, err)
+	}
+	if want := `"components":"[\"api-server-rest\",\"attestation-agent\",\"confidential-data-hub\"]"`; !strings.Contains(p.Log(), want) {
+		t.Errorf("the log does not say that components were cleared:\n%s", p.Log())
 	}
 }
