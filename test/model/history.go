@@ -4,6 +4,8 @@ package model
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -215,9 +217,8 @@ func (h *history) expected(c *call) string {
 			all[fmt.Sprintf("%s %q %d", code, text, p.status)] = true
 		}
 	}
-	var b strings.Builder
-	for a := range all {
-		b.WriteString("\n\t" + a)
+	if len(all) == 0 {
+		return "\n\tno answer yet"
 	}
-	return b.String()
+	return "\n\t" + strings.Join(slices.Sorted(maps.Keys(all)), "\n\t")
 }

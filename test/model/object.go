@@ -18,6 +18,7 @@ type exchange struct {
 	client  int
 	number  int
 	message protocols.Message
+	tag     string // of what its process writes
 	call    *call
 	data    []byte // of a write
 	wrote   map[uint8]cut
@@ -55,28 +56,37 @@ func (s *step) stream() [2]int {
 
 func (s *step) reads() bool { return s.Method == "ReadStdout" || s.Method == "ReadStderr" }
 
-// begin notes a call that is about to be made; false where the model could not tell its answers apart:
-// one stream has one reader, and one writer, at a time.
+// begin notes a call that is about to be made; false where the model could not tell its answers apart.
 func (o *object) begin(r *run, x *exchange) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !o.enter(x) {
+		return false
+	}
+	x.message = r.pod.request(&x.step, o.id, x.tag, x.data)
+	r.note(event{exchange: x, begins: true})
+	return true
+}
+
+// enter is begin for the model alone. One stream has one reader, and one writer, at a time.
+func (o *object) enter(x *exchange) bool {
 	s := &x.step
 	if !o.history.room() || s.reads() && o.reading[s.stream()] || s.Method == "WriteStdin" && (o.writing[s.Slot] != nil || o.terminal(s.Slot)) {
 		return false
 	}
 	x.call = &call{step: *s, id: x.number}
 	o.history.request(x.call)
-	tag := fmt.Sprintf("%03d%03d", x.number%1000, x.call.run)
+	if x.tag == "" {
+		x.tag = fmt.Sprintf("%03d%03d", x.number%1000, x.call.run)
+	}
 	switch {
 	case s.reads():
 		o.reading[s.stream()] = true
 	case s.Method == "WriteStdin":
 		o.write(x)
 	case x.call.run != 0:
-		o.born(x.call, tag)
+		o.born(x.call, x.tag)
 	}
-	x.message = r.pod.request(s, o.id, tag, x.data)
-	r.note(event{client: x.client, step: *s, number: x.number, begins: true, line: x.message})
 	return true
 }
 
@@ -114,28 +124,34 @@ func (o *object) write(x *exchange) {
 func (o *object) end(r *run, x *exchange, a answer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	text := a.String()
-	if x.step.reads() && a.code == codes.OK {
-		text += fmt.Sprintf(": %d bytes", len(a.data()))
+	r.note(event{exchange: x, answer: a})
+	if wrong := o.judge(x, a); wrong != "" {
+		r.fail(x.number, kind(x, a, o.id), "%s", wrong)
 	}
-	r.note(event{client: x.client, step: x.step, number: x.number, text: text})
+}
+
+// judge says what is wrong with an answer, "" if nothing is.
+func (o *object) judge(x *exchange, a answer) (wrong string) {
 	if x.step.reads() {
 		delete(o.reading, x.step.stream())
 	} else if x.step.Method == "WriteStdin" {
 		delete(o.writing, x.step.Slot)
 	}
+	expected := o.history.expected(x.call)
+	possible := true
 	switch {
 	case a.gone:
 		o.lost(x)
 		o.history.lose(x.call, left)
 	case x.expired(a):
-		expected := o.history.expected(x.call)
-		if !o.history.lose(x.call, expired) {
-			r.fail(x.number, x.step.Method+" after its deadline", "%s %s: %v, but it had an effect; expected:%s", x.step.Method, o.id, a, expected)
-		}
+		possible = o.history.lose(x.call, expired)
 	default:
-		o.answered(r, x, a)
+		possible = o.answered(x, a)
 	}
+	if possible {
+		return ""
+	}
+	return fmt.Sprintf("%s %s %s: %v%s; expected one of:%s", x.step.Method, o.id, x.step.exec(), a, o.detail(x, a), expected)
 }
 
 // lost moves streams on by what a read may have got.
@@ -148,8 +164,8 @@ func (o *object) lost(x *exchange) {
 	}
 }
 
-func (o *object) answered(r *run, x *exchange, a answer) {
-	expected := o.history.expected(x.call)
+// answered tells whether a call could be answered so, and goes on from there.
+func (o *object) answered(x *exchange, a answer) bool {
 	data := a.data()
 	statuses := o.history.answered(x.call, func(out outcome, status uint8) bool {
 		code, text := wording(x.call, o.id, out)
@@ -165,12 +181,10 @@ func (o *object) answered(r *run, x *exchange, a answer) {
 		return true
 	})
 	if len(statuses) == 0 {
-		if !o.history.blind {
-			r.fail(x.number, kind(x, a, o.id), "%s %s %s: %v%s; expected one of:%s", x.step.Method, o.id, x.step.exec(), a, o.detail(x, a), expected)
-		}
-		return
+		return o.history.blind
 	}
 	o.move(x, a, statuses)
+	return true
 }
 
 // fits tells whether a read of a run can have this outcome with such data.

@@ -4,6 +4,7 @@ package model
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -166,7 +167,7 @@ func TestWordings(t *testing.T) {
 func TestShrink(t *testing.T) {
 	p := plan{{aCreate, aPause, aResume}, {aStart, anExec, aKill}}
 	needs := func(q plan) *run {
-		r := &run{record: []event{{number: 1, begins: true}}}
+		r := &run{record: []event{{exchange: &exchange{number: 1}, begins: true}}}
 		create, kill := false, false
 		for _, s := range flatten(q) {
 			create = create || s.Method == "CreateContainer"
@@ -185,5 +186,38 @@ func TestShrink(t *testing.T) {
 func TestRecords(t *testing.T) {
 	if got := records("tag", 2); !bytes.Equal(got, []byte("   tag:00000000;   tag:00000001;")) {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestNeeded: of what was seen, only what makes the last answer impossible is kept.
+func TestNeeded(t *testing.T) {
+	r := &run{}
+	for i, c := range []struct {
+		step step
+		text string
+	}{
+		{aStart, `invalid container id: "c"`}, {aCreate, ""}, {aPause, ""}, {aResume, ""}, {step{Method: "StatsContainer"}, ""},
+		{aStart, `cannot start container "c": it is running`},
+	} {
+		x := &exchange{step: c.step, number: i + 1}
+		x.message = new(pod).request(&c.step, "c", "tag", nil)
+		a := answer{text: c.text}
+		switch {
+		case i == 0:
+			a.code = codes.Internal
+		case c.text != "":
+			a.code = codes.FailedPrecondition
+		}
+		r.record = append(r.record, event{exchange: x, begins: true}, event{exchange: x, answer: a})
+	}
+	r.finding = &finding{call: 6}
+	kept := []int{}
+	for _, e := range r.needed() {
+		if e.begins {
+			kept = append(kept, e.number)
+		}
+	}
+	if !slices.Equal(kept, []int{2, 6}) {
+		t.Errorf("calls %v are kept, want 2 and 6: the create and the start", kept)
 	}
 }

@@ -34,12 +34,18 @@ type finding struct {
 
 // event is the beginning or end of a call, in the order in which the model has seen them.
 type event struct {
-	client int
-	step   step
-	number int // of the call
+	*exchange
 	begins bool
-	text   string // of the end
-	line   protocols.Message
+	answer answer // of an end
+}
+
+// text is the answer in words.
+func (e event) text() string {
+	text := e.answer.String()
+	if e.step.reads() && e.answer.code == codes.OK && !e.answer.gone {
+		text += fmt.Sprintf(": %d bytes", len(e.answer.data()))
+	}
+	return text
 }
 
 // run makes the calls of one plan.
@@ -92,7 +98,7 @@ func (r *run) note(e event) {
 	defer r.mu.Unlock()
 	r.record = append(r.record, e)
 	if !e.begins {
-		first, _, _ := strings.Cut(e.text, ":")
+		first, _, _ := strings.Cut(e.answer.String(), ":")
 		r.outcomes[e.step.Method+" "+first]++
 	}
 }
@@ -132,7 +138,7 @@ func (r *run) step(c *client, k int, s step) (left bool) {
 		}
 	} else {
 		x.message = others(&s, o.id, "")
-		r.note(event{client: k, step: s, number: x.number, begins: true, line: x.message})
+		r.note(event{exchange: x, begins: true})
 	}
 	service := agentService
 	if s.Method == "Check" {
@@ -148,7 +154,7 @@ func (r *run) step(c *client, k int, s step) (left bool) {
 	if rules[s.Method] != nil {
 		o.end(r, x, a)
 	} else {
-		r.note(event{client: k, step: s, number: x.number, text: a.String()})
+		r.note(event{exchange: x, answer: a})
 		r.beside(x, a)
 	}
 	return x.left

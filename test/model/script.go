@@ -15,10 +15,7 @@ func (r *run) script() string {
 	w := scripter{open: map[int]event{}}
 	fmt.Fprintf(&w.out, "# %s\n", strings.ReplaceAll(r.finding.text, "\n", "\n# "))
 	fmt.Fprintf(&w.out, "# kata-agent-ctl connect -n --ignore-errors --file THIS, with the agent's sandbox made and a busybox in %s\n", r.target.Rootfs)
-	for _, e := range r.record {
-		if rules[e.step.Method] == nil && e.number != r.finding.call || e.step.Container != r.container() {
-			continue
-		}
+	for _, e := range r.needed() {
 		if e.begins {
 			w.begin(e)
 		} else {
@@ -36,7 +33,7 @@ type scripter struct {
 }
 
 func (w *scripter) begin(e event) {
-	request, err := protojson.Marshal(e.line, "", false)
+	request, err := protojson.Marshal(e.message, "", false)
 	if err != nil {
 		panic(err)
 	}
@@ -52,8 +49,8 @@ func (w *scripter) begin(e event) {
 func (w *scripter) end(e event) {
 	begun := w.open[e.client]
 	delete(w.open, e.client)
-	fmt.Fprintf(&w.out, "#   c%d: %s\n", e.client, strings.ReplaceAll(e.text, "\n", " "))
-	if e.text == "gone" {
+	fmt.Fprintf(&w.out, "#   c%d: %s\n", e.client, strings.ReplaceAll(e.text(), "\n", " "))
+	if e.answer.gone {
 		fmt.Fprintf(&w.out, "sleep %v\nhangup c%d\n", begun.step.Leave, e.client)
 		return
 	}

@@ -23,7 +23,7 @@ func TestScript(t *testing.T) {
 	if f := r.found(); f != nil {
 		t.Fatal(f.text)
 	}
-	r.finding = &finding{call: 1, text: "none"}
+	r.finding = &finding{call: r.record[len(r.record)-1].number, text: "none"}
 	dir := t.TempDir()
 	file, ctl := filepath.Join(dir, "commands.txt"), filepath.Join(dir, "kata-agent-ctl")
 	if err := os.WriteFile(file, []byte(r.script()), 0o600); err != nil {
