@@ -21,12 +21,14 @@ const SIGKILL: u32 = 9;
 const READS: &[&str] = &["sh", "-c", "read line; echo got $line; exec sleep 1000"];
 const SHM_SIZE: u64 = 64 << 20;
 
-/// A container to be: its id, whether it is the sandbox, and whether its seccomp profile is sent.
+/// A container to be: its id, whether it is the sandbox, and whether its seccomp profile is sent and a
+/// mount of the container before it is shared with it.
 struct Plan {
     id: &'static str,
     kind: &'static str,
     args: &'static [&'static str],
     seccomp: bool,
+    shares: bool,
 }
 
 pub async fn run(options: &Options) -> Result<Outcome, String> {
@@ -36,13 +38,13 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     outcome.count("Check", agent.health.check(limited(), &CheckRequest::new()).await);
     outcome.count("Version", agent.health.version(limited(), &CheckRequest::new()).await);
     sandbox(&agent, &mut outcome).await;
-    let pause = Plan { id: SANDBOX, kind: "pod_sandbox", args: &["sleep", "1000"], seccomp: false };
+    let pause = Plan { id: SANDBOX, kind: "pod_sandbox", args: &["sleep", "1000"], seccomp: false, shares: false };
     create(&agent, options, &pause, &mut outcome).await?;
     let oom = tokio::spawn({
         let agent = agent.clone();
         async move { agent.agent.get_oom_event(unlimited(), &GetOOMEventRequest::new()).await }
     });
-    let app = Plan { id: APP, kind: "pod_container", args: READS, seccomp: false };
+    let app = Plan { id: APP, kind: "pod_container", args: READS, seccomp: false, shares: false };
     let process = create(&agent, options, &app, &mut outcome).await?;
     let of = Of { container: APP, process };
     outcome.count("init's streams", init_streams(&agent).await);
@@ -50,9 +52,11 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     outcome.count("terminal", session::terminal(&agent, &of).await);
     control(&agent, &of, &mut outcome).await;
 
-    let guarded = Plan { id: GUARDED, kind: "pod_container", args: &["sleep", "1000"], seccomp: true };
+    let guarded = Plan { id: GUARDED, kind: "pod_container", args: &["sleep", "1000"], seccomp: true, shares: true };
     let process = create(&agent, options, &guarded, &mut outcome).await?;
-    outcome.count("seccomp", guard(&agent, &Of { container: GUARDED, process }).await);
+    let of = Of { container: GUARDED, process };
+    outcome.count("seccomp", guard(&agent, &of).await);
+    outcome.count("shared mount", shared(&agent, &of).await);
 
     for id in [GUARDED, APP, SANDBOX] {
         stop(&agent, id, &mut outcome).await;
@@ -105,6 +109,7 @@ async fn create(agent: &Agent, options: &Options, plan: &Plan, outcome: &mut Out
     let create = CreateContainerRequest {
         container_id: plan.id.into(),
         OCI: Some(convert::container(&spec)).into(),
+        shared_mounts: if plan.shares { vec![shared_shm()] } else { vec![] },
         ..Default::default()
     };
     outcome.count("CreateContainer", agent.agent.create_container(limited(), &create).await);
@@ -161,6 +166,23 @@ async fn guard(agent: &Agent, of: &Of) -> Result<(), String> {
     let out = session::output(agent, of, "s", &["sh", "-c", denied]).await?;
     expect("denied and filtered", out.contains("not permitted") && out.contains("Seccomp:\t2"), true)
         .map_err(|e| format!("{e}: {out:?}"))
+}
+
+/// A mount of the container called "app", as a configuration of runtime-rs names it.
+fn shared_shm() -> SharedMount {
+    SharedMount {
+        name: "shm".into(),
+        src_ctr: "app".into(),
+        src_path: "/dev/shm".into(),
+        dst_ctr: "app".into(),
+        dst_path: "/of/app/shm".into(),
+        ..Default::default()
+    }
+}
+
+async fn shared(agent: &Agent, of: &Of) -> Result<(), String> {
+    let out = session::output(agent, of, "m", &["grep", "-c", " /of/app/shm tmpfs ", "/proc/mounts"]).await?;
+    expect("mounts of the other container", out, "1\n".to_string())
 }
 
 async fn stop(agent: &Agent, id: &str, outcome: &mut Outcome) {
