@@ -164,20 +164,11 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	if err := c.putDevices(ctx, m, out); err != nil {
 		return err
 	}
-	storages, err := erofs.Plan(m.Storages)
-	if err != nil {
-		return err
-	}
 	out.undo.add("directory", func(context.Context) error {
 		return bundle.RemoveEmpty(c.options.BundleRoot, string(c.id))
 	})
-	if err := c.attachTrusted(ctx, m, &out.undo); err != nil { // an image may be pulled into it
+	if err := c.attachAll(ctx, m, &out.undo); err != nil {
 		return err
-	}
-	for _, s := range storages {
-		if err := c.attach(ctx, s, &out.undo); err != nil {
-			return err
-		}
 	}
 	if err := c.confide(ctx, m, out); err != nil {
 		return err
@@ -247,6 +238,23 @@ func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions, 
 		}
 		return err
 	})
+}
+
+// attachAll attaches the storages in their order. Images may be pulled into the trusted store.
+func (c *container) attachAll(ctx context.Context, m *Create, undo *undoList) error {
+	storages, err := erofs.Plan(m.Storages)
+	if err != nil {
+		return err
+	}
+	if err := c.attachTrusted(ctx, m, undo); err != nil {
+		return err
+	}
+	for _, s := range storages {
+		if err := c.attach(ctx, s, undo); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // attach mounts a storage, or shares it with those who have it mounted already.
