@@ -227,7 +227,7 @@ func (c *container) openPID(init *runtime.Process) *namespace.PID {
 
 // createRuntime makes the container and enters it, or what is left of it, at once.
 func (c *container) createRuntime(ctx context.Context, p runtime.CreateOptions, out *made) error {
-	return core.Step(ctx, core.StepRuntimeCreate, "", func(ctx context.Context) error {
+	return core.Step(ctx, core.StepRuntimeCreate, childHooks(p.Spec), func(ctx context.Context) error {
 		rt, init, err := runtime.Create(ctx, c.options.Runtime, p)
 		switch {
 		case err == nil:

@@ -91,7 +91,7 @@ var stepTable = [stepCount]StepInfo{
 	StepUnseal:            {Name: "unseal", Does: "sealed secrets are looked for, and unsealed by the Confidential Data Hub"},
 	StepSharedMount:       {Name: "shared mount", Object: "name", Does: "a mount of another container is waited for"},
 	StepPassedStreams:     {Name: "passed streams", Does: "the host's connections for standard streams are waited for"},
-	StepRuntimeCreate:     {Name: "libcontainer create", Does: "libcontainer makes the container up to its waiting init", Outer: true},
+	StepRuntimeCreate:     {Name: "libcontainer create", Object: "createContainer hooks", Does: "libcontainer makes the container up to its waiting init", Outer: true},
 	StepRuntimeStart:      {Name: "libcontainer start", Does: "init is let go and executes the program", Outer: true},
 	StepRuntimeDestroy:    {Name: "libcontainer destroy", Does: "processes, cgroup and state of the container are removed", Outer: true},
 	StepPrestartHook:      {Name: "prestart hook", Object: "path", Does: "an OCI hook runs"},

@@ -61,6 +61,12 @@ var hanging = map[string]struct {
 		spec.Hooks = hooks("createRuntime", script(p.T.(*testing.T), "sleeper", "exec sleep 10006"))
 		go func() { _ = p.Create(p.Ctx, "c1", spec) }()
 	}},
+	"a hook in the container's child": {"c1", "libcontainer create with createContainer hook /", "CreateContainer", func(p *harness.Pod, _ string) {
+		spec := p.Spec("c1", p.Rootfs, "true")
+		spec.Hooks = hooks("createContainer", script(p.T.(*testing.T), "sleeper", "exec sleep 10008"))
+		p.T.Cleanup(func() { _ = p.Remove(p.Ctx, "c1") })
+		go func() { _ = p.Create(p.Ctx, "c1", spec) }()
+	}},
 	"a device that never comes": {"c1", "device wait block device at PCI path 1e.0/1f.0", "CreateContainer", func(p *harness.Pod, _ string) {
 		create(p, &protocols.Storage{Driver: "blk", Source: "1e/1f", MountPoint: "/run/kata-containers/none", Fstype: "ext4"})
 	}},
