@@ -74,3 +74,16 @@ func TestMemAgentOff(t *testing.T) {
 		t.Errorf("on: %q, %v, want an actor", ref.Path(), err)
 	}
 }
+
+// TestNoComponents: a guest without components has no actor for them, and nothing to launch.
+func TestNoComponents(t *testing.T) {
+	system := core.NewSystem(zap.NewNop())
+	defer system.Stop(t.Context())
+	ref, err := startComponents(system, Options{Log: zap.NewNop()})
+	if err != nil || ref != (core.Ref{}) || len(system.Tree()) != 0 {
+		t.Errorf("none: %v, %v, actors %v, want nobody", ref, err, system.Tree())
+	}
+	if err := (&Agent{}).LaunchComponents(t.Context()); err != nil {
+		t.Errorf("launch of none: %v, want success", err)
+	}
+}
