@@ -45,6 +45,7 @@ func (r *Reader) serve(mine *readOp) (answered bool) {
 func (r *Reader) begin(share int) (op *readOp, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.back.settle()
 	if len(r.queue) == 0 {
 		r.busy = false
 		if r.closed && r.fd >= 0 {
@@ -87,7 +88,7 @@ func (r *Reader) end(op *readOp, data []byte, err error) error {
 		op.at = r.back.fresh
 		r.back.fresh += int64(len(data))
 	}
-	r.back.now = op.at
+	r.back.now, r.back.open = op.at, len(data) > 0
 	popOp(&r.queue, &op.state)
 	return err
 }

@@ -14,6 +14,19 @@ type back struct {
 	kept  int    // reads whose bytes wait to be passed on
 	fresh int64  // where in the stream the next bytes of the descriptor are
 	now   int64  // where the bytes are that are being passed on
+	// passed is where the last bytes begin that somebody has got. What comes back from before them is
+	// dropped: in its place again it would be out of order.
+	passed  int64
+	open    bool // the bytes at now are being passed on
+	refused bool // or kept, which is not the same as passed
+}
+
+// settle notes what has become of the bytes at now. The reader's lock is held.
+func (b *back) settle() {
+	if b.open && !b.refused {
+		b.passed = max(b.passed, b.now)
+	}
+	b.open, b.refused = false, false
 }
 
 // part is a piece of the stream.
@@ -28,14 +41,16 @@ func (r *Reader) Kept() (token int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.back.kept++
+	r.back.refused = true
 	return r.back.now
 }
 
 // Sent says that the bytes of a read that were kept have been passed on.
-func (r *Reader) Sent(int64) {
+func (r *Reader) Sent(token int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.back.kept--
+	r.back.passed = max(r.back.passed, token)
 }
 
 // Returned gives the bytes of a read that were kept back; token is Kept's. The next read, which may be
@@ -50,12 +65,13 @@ func (r *Reader) Returned(token int64, data []byte) {
 // Refused is Returned for a read whose done has not returned yet.
 func (r *Reader) Refused(data []byte) {
 	r.mu.Lock()
+	r.back.refused = true
 	r.put(r.back.now, data)
 }
 
 // put enters a piece and has a read that waits get it. The lock is held, and released.
 func (r *Reader) put(at int64, data []byte) {
-	if r.closed || r.drained || len(data) == 0 {
+	if r.closed || r.drained || len(data) == 0 || at < r.back.passed {
 		r.mu.Unlock()
 		return
 	}

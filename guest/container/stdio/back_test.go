@@ -54,7 +54,7 @@ func TestReturned(t *testing.T) {
 	want("what came back after it", "second")
 
 	read(100) // waits
-	come(3, "again")
+	come(12, "again")
 	want("a read that has waited", "again")
 
 	r.Kept()
@@ -64,7 +64,7 @@ func TestReturned(t *testing.T) {
 	w.Close()
 	read(100)
 	want("the end", "end")
-	r.Returned(9, []byte("late"))
+	r.Returned(17, []byte("late"))
 	if left := r.Left(); left.Unread != 4 {
 		t.Errorf("%d bytes are left after the end, want 4", left.Unread)
 	}
@@ -127,4 +127,48 @@ func errorText(err error) string {
 	default:
 		return err.Error()
 	}
+}
+
+// TestReturnedTooLate: what comes back when somebody has got what follows it is dropped, as it would be
+// out of order. What somebody may still not get does not count.
+func TestReturnedTooLate(t *testing.T) {
+	p, err := NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	f, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("abcdefgh"); err != nil {
+		t.Fatal(err)
+	}
+	tokens := make(chan int64, 2)
+	kept := func([]byte, error) { tokens <- r.Kept() }
+	r.Read(2, kept)
+	first := guard.Receive(t, "the first read", tokens)
+	r.Read(2, kept)
+	second := guard.Receive(t, "the second read", tokens)
+	got := make(chan string, 1)
+	next := func() string {
+		r.Read(2, func(b []byte, err error) { got <- string(b) + errorText(err) })
+		return guard.Receive(t, "a read", got)
+	}
+	r.Returned(first, []byte("ab"))
+	if s := next(); s != "ab" {
+		t.Errorf("%q, want what came back, as nobody has what follows", s)
+	}
+	r.Sent(second)
+	r.Kept()
+	r.Returned(first, []byte("ab"))
+	if s := next(); s != "ef" {
+		t.Errorf("%q, want what is next: \"cd\" has been passed on", s)
+	}
+	w.Close()
 }
