@@ -61,7 +61,7 @@ func TestOneOfManyWins(t *testing.T) {
 			if i == 0 {
 				return nil // it has been created
 			}
-			return p.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{SandboxId: "x"})
+			return p.Do(p.Ctx, "CreateSandbox", &protocols.CreateSandboxRequest{SandboxId: "pod-id"})
 		}), codes.AlreadyExists)
 	}
 	p.NothingLeft(t, before)

@@ -183,7 +183,7 @@ func TestBadSpecs(t *testing.T) {
 		"relative root":          {func(s *protocols.Spec) { s.Root.Path = "rootfs" }, []string{"rootfs"}},
 		"root that is not there": {func(s *protocols.Spec) { s.Root.Path = "/nowhere/rootfs" }, []string{"/nowhere/rootfs"}},
 		"root is a file":         {func(s *protocols.Spec) { s.Root.Path = p.Rootfs + "/etc/passwd" }, []string{"/etc/passwd"}},
-		"env":                    {func(s *protocols.Spec) { s.Process.Env = append(s.Process.Env, "NOVALUE") }, []string{"NOVALUE"}},
+		"env":                    {func(s *protocols.Spec) { s.Process.Env = append(s.Process.Env, "NOVALUE") }, []string{"malformed OCI env entry", `no "="`}},
 		"namespace": {func(s *protocols.Spec) {
 			s.Linux.Namespaces = append(s.Linux.Namespaces, &protocols.LinuxNamespace{Type: "dream"})
 		}, []string{"dream"}},
@@ -249,7 +249,7 @@ func TestBadSessions(t *testing.T) {
 		"program":   {func(s *protocols.Process) { s.Args = []string{"/nothing"} }, []string{"/nothing"}},
 		"in PATH":   {func(s *protocols.Process) { s.Args = []string{"nothing"} }, []string{"nothing"}},
 		"no args":   {func(s *protocols.Process) { s.Args = nil }, []string{"args"}},
-		"env":       {func(s *protocols.Process) { s.Env = []string{"NOVALUE"} }, []string{"NOVALUE"}},
+		"env":       {func(s *protocols.Process) { s.Env = []string{"NOVALUE"} }, []string{"number 1 of 1", `no "="`}},
 		"cwd":       {func(s *protocols.Process) { s.Cwd = "/nowhere" }, []string{"/nowhere"}},
 		"user":      {func(s *protocols.Process) { s.User = &protocols.User{UID: 4294967295} }, []string{"4294967295"}},
 		"rlimit":    {func(s *protocols.Process) { s.Rlimits = []*protocols.POSIXRlimit{{Type: "RLIMIT_DREAMS"}} }, []string{"RLIMIT_DREAMS"}},

@@ -33,7 +33,7 @@ func Make(root, id string, spec *specs.Spec, open func(path string) (*os.File, e
 		return nil, fmt.Errorf("spec of container %q has no root", id)
 	}
 	if !filepath.IsAbs(spec.Root.Path) {
-		return nil, fmt.Errorf("spec of container %q has no absolute root path", id)
+		return nil, fmt.Errorf("spec of container %q: root path %q is not absolute", id, spec.Root.Path)
 	}
 	b := &Bundle{dir: filepath.Join(root, id)}
 	rootfs := filepath.Join(b.dir, "rootfs")
