@@ -70,7 +70,7 @@ func TestTrace(t *testing.T) {
 			root.Context.SpanID, "Unset",
 			[]string{
 				"create_container", "create_container/bundle", "create_container/devices",
-				"create_container/libcontainer create", "create_container/queue",
+				"create_container/libcontainer create", "create_container/queue", "create_container/unseal",
 			},
 		},
 		`start_container StartContainerRequest { container_id: "c1", .. }`: {

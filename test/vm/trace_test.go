@@ -37,7 +37,7 @@ func TestTrace(t *testing.T) {
 	want := []string{
 		"create_container", "create_container/bundle", "create_container/devices", "create_container/libcontainer create",
 		"create_container/mount", "create_container/mount/device wait", "create_container/mount/device wait/queue",
-		"create_container/queue",
+		"create_container/queue", "create_container/unseal",
 	}
 	i := slices.IndexFunc(all, func(s harness.Span) bool { return s.Name == "create_container" })
 	if i < 0 {
