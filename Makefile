@@ -40,11 +40,12 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC := -linkmode external -extldflags -static
 GOLANGCI_VERSION := v2.15.0
 DEADCODE_VERSION := v0.52.0
+VULNCHECK_VERSION := v1.9.0
 FUZZTIME ?= 20s
 
 # Version control stamps add nothing to COMMIT, and fail in a tree of another user.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
-export GO TAGS GOLANGCI_VERSION DEADCODE_VERSION
+export GO TAGS GOLANGCI_VERSION DEADCODE_VERSION VULNCHECK_VERSION
 
 # Go is found where its own instructions put it, also by a root whose path has not got it.
 export PATH := $(PATH):/usr/local/go/bin
@@ -83,7 +84,7 @@ clean: ## Remove what was built
 ##@ Test
 
 .PHONY: check
-check: ## Format, vet, lint and the tests of the tree's own rules
+check: ## Format, vet, lint, known vulnerabilities and the tests of the tree's own rules
 	@sh test/setup/check.sh
 
 .PHONY: test

@@ -20,7 +20,7 @@ const variantEnv = "KATA_ATTESTER_VARIANT"
 func planComponents(cfg *config.Config, data *initdata.Document, log *zap.Logger) (components.Plan, error) {
 	p, err := components.MakePlan(components.Options{
 		Last: cfg.GuestComponentsProcs, Features: cfg.GuestComponentsRESTAPI, Timeout: cfg.LaunchProcessTimeout,
-		InitData: data != nil, HTTPSProxy: cfg.HTTPSProxy, NoProxy: cfg.NoProxy, Variant: os.Getenv(variantEnv),
+		InitData: data != nil, HTTPSProxy: string(cfg.HTTPSProxy), NoProxy: cfg.NoProxy, Variant: os.Getenv(variantEnv),
 	})
 	if err != nil || len(p.Missing) == 0 {
 		return p, err

@@ -5,6 +5,8 @@ package config
 import (
 	"math"
 	"time"
+
+	"github.com/kata-containers/kata-agent/guest/sys/secret"
 )
 
 // DefaultServerAddress is where hosts dial the agent when nobody says
@@ -51,7 +53,7 @@ type Config struct {
 	PassfdListenerPort uint32 // 0: no listener
 	VsockLocal         bool   // connections from inside the guest are accepted
 
-	HTTPSProxy string // absolute URL; may carry a password, see Dump
+	HTTPSProxy secret.Text // absolute URL; may carry a password, see Dump
 	NoProxy    string
 
 	GuestComponentsRESTAPI string // none, all, attestation, resource

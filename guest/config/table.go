@@ -200,7 +200,7 @@ func guest(c *Config) []option {
 		{
 			words:  []string{"agent.https_proxy"},
 			keys:   []string{"https_proxy"},
-			value:  link{&c.HTTPSProxy},
+			value:  link{(*string)(&c.HTTPSProxy)},
 			secret: true,
 			doc:    "Proxy for guest components, which get it as HTTPS_PROXY.",
 		},

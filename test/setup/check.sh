@@ -5,7 +5,7 @@
 # it; GO, TAGS and the linters' versions come from the Makefile.
 set -eu
 cd "$(dirname "$0")/../.."
-: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}" "${GOLANGCI_VERSION:?}" "${DEADCODE_VERSION:?}"
+: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}" "${GOLANGCI_VERSION:?}" "${DEADCODE_VERSION:?}" "${VULNCHECK_VERSION:?}"
 
 echo "== gofmt"
 unformatted=$(find . -name '*.go' -not -path './out/*' -exec gofmt -l {} +)
@@ -45,6 +45,12 @@ echo "== deadcode $DEADCODE_VERSION"
 tool deadcode "$DEADCODE_VERSION" golang.org/x/tools/cmd/deadcode "some seconds"
 if [ -n "$tool" ]; then
 	sh test/setup/deadcode.sh "$tool"
+fi
+
+echo "== govulncheck $VULNCHECK_VERSION"
+tool govulncheck "$VULNCHECK_VERSION" golang.org/x/vuln/cmd/govulncheck "some seconds"
+if [ -n "$tool" ]; then
+	sh test/setup/vulncheck.sh "$tool"
 fi
 
 echo "== rules of the tree"

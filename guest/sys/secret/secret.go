@@ -11,11 +11,8 @@ import (
 // Redacted takes the place of a secret.
 const Redacted = "‹redacted›"
 
-// Text is one that must not be shown.
+// Text is one that must not be shown. Whoever needs it converts it to a string.
 type Text string
-
-// Reveal gives the text to whoever needs it.
-func (t Text) Reveal() string { return string(t) }
 
 // Format implements fmt.Formatter, for every verb.
 func (t Text) Format(f fmt.State, _ rune) { show(f) }
