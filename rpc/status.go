@@ -14,6 +14,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/sharedmount"
 	"github.com/kata-containers/kata-agent/guest/memagent"
+	"github.com/kata-containers/kata-agent/guest/storage/share"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
 	"github.com/kata-containers/kata-agent/rpc/frame"
 	"google.golang.org/grpc/codes"
@@ -58,6 +59,7 @@ var statusTable = []struct {
 	{frame.ErrFull, codes.ResourceExhausted},
 	{sandbox.ErrFull, codes.ResourceExhausted},
 	{process.ErrFull, codes.ResourceExhausted},
+	{share.ErrFull, codes.ResourceExhausted},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 	{context.Canceled, codes.Canceled},
 }

@@ -378,3 +378,40 @@ func TestSpans(t *testing.T) {
 		t.Errorf("%v", l)
 	}
 }
+
+// TestUnfinishedFilesAreBounded: what a host begins and does not end is kept for a while, and takes
+// memory.
+func TestUnfinishedFilesAreBounded(t *testing.T) {
+	tree, root := newTree(t)
+	piece := regular(root+"/f", "x")
+	piece.FileSize = 1 << 20
+	for i := range maxUploads {
+		piece.Path = fmt.Sprintf("%s/f%d", root, i)
+		guesttest.Must(t, tree.Copy(piece))
+	}
+	piece.Path = root + "/one-more"
+	if err := tree.Copy(piece); !errors.Is(err, ErrFull) {
+		t.Errorf("%v, want %v", err, ErrFull)
+	}
+	// Those that are known go on, and the room that one leaves is another's.
+	rest := regular(root+"/f0", strings.Repeat("x", 1<<20))
+	guesttest.Must(t, tree.Copy(rest))
+	guesttest.Must(t, tree.Copy(piece))
+}
+
+// TestPiecesOfAFileAreBounded: gaps are kept in mind too.
+func TestPiecesOfAFileAreBounded(t *testing.T) {
+	tree, root := newTree(t)
+	piece := regular(root+"/f", "x")
+	piece.FileSize = 1 << 30
+	var err error
+	n := 0
+	for ; n <= maxPieces && err == nil; n++ {
+		piece.Offset = int64(2*n + 1)
+		err = tree.Copy(piece)
+	}
+	if !errors.Is(err, ErrFull) || n != maxPieces+1 {
+		t.Errorf("after %d pieces: %v, want %v after %d", n, err, ErrFull, maxPieces+1)
+	}
+	noLeftovers(t, tree, root)
+}

@@ -18,6 +18,8 @@ var (
 	ErrType    = errors.New("only regular files, directories and symbolic links can be copied")
 	ErrRange   = errors.New("size, offset and data do not fit each other")
 	ErrOwner   = errors.New("owner is neither an id nor -1")
+	// ErrFull is a request that would make more to be kept in mind than is kept of unfinished files.
+	ErrFull = errors.New("too much is unfinished")
 )
 
 // defaultDirMode is for missing parents when the host names no mode; it is the one the

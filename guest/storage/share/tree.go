@@ -20,6 +20,12 @@ const DefaultRoot = "/run/kata-containers/shared/containers"
 // send the pieces of a file one after the other without a pause.
 const abandoned = 10 * time.Minute
 
+// What is kept of uploads at most. Hosts send one file after the other, each in order.
+const (
+	maxUploads = 1024 // unfinished files
+	maxPieces  = 1024 // parts of one file that do not touch each other
+)
+
 // Tree is a directory files are received in. The zero value is not usable.
 type Tree struct {
 	root string
@@ -62,7 +68,10 @@ func (t *Tree) copy(r *Request) error {
 	}
 	defer d.Close()
 	t.sweep(d)
-	u := t.lock(rel)
+	u, err := t.lock(rel)
+	if err != nil {
+		return err
+	}
 	defer u.mu.Unlock()
 	parent, err := makeParent(d, rel, r)
 	if err != nil {

@@ -4,6 +4,7 @@ package share
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"sync"
@@ -30,10 +31,14 @@ type upload struct {
 type fileID struct{ dev, ino uint64 }
 
 // lock finds or begins the upload of rel and locks it.
-func (t *Tree) lock(rel string) *upload {
+func (t *Tree) lock(rel string) (*upload, error) {
 	for {
 		t.mu.Lock()
 		u := t.uploads[rel]
+		if u == nil && len(t.uploads) >= maxUploads {
+			t.mu.Unlock()
+			return nil, fmt.Errorf("%w: %d files are unfinished", ErrFull, maxUploads)
+		}
 		if u == nil {
 			u = &upload{size: -1}
 			t.uploads[rel] = u
@@ -42,7 +47,7 @@ func (t *Tree) lock(rel string) *upload {
 		t.mu.Unlock()
 		u.mu.Lock()
 		if !u.ended {
-			return u
+			return u, nil
 		}
 		u.mu.Unlock() // ended by another call while this one waited
 	}
@@ -71,6 +76,9 @@ func (u *upload) put(parent *os.File, tmp string, r *Request) (done bool, err er
 		return false, err
 	}
 	u.got = u.got.add(span{r.Offset, r.Offset + int64(len(r.Data))})
+	if len(u.got) > maxPieces {
+		return true, fmt.Errorf("%w: %d pieces of one file with gaps between them", ErrFull, len(u.got))
+	}
 	if !u.got.complete(u.size) {
 		return false, nil
 	}
