@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/process"
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
+	"github.com/kata-containers/kata-agent/guest/boot/journal"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/components"
 	"github.com/kata-containers/kata-agent/guest/components/cdh"
@@ -47,6 +48,8 @@ type Options struct {
 	PauseBundle      string // of the pause image, "": where guest images have it
 	Spawn            runtime.Spawner
 	Passfd           *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
+	// Journal is where the next agent finds the containers of this one; nil: nowhere.
+	Journal *journal.Journal
 	// Restored is told of a machine that was restored or has stood still, before the poller moves a byte
 	// or Look returns. It must not block. Nil: nobody looks.
 	Restored func(restore.Seen)
@@ -80,6 +83,8 @@ type Agent struct {
 	oom        *cgroup.OOMWatcher
 	trim       *trimmer
 	restore    *restore.Watch // nil if nobody wants to know
+
+	containers *container.Options
 }
 
 // Freed counts bytes of the agent's memory that have become garbage outside the actors: when they are
@@ -121,7 +126,7 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 	a.volumes = storage.NewDrivers(a.devices.Resolver, storage.Options{
 		Hub: hub{p.Hub}, NoIntegrity: p.NoStoreIntegrity, PauseBundle: p.PauseBundle,
 	})
-	if a.Storage, err = spawn(system, "storage", storage.New(a.volumes.Mount)); err != nil {
+	if a.Storage, err = spawn(system, "storage", storage.New(a.volumes.Mount, p.Journal)); err != nil {
 		return nil, err
 	}
 	if a.Network, err = spawn(system, "network", network.New(a.network(p))); err != nil {
@@ -133,9 +138,10 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 	if a.components, err = startComponents(system, p); err != nil {
 		return nil, err
 	}
+	a.containers = a.containerDeps(p)
 	a.Sandbox, err = spawn(system, "sandbox", sandbox.New(sandbox.Options{
 		Guest:      guest(),
-		Container:  a.containerDeps(p),
+		Container:  a.containers,
 		Containers: a.Containers,
 		Storage:    a.Storage,
 	}))
@@ -173,6 +179,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 	warn := func(err error) { p.Log.Warn("container", zap.Error(err)) }
 	return &container.Options{
 		Ended:   a.trim.processEnded,
+		Journal: p.Journal,
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn, Starts: runtime.NewStarts(places),

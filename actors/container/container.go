@@ -11,6 +11,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/guest/boot/journal"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/passfd"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
@@ -47,6 +48,8 @@ type Options struct {
 	Hub Hub
 	// PauseProcess is the process of the guest's own pause image.
 	PauseProcess func() (*specs.Process, error)
+	// Journal is where the next agent finds what this one has; nil: it will not look.
+	Journal *journal.Journal
 	// Ended is called for each process whose actor has ended. May be nil.
 	Ended func()
 	// Warn reports what is not worth an error.
@@ -68,7 +71,9 @@ type container struct {
 	os   *runtime.Container
 	spec *specs.Spec
 	undo undoList
-	pci  device.PCIMap
+	// record is what the journal has; nil if there is none. Works of exclusive operations change it.
+	record *Record
+	pci    device.PCIMap
 	// retry is until the next try to undo a create that has failed; 0 for one that has not.
 	retry time.Duration
 
@@ -91,6 +96,9 @@ type entry struct {
 	handle *process.Handle
 	exited bool
 	waited bool // the exit status has been handed out: the exec id is free
+	// before is a session that had ended before this agent began: its status may have been handed out
+	// by the one before, so its exec id is free too.
+	before bool
 }
 
 // New makes the behaviour of a container; parent is told Created and Forgotten.
@@ -121,6 +129,7 @@ func (c *container) Receive(t *core.Turn, m core.Message) {
 	case process.Waited:
 		if e := c.entry(m.Handle); e != nil {
 			e.waited = true
+			c.forgetSession(m.Handle.Key.Exec)
 		}
 	case process.Unwaited:
 		if e := c.entry(m.Handle); e != nil {
@@ -160,6 +169,8 @@ func (c *container) exclusive(t *core.Turn, m core.Message) {
 	switch m := m.(type) {
 	case *Create:
 		c.create(t, m)
+	case *Inherit:
+		c.inherit(t, m)
 	case *Start:
 		c.start(t, m)
 	case *Pause:
@@ -217,7 +228,10 @@ func (c *container) adopt(t *core.Turn, e id.Exec, p *runtime.Process, streams p
 	if err != nil {
 		return fmt.Errorf("process %q: %w", e, err)
 	}
-	c.procs[e] = &entry{handle: h}
+	c.procs[e] = &entry{handle: h, before: p.EndedBefore()}
+	if e != c.initID() {
+		c.noteSession(e, p.Pid)
+	}
 	c.options.Processes.Put(h.Key, h)
 	return nil
 }
@@ -257,7 +271,10 @@ func (c *container) lost(t *core.Turn, child core.Ref) {
 }
 
 func (c *container) gone(h *process.Handle) {
-	if c.entry(h) != nil {
+	if e := c.entry(h); e != nil {
+		if !e.waited {
+			c.forgetSession(h.Key.Exec)
+		}
 		delete(c.procs, h.Key.Exec)
 		c.options.Processes.Delete(h.Key)
 	}

@@ -47,6 +47,7 @@ type made struct {
 	streams process.Streams
 	undo    undoList
 	pci     device.PCIMap
+	record  *Record
 	pid     *namespace.PID // init's, if it is to be shared
 }
 
@@ -87,7 +88,7 @@ func (c *container) create(t *core.Turn, m *Create) {
 			c.abandonCreated(t, m, stands)
 			return
 		}
-		c.os, c.spec, c.undo, c.pci = stands.os, m.Spec, stands.undo, stands.pci
+		c.os, c.spec, c.undo, c.pci, c.record = stands.os, m.Spec, stands.undo, stands.pci, stands.record
 		if err := c.adopt(t, c.initID(), stands.init, stands.streams); err != nil {
 			stands.pid.Release()
 			c.giveUpCreated(t, m, err)
@@ -197,7 +198,11 @@ func (c *container) make(ctx context.Context, m *Create, out *made) error {
 	if err := sources.check(c.options.Runtime.Proc, out.init.Pid); err != nil {
 		return err
 	}
-	return c.share(ctx, m.Shared, out.init, m.Spec.Root.Path)
+	if err := c.share(ctx, m.Shared, out.init, m.Spec.Root.Path); err != nil {
+		return err
+	}
+	c.note(out, m, systemd) // last: what the journal has stands
+	return nil
 }
 
 // run has the runtime make the container.
@@ -259,19 +264,25 @@ func (c *container) attachAll(ctx context.Context, m *Create, undo *undoList) er
 
 // attach mounts a storage, or shares it with those who have it mounted already.
 func (c *container) attach(ctx context.Context, s storage.Volume, undo *undoList) error {
-	holder := string(c.id)
 	// Entered first: an attach that is given up may have been counted all the same.
-	undo.addStep("storage "+s.MountPoint, func(ctx context.Context, stands bool) error {
-		release := &storage.Release{Holder: holder, MountPoint: s.MountPoint, Undo: !stands}
+	undo.addStep("storage "+s.MountPoint, c.releaser(s.MountPoint))
+	undo.storages = append(undo.storages, s.MountPoint)
+	holder := string(c.id)
+	_, err := core.Ask(ctx, c.options.Storage, &storage.Attach{Holder: holder, Volume: s})
+	return err
+}
+
+// releaser is the undo of an attach.
+func (c *container) releaser(mountPoint string) func(ctx context.Context, stands bool) error {
+	return func(ctx context.Context, stands bool) error {
+		release := &storage.Release{Holder: string(c.id), MountPoint: mountPoint, Undo: !stands}
 		if _, err := core.Ask(ctx, c.options.Storage, release); err != nil && !errors.Is(err, storage.ErrNotHeld) {
 			// The container is gone all the same, and a volume that is stuck is no reason to
 			// keep what is left of it.
 			c.options.Warn(fmt.Errorf("container %q: %w", c.id, err))
 		}
 		return nil
-	})
-	_, err := core.Ask(ctx, c.options.Storage, &storage.Attach{Holder: holder, Volume: s})
-	return err
+	}
 }
 
 // destroyer kills whatever runs in the container, waits for its init and removes it.

@@ -74,7 +74,7 @@ func (c *container) mayExec(m *Exec) error {
 	if err := c.allow("exec in", created, running); err != nil {
 		return err
 	}
-	if e := c.procs[m.ExecID]; c.starting[m.ExecID] || e != nil && !e.waited {
+	if e := c.procs[m.ExecID]; c.starting[m.ExecID] || e != nil && !e.waited && !e.before {
 		return fmt.Errorf("exec_id '%s' %w in container %q", m.ExecID, ErrExecExists, c.id)
 	}
 	return nil

@@ -44,7 +44,13 @@ func (c *container) update(t *core.Turn, m *Update) {
 		return
 	}
 	rt := c.os
-	c.work(t, core.StepUpdate, &m.Call, func(context.Context) error { return rt.Update(m.Resources) }, func(error) {})
+	c.work(t, core.StepUpdate, &m.Call, func(context.Context) error {
+		if err := rt.Update(m.Resources); err != nil {
+			return err
+		}
+		c.change(func(r *Record) { r.Resources = c.spec.Linux.Resources })
+		return nil
+	}, func(error) {})
 }
 
 func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {

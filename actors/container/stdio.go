@@ -23,7 +23,9 @@ func (c *container) openStdio(p *specs.Process) (own runtime.Stdio, agent stdio.
 		}
 		return own, agent, nil
 	}
-	pipes, warning, err := stdio.OpenPipes(stdio.PipeOptions{Proc: c.options.Runtime.Proc, Size: c.options.PipeSize})
+	pipes, warning, err := stdio.OpenPipes(stdio.PipeOptions{
+		Proc: c.options.Runtime.Proc, Size: c.options.PipeSize, Outlive: c.options.Journal != nil,
+	})
 	if err != nil {
 		return own, agent, err
 	}

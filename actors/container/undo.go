@@ -14,6 +14,8 @@ type undoList struct {
 	// stands is true once the create has been answered: what volumes hold for the time after
 	// their containers is kept then, and goes with a create that has failed.
 	stands bool
+	// storages are the mount points that are released, in the order of the attaches.
+	storages []string
 }
 
 type undoStep struct {

@@ -156,13 +156,17 @@ func (d *Options) setUp(ctx context.Context, m *Create, log *zap.Logger, out *se
 			log.Warn("guest hooks", zap.Error(err))
 		}
 	}
-	return core.Step(ctx, core.StepDNS, "", func(context.Context) error {
+	err = core.Step(ctx, core.StepDNS, "", func(context.Context) error {
 		undo, err := d.Guest.SetDNS(m.DNS)
 		if err == nil {
 			out.undo = append(out.undo, undo)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return d.note(m, out)
 }
 
 // stirTimeout bounds the wait for the machine's generator of random numbers.

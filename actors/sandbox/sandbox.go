@@ -82,6 +82,8 @@ func (s *sandbox) Receive(t *core.Turn, m core.Message) {
 		s.createContainer(t, m)
 	case *Create:
 		s.create(t, m)
+	case *Inherit:
+		s.inherit(t, m)
 	case *Online:
 		s.online(t, m)
 	case *NextOOM:

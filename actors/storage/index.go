@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/kata-containers/kata-agent/actors/core"
+	"github.com/kata-containers/kata-agent/guest/boot/journal"
 )
 
 // ErrNotHeld says that a container has released a mount point that it does not hold.
@@ -17,6 +18,7 @@ var ErrNotHeld = errors.New("is not held")
 // actor does the mounting, one step after the other.
 type index struct {
 	mount   Mounter
+	journal *journal.Journal
 	entries map[string]*entry
 	order   []string // of the first attach, for ReleaseAll
 }
@@ -33,9 +35,10 @@ type entry struct {
 	ending bool
 }
 
-// New makes the behaviour of the index.
-func New(mount Mounter) core.Behavior {
-	return &index{mount: mount, entries: map[string]*entry{}}
+// New makes the behaviour of the index. j is where the next agent finds what is mounted; nil: it will
+// not look.
+func New(mount Mounter, j *journal.Journal) core.Behavior {
+	return &index{mount: mount, journal: j, entries: map[string]*entry{}}
 }
 
 // Receive handles one message.
@@ -47,10 +50,15 @@ func (x *index) Receive(t *core.Turn, m core.Message) {
 		x.release(t, m)
 	case *ReleaseAll:
 		x.releaseAll(t, m)
+	case *Inherit:
+		x.inherit(t, m)
 	case kept:
 		if e := x.entries[m.mountPoint]; e != nil {
 			e.kept = true
+			x.note(m.mountPoint)
 		}
+	case stands:
+		x.note(m.mountPoint)
 	case failed:
 		x.failed(m)
 	case stuck:
@@ -88,6 +96,9 @@ func (x *index) attach(t *core.Turn, m *Attach) {
 	}
 	e.holders[m.Holder]++
 	e.attaches++
+	if e.attaches > 1 {
+		x.note(mp) // the first one is noted when it stands
+	}
 	e.ref.Tell(m)
 }
 
@@ -115,6 +126,7 @@ func (x *index) drop(mp, holder string) {
 	if e.holders[holder]--; e.holders[holder] <= 0 {
 		delete(e.holders, holder)
 	}
+	x.note(mp)
 }
 
 // failed takes back a hold whose mount has failed; with the last one the entry goes. Those
@@ -149,6 +161,7 @@ func (x *index) ended(t *core.Turn, m core.ChildExited) {
 	for mp, e := range x.entries {
 		if e.ref == m.Child {
 			delete(x.entries, mp)
+			x.forget(mp)
 			x.order = without(x.order, mp)
 		}
 	}

@@ -35,6 +35,22 @@ type Release struct {
 // each mount is tried.
 type ReleaseAll struct{ core.Call[struct{}] }
 
+// Inherit enters a mount that an agent has made that has died since, and those who hold it. The last
+// release unmounts it; what else stood behind it, such as an encrypted device, stays.
+type Inherit struct {
+	core.Call[struct{}]
+	Mount Mount
+}
+
+// Mount is what the journal has of a mount point.
+type Mount struct {
+	MountPoint string
+	Holders    []string // "" is the sandbox
+	Shared     bool     // for the life of the sandbox
+	Keep       bool     // its content outlives its containers
+	Order      int      // of the first attaches
+}
+
 // Mounter mounts a volume; what it returns undoes it. It blocks, for a disk that is
 // plugged in as long as ctx lets it, and must leave nothing behind when it fails.
 type Mounter func(ctx context.Context, holder string, v Volume) (volume.Attached, error)

@@ -104,6 +104,7 @@ func (s *mounted) attach(t *core.Turn, m *Attach) {
 	}, func(t *core.Turn, a *attached, err error) {
 		s.busy, s.attached, s.left, s.retry = false, a, left.any, 0
 		if err == nil {
+			s.index.Tell(stands{s.mountPoint})
 			s.report(t, a.Attached)
 		} else {
 			if s.attached = nil; left.any {

@@ -56,7 +56,7 @@ func (d *disk) mount(ctx context.Context, _ string, v Volume) (volume.Attached, 
 func run(t *testing.T, d *disk, f func(t *testing.T, ref core.Ref)) {
 	synctest.Test(t, func(t *testing.T) {
 		system := core.NewSystem(zap.NewNop())
-		ref, err := system.Spawn("storage", New(d.mount))
+		ref, err := system.Spawn("storage", New(d.mount, nil))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ import (
 func TestStories(t *testing.T) {
 	coretest.Stories(t, "testdata/*.txt", func(t *testing.T) func(string, ...string) string {
 		s := &story{t: t, mounts: map[*coretest.Peer]*coretest.Actor{}}
-		s.x = New(s.mount).(*index)
+		s.x = New(s.mount, nil).(*index)
 		s.index = coretest.NewAt(t, "storage", s.x)
 		return s.do
 	})

@@ -58,7 +58,9 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	tracing, endTracing := startTracing(cfg, log, restored)
 	defer endTracing() // last: with all that has happened in the spans
-	release := agent.ClaimRun(log)
+	run := agent.ClaimRun(cfg.KeepContainers && !asInit, log)
+	ended := run.End
+	defer func() { ended() }()
 	system := core.NewSystem(log, core.WithStepLimits(core.StepLimits{cfg.StepWarning, cfg.StepWarningAgain}))
 	streams, closeStreams := openPassfd(cfg, log)
 	defer closeStreams()
@@ -71,7 +73,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
 		Components: plan.Processes, PauseBundle: plan.PauseBundle,
 		Hub: hub, NoStoreIntegrity: !cfg.SecureStorageIntegrity,
-		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen,
+		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen, Journal: run.Journal(),
 	})
 	if err != nil {
 		return err
@@ -83,6 +85,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	hub.Present() // one that was there once is waited for when it is away
 
+	run.Inherit(ctx, a)
 	destroyed := make(chan struct{})
 	service := rpc.New(rpc.Options{
 		Agent: a, Version: version, InitMode: asInit, Features: features(), Log: log,
@@ -120,7 +123,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	case <-a.Devices():
 		err = errors.New("the uevent actor has died")
 	case <-destroyed:
-		defer release()
+		ended = run.Release
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)

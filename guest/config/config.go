@@ -51,6 +51,7 @@ type Config struct {
 	VisibleCDIDevices  bool
 	ContainerPipeSize  int    // bytes; 0 leaves the kernel's default
 	PassfdListenerPort uint32 // 0: no listener
+	KeepContainers     bool   // containers outlive a crash of the agent
 	VsockLocal         bool   // connections from inside the guest are accepted
 
 	HTTPSProxy secret.Text // absolute URL; may carry a password, see Dump

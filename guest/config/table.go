@@ -186,6 +186,12 @@ func guest(c *Config) []option {
 			doc:   "Accept connections from inside the guest, where the kernel has vsock loopback. Without it no container can reach the agent by vsock.",
 		},
 		{
+			words: []string{"agent.keep_containers"},
+			keys:  []string{"keep_containers"},
+			value: boolean{p: &c.KeepContainers},
+			doc:   "Let the containers outlive an agent that dies and is started again, which takes them over (docs/survival.md). For an agent that is not the guest's init. Without it the next agent clears what is left.",
+		},
+		{
 			words: []string{"agent.passfd_listener_port"},
 			keys:  []string{"passfd_listener_port"},
 			value: port(&c.PassfdListenerPort),

@@ -69,13 +69,13 @@ func TestClaimLeavesForeignMounts(t *testing.T) {
 	in := func(name string) string { return filepath.Join(root, "run", name) }
 	mount(t, in("foreign"))
 	dead := take(t, path, in(""))
-	for _, name := range []string{"foreign/inside", "foreign", "own", "own/deep"} {
+	for _, name := range []string{"foreign/inside", "foreign", "own", "own/deep", "kept"} {
 		mount(t, in(name))
 	}
 	dead.file.Close()
 
 	c := take(t, path, in(""))
-	detached, err := c.Detach(in(""))
+	detached, err := c.Detach(func(path string) bool { return path == in("kept") }, in(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestClaimLeavesForeignMounts(t *testing.T) {
 	if want := []string{in("foreign"), in("foreign/inside"), in("own"), in("own/deep")}; !slices.Equal(detached, want) {
 		t.Errorf("detached %q, want %q", detached, want)
 	}
-	if left, err := mountPoints([]string{in("")}); err != nil || !slices.Equal(left, []string{in("foreign")}) {
+	if left, err := mountPoints([]string{in("")}); err != nil || !slices.Equal(left, []string{in("foreign"), in("kept")}) {
 		t.Errorf("mounted afterwards: %q, %v; want what was there before", left, err)
 	}
 	if !c.Foreign(in("foreign")) || !c.Foreign(in("")) || c.Foreign(in("own")) || c.Foreign(in("for")) {

@@ -42,8 +42,8 @@ func (c *Claim) Foreign(dir string) bool {
 }
 
 // Detach takes away what agents have mounted below the roots, and returns where that was. What was
-// mounted there before them stays, and what has it below.
-func (c *Claim) Detach(roots ...string) (detached []string, _ error) {
+// mounted there before them stays, and what has it below; and what keep, unless nil, says is in use.
+func (c *Claim) Detach(keep func(path string) bool, roots ...string) (detached []string, _ error) {
 	found, err := mountPoints(roots)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (c *Claim) Detach(roots ...string) (detached []string, _ error) {
 		if left := slices.Index(found[i+1:], path) >= 0; !left && slices.Contains(c.record.Mounts, path) {
 			continue
 		}
-		if c.below(path) {
+		if c.below(path) || keep != nil && keep(path) {
 			continue
 		}
 		if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {

@@ -53,6 +53,19 @@ func Make(root, id string, spec *specs.Spec, open func(path string) (*os.File, e
 	return b, b.Save(spec)
 }
 
+// Load reads the spec of a bundle that an agent has made.
+func Load(dir string) (*specs.Spec, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, fmt.Errorf("bundle: %w", err)
+	}
+	var spec specs.Spec
+	if err := json.Unmarshal(data, &spec); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", dir, err)
+	}
+	return &spec, nil
+}
+
 func bindRoot(source, rootfs string, open func(string) (*os.File, error)) error {
 	f, err := open(source)
 	if err != nil {

@@ -74,6 +74,8 @@ type Container struct {
 	limits  *cgroups.Resources // as last written
 	told    *told
 	start   *started
+	// helperOnly says that sessions by libcontainer would lack the filter.
+	helperOnly bool
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
 	wantedCPUs string
 }

@@ -45,6 +45,9 @@ func (c *Container) Exec(ctx context.Context, spec *specs.Process, stdio Stdio) 
 			return p, err
 		}
 	}
+	if c.helperOnly {
+		return nil, fmt.Errorf("exec in container %q: %w", c.id, errNoSession)
+	}
 	p, err := c.startProcess(spec, stdio, false)
 	if err != nil {
 		return nil, fmt.Errorf("exec in container %q: %w", c.id, err)

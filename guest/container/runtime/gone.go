@@ -110,7 +110,12 @@ func (p *Process) AwaitReapable() {
 }
 
 // Reapable tells whether Reap returns at once with the status.
-func (p *Process) Reapable() bool { return pidfd.Reapable(p.PidFD) }
+func (p *Process) Reapable() bool {
+	if p.foreign != nil {
+		return p.foreign.settled()
+	}
+	return pidfd.Reapable(p.PidFD)
+}
 
 // watch returns a new descriptor that is readable when the process has exited; the caller closes it.
 // PidFD itself cannot be waited on, because Reap may close it at any time. The error is os.ErrClosed

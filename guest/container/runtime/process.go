@@ -31,7 +31,8 @@ type Process struct {
 	terminal *os.File // the master, until somebody takes it
 	reap     func() int
 	// staged is true while the process may still be a stage of libcontainer's start.
-	staged atomic.Bool
+	staged  atomic.Bool
+	foreign *foreign // of one that another agent has started; else nil
 }
 
 // Executed tells whether the process runs its program. Until then it is a Go program,
@@ -70,6 +71,9 @@ func (p *Process) Kill() error { return p.Signal(unix.SIGKILL) }
 // Signal sends a signal by pidfd, so that it never reaches a process that has got the
 // number later. An exited process takes every signal: ESRCH is no error.
 func (p *Process) Signal(sig unix.Signal) error {
+	if p.foreign != nil && p.foreign.gone {
+		return nil
+	}
 	err := pidfd.Send(p.PidFD, sig)
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) { // the latter: reaped
 		return nil

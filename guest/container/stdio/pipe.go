@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kata-containers/kata-agent/guest/sys/safepath"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,6 +37,9 @@ type Pipes struct {
 type PipeOptions struct {
 	Proc string // where proc is mounted; "" is /proc
 	Size int    // capacity of stdout and stderr in bytes; 0 is the kernel's default
+	// Outlive lets the process read stdout and stderr too, so that a write there neither fails nor
+	// kills it when the agent has died: the bytes wait in the pipe for the next one (Reopen).
+	Outlive bool
 }
 
 // OpenPipes makes the pipes of one process. A size that cannot be had is no error: above
@@ -52,6 +56,12 @@ func OpenPipes(o PipeOptions) (p *Pipes, warning, err error) {
 		p.Agent[i], p.Child[i] = r, w
 		if i == 0 {
 			p.Agent[i], p.Child[i] = w, r
+		}
+		if i > 0 && o.Outlive {
+			if err := bothWays(&p.Child[i]); err != nil {
+				p.Close()
+				return nil, nil, err
+			}
 		}
 		if i > 0 && o.Size > 0 {
 			if failed := o.resize(r); failed != nil {
@@ -102,14 +112,46 @@ func (o PipeOptions) warn(err error) error {
 	return fmt.Errorf("set pipe size %d: %w", o.Size, err)
 }
 
-func (o PipeOptions) limit() (int, error) {
-	proc := o.Proc
-	if proc == "" {
-		proc = "/proc"
+func (o PipeOptions) proc() string {
+	if o.Proc == "" {
+		return "/proc"
 	}
+	return o.Proc
+}
+
+func (o PipeOptions) limit() (int, error) {
+	proc := o.proc()
 	text, err := os.ReadFile(filepath.Join(proc, "sys/fs/pipe-max-size"))
 	if err != nil {
 		return 0, err
 	}
 	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// bothWays replaces an end of a pipe by one that reads and writes.
+func bothWays(f **os.File) error {
+	fd, err := unix.Open(safepath.FDPath(*f), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open pipe both ways: %w", err)
+	}
+	(*f).Close()
+	*f = os.NewFile(uintptr(fd), "pipe")
+	return nil
+}
+
+// Reopen opens stdout and stderr of a process that another agent has started, where they are pipes still.
+// What is not read yet is in them. Its stdin has ended with that agent.
+func Reopen(proc string, pid int) (f Files) {
+	for i := 1; i <= 2; i++ {
+		path := fmt.Sprintf("%s/%d/fd/%d", proc, pid, i)
+		if to, err := os.Readlink(path); err != nil || !strings.HasPrefix(to, "pipe:[") {
+			continue // a terminal, or what the process has put there itself
+		}
+		// Nonblocking, for the process may close the other end meanwhile.
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		if err == nil {
+			f[i] = os.NewFile(uintptr(fd), "pipe")
+		}
+	}
+	return f
 }
