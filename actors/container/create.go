@@ -120,11 +120,10 @@ func (c *container) abandonCreated(t *core.Turn, m *Create, stands *made) {
 // giveUpCreated undoes a container that stands but whose init cannot be watched.
 func (c *container) giveUpCreated(t *core.Turn, m *Create, cause error) {
 	undo, cid := c.undo, string(c.id)
-	core.Go(t, func(actor context.Context) (undoList, error) {
-		err := undo.run(core.About(context.WithoutCancel(actor), cid))
-		return undo, err
-	}, func(t *core.Turn, left undoList, err error) {
-		c.createFailed(t, m, left, errors.Join(cause, err))
+	core.Go(t, func(actor context.Context) (struct{}, error) {
+		return struct{}{}, undo.run(core.About(context.WithoutCancel(actor), cid))
+	}, func(t *core.Turn, _ struct{}, err error) {
+		c.createFailed(t, m, undo, errors.Join(cause, err))
 	})
 }
 

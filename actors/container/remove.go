@@ -54,13 +54,13 @@ func (c *container) teardown(t *core.Turn) {
 		asker = c.removals[0].Context()
 	}
 	cid := string(c.id)
-	core.Go(t, func(actor context.Context) (undoList, error) {
+	// The list is no result of the work, whose panic it outlives.
+	core.Go(t, func(actor context.Context) (struct{}, error) {
 		c.oom.end()
 		ctx := core.About(core.Detach(actor, asker), cid)
-		err := core.Step(ctx, core.StepRemove, "", undo.run)
-		return undo, err
-	}, func(t *core.Turn, left undoList, err error) {
-		c.undo, c.busy = left, false
+		return struct{}{}, core.Step(ctx, core.StepRemove, "", undo.run)
+	}, func(t *core.Turn, _ struct{}, err error) {
+		c.undo, c.busy = undo, false
 		if err != nil {
 			c.removalFailed(t, err)
 			return

@@ -15,8 +15,8 @@ import (
 	guest "github.com/kata-containers/kata-agent/guest/device"
 	"github.com/kata-containers/kata-agent/guest/device/hotplug"
 	"github.com/kata-containers/kata-agent/guest/device/pci"
+	"github.com/kata-containers/kata-agent/guest/sys/group"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sync/errgroup"
 )
 
 // Preparer puts a container's devices into its spec.
@@ -38,16 +38,16 @@ func (d *Preparer) Prepare(ctx context.Context, spec *specs.Spec, requests []gue
 		return nil, fmt.Errorf("%d devices are asked for, at most %d are possible", len(requests), maxDevices)
 	}
 	prepared := make([]preparedDevice, len(requests))
-	group, groupCtx := errgroup.WithContext(ctx)
+	all, groupCtx := group.WithContext(ctx)
 	for i, r := range requests {
-		group.Go(func() (err error) {
+		all.Go(func() (err error) {
 			if err = r.Validate(); err == nil {
 				prepared[i], err = d.one(groupCtx, r)
 			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := all.Wait(); err != nil {
 		return nil, err
 	}
 	functions, err := apply(spec, requests, prepared)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/guest/storage/erofs"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
-	"golang.org/x/sync/errgroup"
+	"github.com/kata-containers/kata-agent/guest/sys/group"
 )
 
 // mountLayers waits for the disks of all layers side by side and mounts the image.
@@ -30,7 +30,7 @@ type place struct{ driver, source string }
 // layerNodes returns the node of each layer. A disk that holds several is waited for once.
 func (m *Drivers) layerNodes(ctx context.Context, all []erofs.Layer) ([]string, error) {
 	disks := map[place]*string{}
-	group, groupCtx := errgroup.WithContext(ctx)
+	works, groupCtx := group.WithContext(ctx)
 	for _, l := range all {
 		d := place{l.Driver, l.Storage.Source}
 		if disks[d] != nil {
@@ -38,25 +38,25 @@ func (m *Drivers) layerNodes(ctx context.Context, all []erofs.Layer) ([]string, 
 		}
 		node := new(string)
 		disks[d] = node
-		group.Go(func() (err error) {
+		works.Go(func() (err error) {
 			*node, err = m.devices.Block(groupCtx, d.driver, d.source)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := works.Wait(); err != nil {
 		return nil, err
 	}
 	nodes := make([]string, len(all))
-	group, groupCtx = errgroup.WithContext(ctx)
+	works, groupCtx = group.WithContext(ctx)
 	for i, l := range all {
 		nodes[i] = *disks[place{l.Driver, l.Storage.Source}]
 		if l.Partition == 0 {
 			continue
 		}
-		group.Go(func() (err error) {
+		works.Go(func() (err error) {
 			nodes[i], err = m.devices.Partition(groupCtx, nodes[i], l.Partition)
 			return err
 		})
 	}
-	return nodes, group.Wait()
+	return nodes, works.Wait()
 }

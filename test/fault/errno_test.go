@@ -162,7 +162,7 @@ func (r *runner) must(what string, do func(context.Context, *harness.Pod) error)
 
 func (r *runner) whole() harness.Whole {
 	r.t.Helper()
-	r.p.Settled()
+	r.p.Until("only those of the scenario are left", func() bool { return len(r.p.Children()) == r.s.children })
 	w, err := r.p.Whole()
 	r.p.Must(err)
 	return w

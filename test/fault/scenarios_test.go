@@ -30,6 +30,8 @@ type scenario struct {
 	run func(context.Context, *harness.Pod) error
 	// clean ends what is left of a run, as a host does that has got an error.
 	clean func(context.Context, *harness.Pod) error
+	// children are those that ready has made.
+	children int
 	// once: a run that succeeds cannot be repeated on the same agent.
 	once bool
 }
@@ -45,6 +47,7 @@ func scenarios() []scenario {
 		{name: "disks", ready: disks, run: onDisks, clean: remove},
 		{name: "devices", ready: devices, run: withDevices, clean: remove},
 		{name: "files", run: files, clean: files}, // a host whose file did not arrive sends it again
+		{name: "shared mount", ready: source, run: sharedMount, clean: remove, children: 1},
 		{name: "network", options: harness.Options{Network: true}, ready: nicReady, run: network, clean: newNIC},
 		{name: "sandbox", ready: guestHooks, run: sandbox, clean: nothing, once: true},
 	}
@@ -136,6 +139,7 @@ func operations(ctx context.Context, p *harness.Pod) error {
 		do("UpdateContainer", &protocols.UpdateContainerRequest{ContainerId: "c1", Resources: &protocols.LinuxResources{
 			CPU: &protocols.LinuxCPU{Shares: 512}, Memory: &protocols.LinuxMemory{Limit: 1 << 30},
 		}}),
+		do("OnlineCPUMem", &protocols.OnlineCPUMemRequest{CpuOnly: true}), // all there are
 		do("PauseContainer", &protocols.PauseContainerRequest{ContainerId: "c1"}),
 		do("ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: "c1"}),
 		p.Call(ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: "c1"}, &protocols.StatsContainerResponse{}),
@@ -248,6 +252,23 @@ func files(ctx context.Context, p *harness.Pod) error {
 	return nil
 }
 
+// source is a container whose mount others are to see.
+func source(p *harness.Pod) {
+	spec := p.Spec("source", harness.Rootfs(p.T), "sh", "-c", "mkdir -p /mnt/data && mount -t tmpfs data /mnt/data && exec sleep 10000")
+	caps := append([]string{"CAP_SYS_ADMIN"}, harness.Capabilities...)
+	spec.Process.Capabilities = &protocols.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
+	p.Must(p.Create(p.Ctx, "source", spec))
+	p.Must(p.StartContainer(p.Ctx, "source"))
+	p.Until("the source has mounted", func() bool { return strings.Contains(p.Output("source", "look", "cat", "/proc/mounts"), "/mnt/data") })
+}
+
+func sharedMount(ctx context.Context, p *harness.Pod) error {
+	return containerLife(ctx, p, &protocols.CreateContainerRequest{
+		ContainerId: "c1", OCI: p.Spec("c1", p.Rootfs, "sleep", "10000"),
+		SharedMounts: []*protocols.SharedMount{{Name: "data", SrcCtr: "source", SrcPath: "/mnt/data", DstCtr: "c1", DstPath: "/in/data"}},
+	})
+}
+
 const nicMAC = "02:00:ca:fe:00:01"
 
 // nicReady plugs a NIC in.
@@ -328,12 +349,14 @@ func guestHooks(p *harness.Pod) {
 	p.Must(os.MkdirAll(p.Path("/run/sandbox-ns"), 0o755))
 	p.Must(os.MkdirAll(p.Path(hookDir+"/prestart"), 0o755))
 	p.Must(os.WriteFile(p.Path(hookDir+"/prestart/hook"), []byte("#!/bin/sh\n"), 0o755))
+	p.Mount(p.T, p.Path(hookDir+"/prestart/hook"), "/sbin/modprobe") // in place of the machine's
 }
 
 // sandbox makes a pod.
 func sandbox(ctx context.Context, p *harness.Pod) error {
 	return p.Do(ctx, "CreateSandbox", &protocols.CreateSandboxRequest{
 		Hostname: "pod", SandboxId: "pod-id", Dns: []string{"nameserver 192.0.2.53"}, GuestHookPath: hookDir, SandboxPidns: true,
-		Storages: []*protocols.Storage{{Driver: "ephemeral", Source: "shm", Fstype: "tmpfs", MountPoint: "/run/kata-containers/sandbox/shm", Options: []string{"size=1M"}}},
+		KernelModules: []*protocols.KernelModule{{Name: "module"}},
+		Storages:      []*protocols.Storage{{Driver: "ephemeral", Source: "shm", Fstype: "tmpfs", MountPoint: "/run/kata-containers/sandbox/shm", Options: []string{"size=1M"}}},
 	})
 }

@@ -26,7 +26,7 @@ type built struct {
 	out  []byte
 }
 
-var build, plain built
+var build, plain, failing built
 
 // Build makes the agent, once for all tests of a package, with the race detector unless
 // KATA_TEST_RACE is 0, and returns the binary. KATA_TEST_AGENT names one made before.
@@ -42,6 +42,12 @@ func Build(tb testing.TB) string {
 func BuildPlain(tb testing.TB) string {
 	tb.Helper()
 	return plain.make(tb, "netgo,osusergo")
+}
+
+// BuildFailpoints makes an agent in which steps can be made to fail, as Build does.
+func BuildFailpoints(tb testing.TB) string {
+	tb.Helper()
+	return failing.make(tb, Tags+",failpoints")
 }
 
 func (b *built) make(tb testing.TB, tags string) string {
@@ -79,7 +85,7 @@ func Main(m *testing.M) {
 
 // Clean removes what has been built, for a TestMain that has more to do than Main.
 func Clean() {
-	for _, b := range []*built{&build, &plain} {
+	for _, b := range []*built{&build, &plain, &failing} {
 		if b.path != "" {
 			_ = os.RemoveAll(filepath.Dir(b.path))
 		}

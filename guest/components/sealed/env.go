@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/kata-containers/kata-agent/guest/sys/group"
 )
 
 // Unsealer is the hub, whose calls end with ctx.
@@ -61,14 +61,14 @@ func unseal(ctx context.Context, hub Unsealer, text string) (plain []byte, ok bo
 // Env returns the environment with its secrets unsealed. The one given is not changed.
 func Env(ctx context.Context, hub Unsealer, env []string) ([]string, error) {
 	out := slices.Clone(env)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	works, ctx := group.WithContext(ctx)
+	works.SetLimit(atOnce)
 	for i, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		if !strings.HasPrefix(value, prefix) {
 			continue
 		}
-		group.Go(func() error {
+		works.Go(func() error {
 			plain, ok, err := unseal(ctx, hub, value)
 			if ok && (!utf8.Valid(plain) || slices.Contains(plain, 0)) {
 				err = errText
@@ -82,7 +82,7 @@ func Env(ctx context.Context, hub Unsealer, env []string) ([]string, error) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := works.Wait(); err != nil {
 		return nil, err
 	}
 	return out, nil

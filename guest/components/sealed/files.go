@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"github.com/kata-containers/kata-agent/guest/mount"
+	"github.com/kata-containers/kata-agent/guest/sys/group"
 	"github.com/kata-containers/kata-agent/guest/sys/safepath"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,10 +75,10 @@ func (f Files) Unseal(ctx context.Context, volumes []Volume) ([]Over, error) {
 		}
 	}
 	over := make([]Over, len(all))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	works, ctx := group.WithContext(ctx)
+	works.SetLimit(atOnce)
 	for i, one := range all {
-		group.Go(func() error {
+		works.Go(func() error {
 			var err error
 			if over[i], err = f.unseal(ctx, one, fmt.Sprint(i)); err != nil {
 				return fmt.Errorf("file %q: %w", path.Join(one.at, one.name), err)
@@ -86,7 +86,7 @@ func (f Files) Unseal(ctx context.Context, volumes []Volume) ([]Over, error) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := works.Wait(); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(over, func(o Over) bool { return o == Over{} }), nil

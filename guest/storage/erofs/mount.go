@@ -9,7 +9,7 @@ import (
 	"github.com/kata-containers/kata-agent/guest/mount"
 	"github.com/kata-containers/kata-agent/guest/storage/devicemapper"
 	"github.com/kata-containers/kata-agent/guest/storage/volume"
-	"golang.org/x/sync/errgroup"
+	works "github.com/kata-containers/kata-agent/guest/sys/group"
 )
 
 // sandboxID stands for the container in the path of what is mounted for the sandbox.
@@ -73,24 +73,24 @@ func (m *Mounter) mount(ctx context.Context, cid string, g Group, nodes []string
 
 // build mounts the layers in the workplace and the overlay on the target.
 func (m *Mounter) build(ctx context.Context, w *workplace, g Group, nodes []string) (mount.Made, error) {
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(maxConcurrent)
+	all, groupCtx := works.WithContext(ctx)
+	all.SetLimit(maxConcurrent)
 	if g.Upper == nil {
-		group.Go(w.upperInMemory)
+		all.Go(w.upperInMemory)
 	} else {
 		node := nodes[0]
 		nodes = nodes[1:]
-		group.Go(func() error { return w.upperOnDisk(groupCtx, g.Upper.Storage, node) })
+		all.Go(func() error { return w.upperOnDisk(groupCtx, g.Upper.Storage, node) })
 	}
 	for i, l := range g.Lowers {
-		group.Go(func() error {
+		all.Go(func() error {
 			if err := groupCtx.Err(); err != nil {
 				return err
 			}
 			return w.lower(i, nodes[i], l.Verity)
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := all.Wait(); err != nil {
 		return mount.Made{}, err
 	}
 	if err := ctx.Err(); err != nil {
