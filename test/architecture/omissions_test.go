@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/config"
 	"github.com/kata-containers/kata-agent/protocols"
 )
 
@@ -32,6 +33,27 @@ func inspectSources(t *testing.T, keep func(path string) bool, visit func(ast.No
 			}
 			ast.Inspect(tree, func(n ast.Node) bool { visit(n); return true })
 		}
+	}
+}
+
+// readInside are options that others read by a method of the configuration.
+var readInside = map[string]string{
+	"Config.UnifiedCgroupHierarchy": "UnifiedCgroups", "Config.CgroupNoV1": "UnifiedCgroups",
+}
+
+// TestEveryOptionIsRead: each field of the configuration is used outside of the package that fills it.
+func TestEveryOptionIsRead(t *testing.T) {
+	used := map[string]bool{}
+	inspectSources(t, func(path string) bool { return !within(path, "guest/config") && !within(path, "test") }, func(n ast.Node) {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			used[s.Sel.Name] = true
+		}
+	})
+	for _, name := range unused(used, reflect.TypeFor[config.Config]()) {
+		if method := readInside[name]; method != "" && used[method] {
+			continue
+		}
+		t.Errorf("nobody reads the option %s: use it where the agent is wired together, or take it out", name)
 	}
 }
 
