@@ -10,6 +10,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/network"
 	"github.com/kata-containers/kata-agent/guest/network/iptables"
 	"github.com/kata-containers/kata-agent/guest/network/netlink"
+	"github.com/kata-containers/kata-agent/guest/sys/netdev"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/rpc/convert"
 	"github.com/kata-containers/kata-agent/rpc/server"
@@ -125,23 +126,22 @@ func (s *Service) setIPTables(ctx context.Context, q *protocols.SetIPTablesReque
 
 func openNetlink() (*netlink.Handle, error) { return netlink.New("/proc") }
 
-// podNetworkStats are the counters of the pod's links, which all its containers share.
+// podNetworkStats are the counters of the pod's links, which all its containers share; the loopback is
+// none of them. They are read from procfs: it takes no socket.
 func podNetworkStats() ([]*protocols.NetworkStats, error) {
-	h, err := openNetlink()
-	if err != nil {
-		return nil, err
-	}
-	defer h.Close()
-	list, err := h.ListCounters()
+	list, err := netdev.Read("/proc", "self")
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*protocols.NetworkStats, 0, len(list))
 	for _, c := range list {
+		if c.Name == "lo" {
+			continue
+		}
 		out = append(out, &protocols.NetworkStats{
-			Name:    c.Name,
-			RxBytes: c.Rx.Bytes, RxPackets: c.Rx.Packets, RxErrors: c.Rx.Errors, RxDropped: c.Rx.Dropped,
-			TxBytes: c.Tx.Bytes, TxPackets: c.Tx.Packets, TxErrors: c.Tx.Errors, TxDropped: c.Tx.Dropped,
+			Name:    convert.WireText(c.Name),
+			RxBytes: c.RxBytes, RxPackets: c.RxPackets, RxErrors: c.RxErrors, RxDropped: c.RxDropped,
+			TxBytes: c.TxBytes, TxPackets: c.TxPackets, TxErrors: c.TxErrors, TxDropped: c.TxDropped,
 		})
 	}
 	return out, nil

@@ -177,7 +177,7 @@ func TestStartedAgain(t *testing.T) {
 		if got := strings.Join(pauses, " "); got != want {
 			t.Errorf("pauses %s, want %s", got, want)
 		}
-		time.Sleep(steady)
+		time.Sleep(2 * steady)
 		end := time.Now()
 		g.exits["cdh"] <- 1
 		g.sockets["/cdh"] <- true

@@ -95,6 +95,7 @@ var handlersMay = map[string]string{
 	"guest/storage/swap":          "swapon(2)",
 	"guest/storage/volume":        "types of requests, errors, names of drivers",
 	"guest/sys/clock":             "settimeofday(2)",
+	"guest/sys/netdev":            "reads counters",
 	"guest/sys/peer":              "who has connected",
 	"guest/sys/random":            "RNDADDENTROPY",
 	"guest/sys/takeover":          "replaces goroutines that the kernel keeps",

@@ -32,8 +32,10 @@ func TestHealthyPodLogsNoWarning(t *testing.T) {
 	p.Delete("c1")
 	p.Must(p.Do(p.Ctx, "RemoveStaleVirtiofsShareMounts", &protocols.RemoveStaleVirtiofsShareMountsRequest{}))
 	for line := range strings.Lines(p.Log()) {
-		if low := strings.ToLower(line); strings.Contains(low, "warn") || strings.Contains(low, "error") {
-			t.Errorf("a healthy pod logs: %s", line)
+		for _, level := range []string{`"WARN"`, `"ERRO"`, `"CRIT"`} {
+			if strings.Contains(line, `"level":`+level) {
+				t.Errorf("a healthy pod logs: %s", line)
+			}
 		}
 	}
 }

@@ -27,6 +27,9 @@ type Handle struct {
 // New returns a handle for the network namespace of the calling thread. procRoot is
 // "/proc". The caller closes it.
 func New(procRoot string) (*Handle, error) {
+	if err := canOpen(); err != nil {
+		return nil, fmt.Errorf("open route netlink socket: %w", err)
+	}
 	nl, err := vnl.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open route netlink socket: %w", err)
@@ -36,6 +39,18 @@ func New(procRoot string) (*Handle, error) {
 		return nil, fmt.Errorf("bound route netlink socket: %w", err)
 	}
 	return &Handle{nl: nl, proc: procRoot}, nil
+}
+
+// canOpen tries to open a socket, before the library does. Where bind(2) fails, vishvananda/netlink 1.3.1
+// closes the descriptor and leaves an os.File with its number to the garbage collector, which closes it once
+// more, whatever it is by then: another container's process, say.
+func canOpen() error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
 
 // Close closes the sockets.

@@ -36,36 +36,6 @@ func (h *Handle) ListInterfaces() ([]Interface, error) {
 	return list, nil
 }
 
-// Counters are what has gone through a link since it is there.
-type Counters struct {
-	Name   string
-	Rx, Tx Traffic
-}
-
-// Traffic is one direction.
-type Traffic struct{ Bytes, Packets, Errors, Dropped uint64 }
-
-// ListCounters lists the counters of every link but the loopback, in the kernel's order.
-func (h *Handle) ListCounters() ([]Counters, error) {
-	links, err := h.links()
-	if err != nil {
-		return nil, err
-	}
-	var list []Counters
-	for _, l := range links {
-		s := l.Attrs().Statistics
-		if s == nil || isLoopback(l) {
-			continue
-		}
-		list = append(list, Counters{
-			Name: l.Attrs().Name,
-			Rx:   Traffic{s.RxBytes, s.RxPackets, s.RxErrors, s.RxDropped},
-			Tx:   Traffic{s.TxBytes, s.TxPackets, s.TxErrors, s.TxDropped},
-		})
-	}
-	return list, nil
-}
-
 // hwAddr is the hardware address of a link; that of a tunnel is the IP address of its local end. The
 // library gives nil for an address of zeros, such as that of the loopback.
 func hwAddr(attrs *vnl.LinkAttrs) net.HardwareAddr {

@@ -191,16 +191,6 @@ func TestListInterfaces(t *testing.T) {
 	}
 }
 
-// The loopback is no link of the pod's.
-func TestListCounters(t *testing.T) {
-	h := withInterface(t)
-	list, err := h.ListCounters()
-	if err != nil || !slices.ContainsFunc(list, func(c Counters) bool { return c.Name == "eth0" }) ||
-		slices.ContainsFunc(list, func(c Counters) bool { return c.Name == "lo" }) {
-		t.Errorf("%+v, %v, want eth0 and no loopback", list, err)
-	}
-}
-
 func TestAddARPNeighbors(t *testing.T) {
 	h := withInterface(t)
 	err := h.AddARPNeighbors([]Neighbor{
