@@ -166,6 +166,13 @@ func (in *inheritance) tell(ctx context.Context) error {
 		})
 	}
 	kept, err := core.Ask(ctx, in.agent.Sandbox, m)
+	for _, c := range in.containers {
+		// Waited for: reads of their streams take no turn, and may come as soon as the agent listens.
+		if ref, ok := in.agent.Containers.Get(c.Record.ID); ok {
+			_, err := core.Ask(ctx, ref, c)
+			errs = append(errs, err)
+		}
+	}
 	in.run.log.Info("containers of an agent that has died go on", zap.Any("containers", kept))
 	return errors.Join(append(errs, err)...)
 }

@@ -29,8 +29,8 @@ func Recorded(j *journal.Journal) (*Record, error) {
 	return &records[0], err
 }
 
-// Inherit takes over what an agent has made that has died since. It comes before any other request, and
-// is answered when each container has been.
+// Inherit takes over what an agent has made that has died since. It comes before any other request. The
+// containers have their actors when it is answered, which whoever has sent it tells what they take over.
 type Inherit struct {
 	core.Call[[]id.Container]         // the containers that it has
 	Record                    *Record // nil: there was no sandbox
@@ -56,7 +56,6 @@ func (s *sandbox) inherit(t *core.Turn, m *Inherit) {
 		if c.Record.First {
 			s.pid.owner = cid
 		}
-		ref.Tell(c)
 		kept = append(kept, cid)
 	}
 	if s.pid.owner == "" && len(kept) > 0 { // the first one went before the agent died
