@@ -68,16 +68,16 @@ func rows(a, b *load.Result) []row {
 	pair(a.Calls, b.Calls)
 	if a.Usage != nil && b.Usage != nil {
 		kib := func(name string, x, y int64) {
-			out = append(out, row{Name: "agent", Figure: name, A: float64(x) / 1024, B: float64(y) / 1024, Noise: part(0.5, float64(x)/1024)})
+			out = append(out, row{Name: "agent", Figure: name, A: float64(x) / 1024, B: float64(y) / 1024, Noise: max(roughly, part(0.5, float64(x)/1024))})
 		}
 		kib("memory before, MiB", a.Usage.BeforeKiB, b.Usage.BeforeKiB)
 		kib("memory peak, MiB", a.Usage.PeakKiB, b.Usage.PeakKiB)
 		kib("memory after, MiB", a.Usage.AfterKiB, b.Usage.AfterKiB)
 		count := func(name string, x, y float64) {
-			out = append(out, row{Name: "agent", Figure: name, A: x, B: y, Noise: part(2, x)})
+			out = append(out, row{Name: "agent", Figure: name, A: x, B: y, Noise: max(roughly, part(2, x))})
 		}
 		if a.Usage.PerHeldKiB != 0 {
-			out = append(out, row{Name: "agent", Figure: "each held, KiB", A: a.Usage.PerHeldKiB, B: b.Usage.PerHeldKiB, Noise: part(0.5, a.Usage.PerHeldKiB)})
+			out = append(out, row{Name: "agent", Figure: "each held, KiB", A: a.Usage.PerHeldKiB, B: b.Usage.PerHeldKiB, Noise: roughly})
 		}
 		count("processor, %", a.Usage.CPUPercent, b.Usage.CPUPercent)
 		count("threads, peak", float64(a.Usage.PeakThreads), float64(b.Usage.PeakThreads))
@@ -91,10 +91,14 @@ func rows(a, b *load.Result) []row {
 	return out
 }
 
+// roughly is the noise of figures of the agent as a whole: each is of some moments of the run, between two
+// collections of garbage or beside whatever else the machine did.
+const roughly = 0.4
+
 // part is a difference as a part of a figure: some tenths of a MiB or a thread more say nothing.
 func part(difference, figure float64) float64 {
 	if figure <= 0 {
-		return anyNoise
+		return math.Inf(1)
 	}
 	return difference / figure
 }
@@ -146,7 +150,7 @@ func spread(o load.Outcome, value func(load.Point) float64) float64 {
 	n := float64(len(points))
 	mean := sum / n
 	if mean <= 0 {
-		return 0
+		return math.Inf(1) // all of it in an interval that is left out
 	}
 	return 5 * math.Sqrt(max(squares/n-mean*mean, 0)/n) / mean
 }

@@ -218,6 +218,30 @@ func TestNoiseOfARun(t *testing.T) {
 	}
 }
 
+// Three runs of one agent, recorded one after another on a machine that ran other tests too, come out as equal.
+func TestRunsOfOneAgentAreEqual(t *testing.T) {
+	var runs []*load.Result
+	for _, name := range []string{"first", "second", "third"} {
+		r, err := load.ReadResult("testdata/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, r)
+	}
+	for i, a := range runs {
+		for _, b := range append(runs[:i:i], runs[i+1:]...) {
+			if why := unlike(a, b); len(why) > 0 {
+				t.Errorf("not comparable: %v", why)
+			}
+			for _, r := range rows(a, b) {
+				if v := r.Verdict(); v != "" {
+					t.Errorf("%s, %s: %g and %g are called %s, want no word", r.Name, r.Figure, r.A, r.B, v)
+				}
+			}
+		}
+	}
+}
+
 // An operation has one colour in all plots and both runs; the second run is dashed. Moments and units are in
 // the picture.
 func TestOneColourForOneOperation(t *testing.T) {
