@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,10 +78,12 @@ type result struct {
 	status         int
 }
 
-// command is the client with its arguments, told where the agent is.
+// command is the client with its arguments, told where the agent is. It is not told of CI, where libraries
+// leave a terminal alone that they would ask for its colours elsewhere.
 func (p *pod) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), "KATA_AGENT_SERVER_ADDR="+p.Address)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "CI=") })
+	cmd.Env = append(cmd.Env, "KATA_AGENT_SERVER_ADDR="+p.Address, "TERM=xterm")
 	return cmd
 }
 

@@ -105,3 +105,28 @@ func TestRunOnTerminal(t *testing.T) {
 		t.Errorf("ended with %d", code)
 	}
 }
+
+// TestTop watches an agent, and ends at q with the terminal as it was.
+func TestTop(t *testing.T) {
+	p := newPod(t)
+	p.want(result{stdout: "c1\n"}, "", "run", "-d", "--id", "c1", p.bundle)
+	cmd := p.command(guard.Context(t), "top", "--interval", "10ms")
+	screen := onTerminal(t, cmd)
+	var seen strings.Builder
+	// One word: between two of them the cursor may be moved, where there was a blank before.
+	for buf := make([]byte, 4096); !strings.Contains(seen.String(), "running"); {
+		n, err := screen.Read(buf)
+		seen.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("no container is shown: %v\n%s", err, seen.String())
+		}
+	}
+	if _, err := io.WriteString(screen, "q"); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, screen) // until the other side is closed
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("top ended with %v, want a good end", err)
+	}
+	p.want(result{stdout: "c1\n"}, "", "rm", "c1")
+}

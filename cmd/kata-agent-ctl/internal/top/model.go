@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/live"
 )
 
@@ -15,15 +14,6 @@ import (
 type Source interface {
 	View(ctx context.Context) (*live.View, error)
 	Actors(ctx context.Context) ([]live.Actor, error)
-}
-
-// Run shows what a source tells until somebody presses q, or ctx ends.
-func Run(ctx context.Context, s Source, every time.Duration) error {
-	_, err := tea.NewProgram(newModel(ctx, s, every), tea.WithContext(ctx), tea.WithAltScreen()).Run()
-	if ctx.Err() != nil {
-		return nil // somebody has asked for the end
-	}
-	return err
 }
 
 // The pages, by the key that shows them.
@@ -37,7 +27,7 @@ const (
 type model struct {
 	source Source
 	every  time.Duration
-	ctx    context.Context // of the program: bubbletea hands none to a model
+	ctx    context.Context // of the program
 
 	page          rune
 	paused        bool
@@ -63,40 +53,39 @@ type looked struct {
 // due is the time for the next look.
 type due struct{}
 
-// Init begins with a look.
-func (m model) Init() tea.Cmd { return m.look() }
+// key is one that was pressed, by its name: "q", "down", "ctrl+c".
+type key string
 
-func (m model) look() tea.Cmd {
-	withActors := m.page == actorsPage
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(m.ctx, max(m.every, time.Second)*5)
-		defer cancel()
-		view, err := m.source.View(ctx)
-		if err != nil {
-			return looked{err: err}
-		}
-		var actors []live.Actor
-		if withActors {
-			actors, err = m.source.Actors(ctx)
-		}
-		return looked{view, actors, err}
+// size is a new size of the terminal, in characters.
+type size struct{ width, height int }
+
+// look asks the agent for what the page shows. It takes a copy of the model, so it may run beside it.
+func (m model) look() looked {
+	ctx, cancel := context.WithTimeout(m.ctx, max(m.every, time.Second)*5)
+	defer cancel()
+	view, err := m.source.View(ctx)
+	if err != nil {
+		return looked{err: err}
 	}
+	var actors []live.Actor
+	if m.page == actorsPage {
+		actors, err = m.source.Actors(ctx)
+	}
+	return looked{view, actors, err}
 }
 
-// Update takes a key, a new size of the terminal, or what a look has found.
-func (m model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
+// update takes a key, a new size of the terminal, or what a look has found. It returns whether the
+// program goes on.
+func (m *model) update(message any) bool {
 	switch message := message.(type) {
-	case tea.KeyMsg:
-		return m.key(message.String())
-	case tea.WindowSizeMsg:
-		m.width, m.height = message.Width, message.Height
-	case due:
-		return m, m.look()
+	case key:
+		return m.press(message)
+	case size:
+		m.width, m.height = message.width, message.height
 	case looked:
 		m.take(message)
-		return m, tea.Tick(m.every, func(time.Time) tea.Msg { return due{} })
 	}
-	return m, nil
+	return true
 }
 
 // take keeps what was found. An agent that does not answer leaves what was there, and its error.
@@ -111,12 +100,12 @@ func (m *model) take(l looked) {
 	}
 }
 
-func (m model) key(name string) (tea.Model, tea.Cmd) {
-	switch name {
+func (m *model) press(k key) bool {
+	switch k {
 	case "q", "esc", "ctrl+c":
-		return m, tea.Quit
+		return false
 	case "1", "2", "3":
-		m.page, m.scroll = rune(name[0]), 0
+		m.page, m.scroll = rune(k[0]), 0
 	case "tab":
 		m.page, m.scroll = sessionsPage+(m.page-sessionsPage+1)%3, 0
 	case "p", " ":
@@ -130,11 +119,11 @@ func (m model) key(name string) (tea.Model, tea.Cmd) {
 	case "pgup":
 		m.scroll = max(m.scroll-m.height/2, 0)
 	}
-	return m, nil
+	return true
 }
 
-// View is the screen: head, what waits, the page, the keys.
-func (m model) View() string {
+// text is the screen: head, what waits, the page, the keys.
+func (m model) text() string {
 	if m.view == nil {
 		if m.err != nil {
 			return m.err.Error() + "\n"

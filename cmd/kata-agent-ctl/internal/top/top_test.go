@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	"github.com/gdamore/tcell/v2"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/live"
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 var update = flag.Bool("update", false, "write the recorded screens anew")
@@ -65,38 +66,32 @@ func (a *agent) Actors(context.Context) ([]live.Actor, error) {
 	}, nil
 }
 
-// press sends messages, each with the look that it asks for; waiting for the next one is left out.
-func press(t *testing.T, m model, messages ...tea.Msg) model {
-	t.Helper()
+// press sends messages; due is a look that has been made.
+func press(m model, messages ...any) model {
 	for _, message := range messages {
-		next, command := m.Update(message)
-		m = next.(model)
-		if _, again := message.(due); again {
-			next, _ = m.Update(command())
-			m = next.(model)
+		if _, look := message.(due); look {
+			message = m.look()
 		}
+		m.update(message)
 	}
 	return m
 }
 
-func key(name string) tea.Msg { return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(name)} }
-
-func start(t *testing.T, a *agent) model {
-	m := newModel(context.Background(), a, time.Second)
-	return press(t, m, tea.WindowSizeMsg{Width: 110, Height: 20}, due{}, due{})
+func start(a *agent) model {
+	return press(newModel(context.Background(), a, time.Second), size{110, 20}, due{}, due{})
 }
 
 // TestScreens compares the pages with recorded ones. They show which session stalls, and which wait holds
 // up which create.
 func TestScreens(t *testing.T) {
-	for name, keys := range map[string][]tea.Msg{
+	for name, keys := range map[string][]any{
 		"sessions": nil,
 		"calls":    {key("2")},
 		"actors":   {key("3"), due{}},
-		"small":    {tea.WindowSizeMsg{Width: 60, Height: 11}, key("j"), key("j")},
+		"small":    {size{60, 11}, key("j"), key("j")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := press(t, start(t, new(agent)), keys...).View() + "\n"
+			got := press(start(new(agent)), keys...).text() + "\n"
 			file := filepath.Join("testdata", name+".txt")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -112,12 +107,12 @@ func TestScreens(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	m := press(t, start(t, new(agent)), key("p"))
-	stands := press(t, m, due{}).View()
-	if stands != m.View() || !strings.Contains(stands, "PAUSED") {
+	m := press(start(new(agent)), key("p"))
+	stands := press(m, due{}).text()
+	if stands != m.text() || !strings.Contains(stands, "PAUSED") {
 		t.Errorf("it does not stand still: %s", stands)
 	}
-	if goes := press(t, m, key("p"), due{}).View(); goes == stands || strings.Contains(goes, "PAUSED") {
+	if goes := press(m, key("p"), due{}).text(); goes == stands || strings.Contains(goes, "PAUSED") {
 		t.Errorf("it does not go on: %s", goes)
 	}
 }
@@ -125,29 +120,54 @@ func TestPause(t *testing.T) {
 // An agent that has stopped to answer leaves the last screen there, and says so.
 func TestNoAnswer(t *testing.T) {
 	a := new(agent)
-	m := start(t, a)
+	m := start(a)
 	a.err = errors.New("gone")
-	if got := press(t, m, due{}).View(); !strings.Contains(got, "no answer: gone") || !strings.Contains(got, "export") {
+	if got := press(m, due{}).text(); !strings.Contains(got, "no answer: gone") || !strings.Contains(got, "export") {
 		t.Errorf("the screen is\n%s\nwant the error and what was there", got)
 	}
 	m = newModel(context.Background(), a, time.Second)
-	if got := press(t, m, due{}).View(); !strings.Contains(got, "gone") {
+	if got := press(m, due{}).text(); !strings.Contains(got, "gone") {
 		t.Errorf("before the first answer: %q, want the error", got)
 	}
 }
 
 func TestKeysEnd(t *testing.T) {
-	for _, name := range []string{"q", "ctrl+c"} {
-		message := key(name)
-		if name == "ctrl+c" {
-			message = tea.KeyMsg{Type: tea.KeyCtrlC}
-		}
-		_, command := start(t, new(agent)).Update(message)
-		if command == nil {
-			t.Fatalf("%s does nothing", name)
-		}
-		if _, ends := command().(tea.QuitMsg); !ends {
-			t.Errorf("%s does not end it", name)
+	for _, k := range []key{"q", "ctrl+c"} {
+		if m := start(new(agent)); m.update(k) {
+			t.Errorf("%s does not end it", k)
 		}
 	}
+}
+
+// On a terminal: what is drawn, what keys do, and the end.
+func TestRunOnAScreen(t *testing.T) {
+	screen := tcell.NewSimulationScreen("")
+	if err := screen.Init(); err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Fini()
+	screen.SetSize(110, 20)
+	events, quit := make(chan tcell.Event), make(chan struct{})
+	defer close(quit)
+	go screen.ChannelEvents(events, quit)
+	ended := make(chan struct{})
+	go func() { show(newModel(t.Context(), new(agent), time.Millisecond), screen, events); close(ended) }()
+	shows := func(text string) {
+		t.Helper()
+		guard.Until(t, text+" is on the screen", func() bool {
+			var seen strings.Builder
+			for i := range 110 * 20 {
+				r, _, _, _ := screen.GetContent(i%110, i/110)
+				seen.WriteRune(r)
+			}
+			return strings.Contains(seen.String(), text)
+		})
+	}
+	shows("nobody reads for")
+	screen.InjectKey(tcell.KeyRune, '2', tcell.ModNone)
+	shows("P99 BELOW")
+	screen.InjectKey(tcell.KeyTab, 0, tcell.ModNone)
+	shows("MAILBOX")
+	screen.InjectKey(tcell.KeyRune, 'q', tcell.ModNone)
+	guard.Receive(t, "the end", ended)
 }
