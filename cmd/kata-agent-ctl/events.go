@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/output"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/spf13/cobra"
@@ -36,12 +35,8 @@ runtime that may be the runtime.`,
 				return err
 			}
 			defer c.Close()
-			method, err := client.LookUp("GetOOMEvent")
-			if err != nil {
-				return err
-			}
 			for {
-				reply, err := c.Call(cmd.Context(), method, &protocols.GetOOMEventRequest{})
+				reply, err := c.Ask(cmd.Context(), "GetOOMEvent", &protocols.GetOOMEventRequest{})
 				if cmd.Context().Err() != nil {
 					return nil
 				}

@@ -33,55 +33,39 @@ func (g *global) each(cmd *cobra.Command, ids []string, call func(context.Contex
 	return errors.Join(failed...)
 }
 
-func newPause(g *global) *cobra.Command {
+// newEach is a command that is one call for each container.
+func newEach(g *global, verb, short string, call func(context.Context, *client.Client, string) error) *cobra.Command {
 	return &cobra.Command{
-		Use:               "pause <container>...",
-		Short:             "Freeze all processes of containers",
+		Use:               verb + " <container>...",
+		Short:             short,
 		GroupID:           "use",
-		Example:           "  kata-agent-ctl pause c1",
+		Example:           "  kata-agent-ctl " + verb + " c1",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: g.completeContainer,
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			return g.each(cmd, ids, func(ctx context.Context, c *client.Client, id string) error {
-				return c.Do(ctx, "PauseContainer", &protocols.PauseContainerRequest{ContainerId: id})
-			})
-		},
+		RunE:              func(cmd *cobra.Command, ids []string) error { return g.each(cmd, ids, call) },
 	}
 }
 
+func newPause(g *global) *cobra.Command {
+	return newEach(g, "pause", "Freeze all processes of containers", func(ctx context.Context, c *client.Client, id string) error {
+		return c.Do(ctx, "PauseContainer", &protocols.PauseContainerRequest{ContainerId: id})
+	})
+}
+
 func newResume(g *global) *cobra.Command {
-	return &cobra.Command{
-		Use:               "resume <container>...",
-		Aliases:           []string{"unpause"},
-		Short:             "Thaw containers that are paused",
-		GroupID:           "use",
-		Example:           "  kata-agent-ctl resume c1",
-		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: g.completeContainer,
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			return g.each(cmd, ids, func(ctx context.Context, c *client.Client, id string) error {
-				return c.Do(ctx, "ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: id})
-			})
-		},
-	}
+	cmd := newEach(g, "resume", "Thaw containers that are paused", func(ctx context.Context, c *client.Client, id string) error {
+		return c.Do(ctx, "ResumeContainer", &protocols.ResumeContainerRequest{ContainerId: id})
+	})
+	cmd.Aliases = []string{"unpause"}
+	return cmd
 }
 
 func newRemove(g *global) *cobra.Command {
 	var timeout uint32
-	cmd := &cobra.Command{
-		Use:               "rm <container>...",
-		Aliases:           []string{"remove"},
-		Short:             "Remove containers; one that still runs is killed",
-		GroupID:           "use",
-		Example:           "  kata-agent-ctl rm c1 c2",
-		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: g.completeContainer,
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			return g.each(cmd, ids, func(ctx context.Context, c *client.Client, id string) error {
-				return c.Do(ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id, Timeout: timeout})
-			})
-		},
-	}
+	cmd := newEach(g, "rm", "Remove containers; one that still runs is killed", func(ctx context.Context, c *client.Client, id string) error {
+		return c.Do(ctx, "RemoveContainer", &protocols.RemoveContainerRequest{ContainerId: id, Timeout: timeout})
+	})
+	cmd.Aliases, cmd.Example = []string{"remove"}, "  kata-agent-ctl rm c1 c2"
 	cmd.Flags().Uint32Var(&timeout, "time", 0, "`seconds` that the agent may take; 0 is no limit")
 	return cmd
 }

@@ -7,11 +7,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/trial"
 	"github.com/kata-containers/kata-agent/guest/policy"
 	"github.com/kata-containers/kata-agent/guest/policy/policyfile"
-	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/spf13/cobra"
 )
 
@@ -102,15 +100,11 @@ no evaluation are shown if they were refusals. The agent's policy must allow Get
 				return err
 			}
 			defer c.Close()
-			m, err := client.LookUp("GetDiagnosticData")
+			decisions, err := c.Diagnostic(cmd.Context(), "policy_decisions")
 			if err != nil {
 				return err
 			}
-			reply, err := c.Call(cmd.Context(), m, &protocols.GetDiagnosticDataRequest{LogType: "policy_decisions"})
-			if err != nil {
-				return err
-			}
-			_, err = io.WriteString(cmd.OutOrStdout(), reply.(*protocols.GetDiagnosticDataResponse).Data)
+			_, err = io.WriteString(cmd.OutOrStdout(), decisions)
 			return err
 		},
 	}

@@ -28,11 +28,7 @@ what stalls.`,
   kata-agent-ctl ps -o json`,
 		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			view, err := g.view(cmd.Context())
-			if err != nil {
-				return err
-			}
-			list, err := chosen(view, ids)
+			view, list, err := g.containers(cmd.Context(), ids)
 			if err != nil {
 				return err
 			}
@@ -59,11 +55,7 @@ func newInspect(g *global) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			view, err := g.view(cmd.Context())
-			if err != nil {
-				return err
-			}
-			list, err := chosen(view, ids)
+			view, list, err := g.containers(cmd.Context(), ids)
 			if err != nil {
 				return err
 			}
@@ -105,6 +97,16 @@ func (g *global) view(ctx context.Context) (*live.View, error) {
 	}
 	defer c.Close()
 	return live.Fetch(ctx, c)
+}
+
+// containers asks the agent, and picks the containers with these ids, or all.
+func (g *global) containers(ctx context.Context, ids []string) (*live.View, []live.Container, error) {
+	view, err := g.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := chosen(view, ids)
+	return view, list, err
 }
 
 // chosen are the containers with these ids, or all.

@@ -82,13 +82,9 @@ func (o *statsOptions) run(cmd *cobra.Command, ids []string) error {
 }
 
 func samples(ctx context.Context, c *client.Client, ids []string) ([]sample, error) {
-	method, err := client.LookUp("StatsContainer")
-	if err != nil {
-		return nil, err
-	}
 	var out []sample
 	for _, id := range ids {
-		reply, err := c.Call(ctx, method, &protocols.StatsContainerRequest{ContainerId: id})
+		reply, err := c.Ask(ctx, "StatsContainer", &protocols.StatsContainerRequest{ContainerId: id})
 		if err != nil {
 			return nil, err
 		}

@@ -51,6 +51,24 @@ func (c *Client) Call(ctx context.Context, m protocols.Method, request protocols
 	return reply, c.call(ctx, m.Service, m.Method, c.timeout, request, reply)
 }
 
+// Ask makes the call of that name; see LookUp.
+func (c *Client) Ask(ctx context.Context, name string, request protocols.Message) (protocols.Message, error) {
+	m, err := LookUp(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.Call(ctx, m, request)
+}
+
+// Diagnostic is what the agent tells of itself under a log_type of GetDiagnosticData.
+func (c *Client) Diagnostic(ctx context.Context, logType string) (string, error) {
+	reply, err := c.Ask(ctx, "GetDiagnosticData", &protocols.GetDiagnosticDataRequest{LogType: logType})
+	if err != nil {
+		return "", err
+	}
+	return reply.(*protocols.GetDiagnosticDataResponse).Data, nil
+}
+
 func (c *Client) call(ctx context.Context, service, method string, limit time.Duration, request, reply protocols.Message) error {
 	if limit > 0 {
 		var cancel context.CancelFunc

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/client"
-	"github.com/kata-containers/kata-agent/protocols"
 )
 
 // version is that of the form this package reads. An agent may add fields within it.
@@ -108,7 +107,7 @@ func (s Session) Stalled() bool {
 
 // Fetch asks an agent.
 func Fetch(ctx context.Context, c *client.Client) (*View, error) {
-	text, err := diagnostic(ctx, c, "live")
+	text, err := c.Diagnostic(ctx, "live")
 	if err != nil {
 		return nil, err
 	}
@@ -136,21 +135,9 @@ type Actor struct {
 
 // FetchActors asks for the tree.
 func FetchActors(ctx context.Context, c *client.Client) ([]Actor, error) {
-	text, err := diagnostic(ctx, c, "actors")
+	text, err := c.Diagnostic(ctx, "actors")
 	if err != nil {
 		return nil, err
 	}
 	return decodeActors(text)
-}
-
-func diagnostic(ctx context.Context, c *client.Client, kind string) (string, error) {
-	method, err := client.LookUp("GetDiagnosticData")
-	if err != nil {
-		return "", err
-	}
-	reply, err := c.Call(ctx, method, &protocols.GetDiagnosticDataRequest{LogType: kind})
-	if err != nil {
-		return "", err
-	}
-	return reply.(*protocols.GetDiagnosticDataResponse).Data, nil
 }

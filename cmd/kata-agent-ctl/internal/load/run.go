@@ -62,11 +62,7 @@ func (e *env) prepare(ctx context.Context, r *Result) error {
 		}
 		e.clients = append(e.clients, c)
 	}
-	method, err := client.LookUp("Version")
-	if err != nil {
-		return err
-	}
-	reply, err := e.clients[0].Call(ctx, method, method.NewRequest())
+	reply, err := e.clients[0].Ask(ctx, "Version", new(protocols.CheckRequest))
 	if err != nil {
 		return err
 	}
