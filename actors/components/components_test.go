@@ -228,8 +228,10 @@ func TestCannotBeStarted(t *testing.T) {
 func TestEndsDuringTheLaunch(t *testing.T) {
 	play(t, func(t *testing.T, g *guest) {
 		over := g.launch()
-		g.exits["aa"] <- 1
-		g.exits["aa"] <- 1
+		for range 2 {
+			g.exits["aa"] <- 1
+			synctest.Wait() // nobody waits for the socket of the one that has ended
+		}
 		g.sockets["/aa"] <- true
 		g.sockets["/cdh"] <- true
 		if err := <-over; err != nil {

@@ -14,22 +14,24 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
-// freeze freezes a container behind the agent's back, as a host-side tool might.
+// freeze freezes or thaws a container behind the agent's back, as a host-side tool might. What is in an
+// execve(2) cannot be frozen at once: the program of a container that has just been started, for one.
 func freeze(p *harness.Pod, cid, state string) {
 	p.T.Helper()
-	dir := filepath.Join("/sys/fs/cgroup/freezer", p.Cgroup, cid)
-	if _, err := os.Stat(dir); err != nil {
+	f := cgroup.Freezer{Dir: filepath.Join("/sys/fs/cgroup/freezer", p.Cgroup, cid)}
+	if _, err := os.Stat(f.Dir); err != nil {
 		p.T.Skip("needs the freezer of cgroup v1")
 	}
-	p.Must(os.WriteFile(dir+"/freezer.state", []byte(state), 0))
-	p.Until("the container is "+state, func() bool {
-		b, _ := os.ReadFile(dir + "/freezer.state")
-		return strings.TrimSpace(string(b)) == state
-	})
+	if state == "FROZEN" {
+		p.Must(f.Freeze(p.Ctx))
+		return
+	}
+	p.Must(f.Thaw())
 }
 
 // TestExecIntoAFrozenContainer hangs until the host gives up, and nobody else does. What
