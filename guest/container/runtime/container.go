@@ -35,6 +35,8 @@ type Options struct {
 	Starts *Starts
 	// Spawn starts exec sessions in place of libcontainer; nil: libcontainer starts them.
 	Spawn Spawner
+	// Init says by what containers are made.
+	Init InitWay
 	// Hook runs an OCI hook of a stage that runs in the agent's namespaces ("prestart", "createRuntime",
 	// "poststart", "poststop"): it calls run once, and returns its error. Nil: run is called.
 	Hook func(ctx context.Context, stage string, path string, run func(context.Context) error) error
@@ -74,6 +76,9 @@ type Container struct {
 	limits  *cgroups.Resources // as last written
 	told    *told
 	start   *started
+	// direct is nil for an init that libcontainer makes, notPlain why it does.
+	direct   *direct
+	notPlain string
 	// helperOnly says that sessions by libcontainer would lack the filter.
 	helperOnly bool
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
@@ -150,6 +155,7 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 		systemd: p.SystemdCgroup, wantedCPUs: was.cpus,
 		limits: own.Resources, told: told, start: start,
 	}
+	c.direct, c.notPlain = c.planDirect()
 	given, err := c.stage(config)
 	if err == nil {
 		c.lc, err = libcontainer.Create(o.StateRoot, p.ID, given)
