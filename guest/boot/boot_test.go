@@ -25,6 +25,35 @@ func TestEnabledControllers(t *testing.T) {
 	}
 }
 
+// TestFavorMoves has a kernel that knows favordynmods, one that does not, and one that refuses the mount.
+func TestFavorMoves(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		says []error // to one mount after the other
+		want []string
+		err  error
+	}{
+		{"Linux 6.0", []error{nil}, []string{"cpu,favordynmods"}, nil},
+		{"before", []error{unix.EINVAL, nil}, []string{"cpu,favordynmods", "cpu"}, nil},
+		{"no such controller", []error{unix.EINVAL, unix.EINVAL}, []string{"cpu,favordynmods", "cpu"}, unix.EINVAL},
+		{"mounted by somebody else", []error{unix.EBUSY}, []string{"cpu,favordynmods"}, unix.EBUSY},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var data []string
+			mount := favorMoves(func(_, _, _ string, _ uintptr, d string) error {
+				data = append(data, d)
+				return test.says[len(data)-1]
+			})
+			if err := mount("cgroup", "/sys/fs/cgroup/cpu", "cgroup", 0, "cpu"); !errors.Is(err, test.err) {
+				t.Errorf("error %v, want %v", err, test.err)
+			}
+			if !slices.Equal(data, test.want) {
+				t.Errorf("mounted with %q, want %q", data, test.want)
+			}
+		})
+	}
+}
+
 // TestMakeReadOnly has the same file system mounted twice: only one of the mounts changes.
 func TestMakeReadOnly(t *testing.T) {
 	guesttest.NeedRoot(t, "to mount")

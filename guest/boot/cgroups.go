@@ -22,17 +22,38 @@ var v1Controllers = [...]string{
 }
 
 // Cgroups mounts the control groups: the unified hierarchy, or one hierarchy for each
-// controller that the kernel has enabled.
+// controller that the kernel has enabled. In the first pid namespace, where the machine is the
+// agent's own, they are mounted with favordynmods.
 func Cgroups(unified bool) error {
-	if unified {
-		return cgroupV2()
+	ours, err := inFirstPIDNamespace()
+	mount := unix.Mount
+	if ours {
+		mount = favorMoves(mount)
 	}
-	return cgroupV1()
+	if unified {
+		return errors.Join(err, cgroupV2(mount))
+	}
+	return errors.Join(err, cgroupV1(mount))
 }
 
-func cgroupV2() error {
+// favorMoves mounts with favordynmods (cgroups(7) of Linux 6.0), or without it where the kernel
+// does not know the word. With it the kernel does not wait for a grace period of RCU, 10 ms and more,
+// when the first process after a pause is moved into a cgroup; in return each fork and exit takes a
+// lock that all processors share. It holds for all cgroups of the machine and until the next boot, so
+// it is not for a machine that is somebody else's.
+func favorMoves(mount mountFunc) mountFunc {
+	return func(source, target, fsType string, flags uintptr, data string) error {
+		err := mount(source, target, fsType, flags, data+",favordynmods")
+		if errors.Is(err, unix.EINVAL) {
+			return mount(source, target, fsType, flags, data)
+		}
+		return err
+	}
+}
+
+func cgroupV2(mount mountFunc) error {
 	m := mountPoint{"cgroup2", "cgroup2", cgroupRoot, locked | unix.MS_RELATIME, "nsdelegate"}
-	if err := m.mount(); err != nil {
+	if _, err := m.makeBy(mount); err != nil {
 		return err
 	}
 	// Each controller by itself: one that refuses must not cost the others.
@@ -47,7 +68,7 @@ func cgroupV2() error {
 	return errors.Join(errs...)
 }
 
-func cgroupV1() error {
+func cgroupV1(mount mountFunc) error {
 	table, err := os.ReadFile("/proc/cgroups")
 	if err != nil {
 		return err
@@ -57,14 +78,15 @@ func cgroupV1() error {
 		return errors.New("the kernel has no cgroup v1 controller")
 	}
 	base := mountPoint{"tmpfs", "tmpfs", cgroupRoot, locked, "mode=755"}
-	made, err := base.make()
+	made, err := base.makeBy(unix.Mount)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, name := range enabled {
 		m := mountPoint{"cgroup", "cgroup", filepath.Join(cgroupRoot, name), locked | unix.MS_RELATIME, name}
-		errs = append(errs, m.mount())
+		_, err := m.makeBy(mount)
+		errs = append(errs, err)
 	}
 	if made {
 		errs = append(errs, makeReadOnly(cgroupRoot, locked))

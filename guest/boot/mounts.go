@@ -45,12 +45,15 @@ func Mounts() error {
 }
 
 func (m mountPoint) mount() error {
-	_, err := m.make()
+	_, err := m.makeBy(unix.Mount)
 	return err
 }
 
-// make tells whether there is a new mount.
-func (m mountPoint) make() (bool, error) {
+// mountFunc is mount(2).
+type mountFunc func(source, target, fsType string, flags uintptr, data string) error
+
+// makeBy tells whether there is a new mount.
+func (m mountPoint) makeBy(mount mountFunc) (bool, error) {
 	if err := os.MkdirAll(m.target, 0o755); err != nil {
 		return false, err
 	}
@@ -62,7 +65,7 @@ func (m mountPoint) make() (bool, error) {
 			}
 		}
 	}
-	err := unix.Mount(m.source, m.target, m.fsType, m.flags, m.data)
+	err := mount(m.source, m.target, m.fsType, m.flags, m.data)
 	if err != nil && !errors.Is(err, unix.EBUSY) {
 		return false, fmt.Errorf("mount %s on %s: %w", m.fsType, m.target, err)
 	}
@@ -72,12 +75,18 @@ func (m mountPoint) make() (bool, error) {
 // firstPIDNamespace is that of the machine: PROC_PID_INIT_INO, which is fixed.
 const firstPIDNamespace = "pid:[4026531836]"
 
+// inFirstPIDNamespace tells whether the agent is the machine's own init, and not that of a container
+// on a machine that has another one.
+func inFirstPIDNamespace() (bool, error) {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && ns == firstPIDNamespace, err
+}
+
 // ShareMounts lets mounts spread from the guest to its containers and back where these ask
 // for it (rslave, rshared), as systemd does in its guests: the kernel begins with mounts
 // that are private. The init of a pid namespace does not: the mounts may be the machine's.
 func ShareMounts() error {
-	ns, err := os.Readlink("/proc/self/ns/pid")
-	if err != nil || ns != firstPIDNamespace {
+	if first, err := inFirstPIDNamespace(); !first {
 		return err
 	}
 	if err := unix.Mount("", "/", "", unix.MS_SHARED|unix.MS_REC, ""); err != nil {

@@ -97,6 +97,7 @@ func checkCgroupMounts(t *testing.T, vm *lab.VM, v2 bool) {
 		if fstype != "cgroup2" || !strings.Contains(options, "nsdelegate") {
 			t.Errorf("/sys/fs/cgroup is %s with %s", fstype, options)
 		}
+		checkMovesFavored(t, vm, options)
 		return
 	}
 	if fstype != "tmpfs" || !strings.HasPrefix(options, "ro,") {
@@ -106,6 +107,20 @@ func checkCgroupMounts(t *testing.T, vm *lab.VM, v2 bool) {
 		if fstype, options := mountAt(mounts, "/sys/fs/cgroup/"+name); fstype != "cgroup" || !strings.Contains(options, name) {
 			t.Errorf("controller %s: mounted %q with %q", name, fstype, options)
 		}
+		checkMovesFavored(t, vm, options)
+	}
+}
+
+// checkMovesFavored: a process is moved into a cgroup without a wait for a grace period, if the kernel
+// can: Linux 6.0 has brought the option.
+func checkMovesFavored(t *testing.T, vm *lab.VM, options string) {
+	release := vm.Shell(t, "uname -r")
+	if major, _, _ := strings.Cut(release, "."); len(major) == 1 && major < "6" {
+		t.Logf("kernel %s does not know favordynmods: not looked for", release)
+		return
+	}
+	if !slices.Contains(strings.Split(options, ","), "favordynmods") {
+		t.Errorf("a cgroup mount has the options %s, want favordynmods among them", options)
 	}
 }
 
