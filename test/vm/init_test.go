@@ -104,7 +104,8 @@ func checkCgroupMounts(t *testing.T, vm *lab.VM, v2 bool) {
 		t.Errorf("/sys/fs/cgroup is %s with %s, want a read-only tmpfs", fstype, options)
 	}
 	for _, name := range []string{"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids", "blkio"} {
-		if fstype, options := mountAt(mounts, "/sys/fs/cgroup/"+name); fstype != "cgroup" || !strings.Contains(options, name) {
+		fstype, options := mountAt(mounts, "/sys/fs/cgroup/"+name)
+		if fstype != "cgroup" || !strings.Contains(options, name) {
 			t.Errorf("controller %s: mounted %q with %q", name, fstype, options)
 		}
 		checkMovesFavored(t, vm, options)
