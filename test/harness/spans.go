@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kata-containers/kata-agent/test/guard"
 )
@@ -24,12 +25,23 @@ type Span struct {
 	} `json:"span_context"`
 	Parent     uint64 `json:"parent_span_id"`
 	Name       string `json:"name"`
+	Start      Moment `json:"start_time"`
+	End        Moment `json:"end_time"`
 	Attributes struct {
 		Map map[string]map[string]any `json:"map"`
 	} `json:"attributes"`
 	Status  string `json:"status_code"`
 	Message string `json:"status_message"`
 }
+
+// Moment is a time as the forwarder reads it: since 1970.
+type Moment struct {
+	Seconds     int64 `json:"secs_since_epoch"`
+	Nanoseconds int64 `json:"nanos_since_epoch"`
+}
+
+// Time is the moment as Go has it.
+func (m Moment) Time() time.Time { return time.Unix(m.Seconds, m.Nanoseconds) }
 
 // Attribute returns the text of an attribute.
 func (s Span) Attribute(key string) string {
@@ -86,9 +98,16 @@ func (f *Forwarder) read(c net.Conn) {
 
 // Tree is a request's span with all below it, each as a path of names from it down, sorted.
 func Tree(all []Span, top Span) (paths []string) {
+	Walk(all, top, func(path string, _ Span) { paths = append(paths, path) })
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// Walk visits a request's span and all below it, each with its path of names from the request down.
+func Walk(all []Span, top Span, visit func(path string, s Span)) {
 	var walk func(Span, string)
 	walk = func(s Span, at string) {
-		paths = append(paths, at+s.Name)
+		visit(at+s.Name, s)
 		for _, c := range all {
 			if c.Parent == s.Context.SpanID {
 				walk(c, at+s.Name+"/")
@@ -96,8 +115,6 @@ func Tree(all []Span, top Span) (paths []string) {
 		}
 	}
 	walk(top, "")
-	slices.Sort(paths)
-	return slices.Compact(paths)
 }
 
 // Raw is what an agent has sent that has ended: it waits for the agent's own span, the last.
