@@ -42,6 +42,7 @@ GOLANGCI_VERSION := v2.15.0
 DEADCODE_VERSION := v0.52.0
 VULNCHECK_VERSION := v1.9.0
 FUZZTIME ?= 20s
+SOAKTIME ?= 2h
 
 # Version control stamps add nothing to COMMIT, and fail in a tree of another user.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -108,6 +109,10 @@ fresh: ## "make demo" and "make test" in a Debian 12 made for it, with Go and no
 bench: ## Benchmarks, beside the code and in test/bench
 	$(GO) test -tags "$(TAGS)" -run '^$$' -bench . -benchmem -timeout 30m \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: soak
+soak: build ## Mixed load for SOAKTIME (2h), with plots and figures in out/soak: what the agent holds stays level
+	@sh test/bench/load.sh -o out/soak -d $(SOAKTIME) soak
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (20s)

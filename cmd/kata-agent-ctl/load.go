@@ -22,6 +22,7 @@ type loadOptions struct {
 	*global
 	pid                     int
 	rootfs, json, html, svg string
+	duration                time.Duration
 	quiet                   bool
 }
 
@@ -64,6 +65,7 @@ A scenario:
 	f.StringVar(&o.json, "json", "", "`file` for the result as JSON, for compare")
 	f.StringVar(&o.html, "html", "", "`file` for a report with plots")
 	f.StringVar(&o.svg, "svg", "", "`file` for the plots alone, as a picture")
+	f.DurationVar(&o.duration, "duration", 0, "`time` to run for, in place of the scenario's")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no tables")
 	return cmd
 }
@@ -72,6 +74,9 @@ func (o *loadOptions) run(cmd *cobra.Command, file string) error {
 	scenario, err := load.Read(file)
 	if err != nil {
 		return err
+	}
+	if o.duration > 0 {
+		scenario.Duration = load.Duration(o.duration)
 	}
 	a, err := o.parse()
 	if err != nil {

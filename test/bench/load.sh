@@ -3,20 +3,25 @@
 #
 # Runs load scenarios against an agent of their own, as root:
 #
-#   test/bench/load.sh [-o directory] [scenario...]
+#   test/bench/load.sh [-o directory] [-d duration] [scenario...]
 #
 # scenario is a file, or the name of one in test/bench/scenarios; without any, those
 # that docs/performance.md quotes. Tables go to standard output. With -o each run leaves
-# its result (.json), its report (.html) and its plots (.svg) in the directory.
+# its result (.json), its report (.html) and its plots (.svg) in the directory. -d is
+# a time to run for in place of the scenario's. The agent has a /run of its own.
 set -eu
 cd "$(dirname "$0")/../.."
 
 out=
-if [ "${1:-}" = -o ]; then
-	out=$2
-	mkdir -p "$out"
-	shift 2
-fi
+duration=
+while getopts o:d: option; do
+	case $option in
+	o) out=$OPTARG && mkdir -p "$out" ;;
+	d) duration=$OPTARG ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
 [ $# -gt 0 ] || set -- exec-100k hold-1000 hold-5000 containers-200 mixed
 [ -x bin/kata-agent ] && [ -x bin/kata-agent-ctl ] || make build
 
@@ -37,10 +42,12 @@ for scenario; do
 	[ -f "$file" ] || file=test/bench/scenarios/$scenario.toml
 	name=$(basename "$file" .toml)
 	address=unix://$dir/$name.sock
-	env -u GOGC KATA_AGENT_SERVER_ADDR="$address" KATA_AGENT_LOG_LEVEL=warn bin/kata-agent >"$dir/$name.log" 2>&1 &
+	env -u GOGC KATA_AGENT_SERVER_ADDR="$address" KATA_AGENT_LOG_LEVEL=warn unshare -m sh -c \
+		'mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec bin/kata-agent' >"$dir/$name.log" 2>&1 &
 	agent=$!
-	set -- # arguments for the files
-	[ -z "$out" ] || set -- --json "$out/$name.json" --html "$out/$name.html" --svg "$out/$name.svg"
+	set -- # arguments
+	[ -z "$duration" ] || set -- --duration "$duration"
+	[ -z "$out" ] || set -- "$@" --json "$out/$name.json" --html "$out/$name.html" --svg "$out/$name.svg"
 	bin/kata-agent-ctl --server-address "$address" load --pid "$agent" "$@" "$file" || { status=1; tail -5 "$dir/$name.log"; }
 	stop
 done

@@ -20,6 +20,7 @@ import (
 const every = `name = "every kind"
 containers = 2
 timeout = "600s"
+goroutines = true
 
 [[load]]
 kind = "exec"
@@ -73,6 +74,20 @@ kind = "churn"
 workers = 2
 count = 6
 [[load]]
+kind = "pause"
+workers = 2
+count = 4
+[[load]]
+kind = "leave"
+workers = 2
+count = 6
+[[load]]
+name = "burst"
+kind = "exec"
+rate = 40
+burst = 20
+count = 40
+[[load]]
 kind = "containers"
 count = 6
 workers = 3
@@ -102,6 +117,7 @@ type outcome struct {
 		Operations, Errors, Bytes int64
 	}
 	Failures []string
+	Samples  []struct{ Goroutines int }
 	Usage    struct {
 		BeforeDescriptors int `json:"before_descriptors"`
 		AfterDescriptors  int `json:"after_descriptors"`
@@ -139,7 +155,8 @@ func TestLoad(t *testing.T) {
 	}
 	want := map[string][2]int64{ // operations and bytes
 		"exec": {100, 300}, "rated": {50, 250}, "hold": {40, 0}, "hold: close": {40, 0}, "silent": {20, 0}, "silent: close": {20, 0}, "stream": {2, 18000002}, "stdin": {2, 16 << 20},
-		"stdin by wc": {1, 100001}, "stdin by hash": {1, 1000001}, "churn": {6, 0}, "containers": {6, 0}, "containers: remove": {6, 0},
+		"stdin by wc": {1, 100001}, "stdin by hash": {1, 1000001}, "churn": {6, 0},
+		"pause": {4, 4 * 28}, "leave": {6, 0}, "burst": {40, 120}, "containers": {6, 0}, "containers: remove": {6, 0},
 		"call": {20, 0}, "refused": {3, 0},
 	}
 	for _, l := range o.Loads {
@@ -151,12 +168,42 @@ func TestLoad(t *testing.T) {
 	if len(want) > 0 || len(o.Failures) > 0 || o.Usage.PeakKiB == 0 {
 		t.Errorf("missing %v, failures %v, usage %+v", want, o.Failures, o.Usage)
 	}
+	if n := len(o.Samples); n == 0 || o.Samples[n-1].Goroutines == 0 {
+		t.Errorf("no goroutines in the last of %d samples", n)
+	}
 	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("<svg")) {
 		t.Errorf("report: %v", err)
 	}
 	got := p.run("", "compare", "--html", page, result, result)
 	if got.status != 0 || !strings.Contains(got.stdout, "x 1.00") || strings.Contains(got.stdout, "worse") {
 		t.Errorf("compare: %+v", got)
+	}
+}
+
+// TestSoakScenario runs what "make soak" does for hours, for some seconds: too short for a trend.
+func TestSoakScenario(t *testing.T) {
+	p := newPod(t)
+	result := filepath.Join(t.TempDir(), "r.json")
+	ctx, cancel := context.WithTimeout(context.Background(), 4*guard.Hang)
+	defer cancel()
+	cmd := p.command(ctx, "load", "--duration", "5s", "--pid", strconv.Itoa(p.Pid), "--json", result, "../../bench/scenarios/soak.toml")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v, want no failure:\n%s", err, out)
+	}
+	text, err := os.ReadFile(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o outcome
+	if err := json.Unmarshal(text, &o); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range o.Loads {
+		step := strings.Contains(l.Name, ": ") // of a load whose time may be over before
+		if l.Operations == 0 && !step || l.Errors != 0 {
+			t.Errorf("%+v, want operations without an error", l)
+		}
 	}
 }
 

@@ -74,6 +74,7 @@ func (l *run) run(ctx, until context.Context) {
 	default:
 		l.drive(ctx, until, map[string]operation{
 			"exec": l.exec, "stream": l.stream, "stdin": l.stdin, "tty": l.tty, "churn": l.churn, "call": l.call,
+			"pause": l.pause, "leave": l.leave,
 		}[l.Kind])
 	}
 }
@@ -96,7 +97,8 @@ func (l *run) drive(ctx, until context.Context, op operation) {
 				}
 				start := time.Now()
 				if l.Rate > 0 {
-					start = begin.Add(time.Duration(float64(i) / l.Rate * float64(time.Second)))
+					first := i - i%max(l.Burst, 1) // of those that start with it
+					start = begin.Add(time.Duration(float64(first) / l.Rate * float64(time.Second)))
 					if !waitUntil(until, start) {
 						return
 					}

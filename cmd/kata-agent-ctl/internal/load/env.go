@@ -40,7 +40,7 @@ type env struct {
 
 // watch takes points and samples until ctx ends, and one more then.
 func (e *env) watch(ctx context.Context) {
-	tick := time.NewTicker(interval)
+	tick := time.NewTicker(e.scenario.Interval())
 	defer tick.Stop()
 	for {
 		select {

@@ -36,6 +36,9 @@ func (e *env) sample() {
 		e.giveUp(err)
 		return
 	}
+	if e.scenario.Goroutines {
+		s.Goroutines = e.goroutines()
+	}
 	s.T = time.Since(e.start).Seconds()
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -25,6 +25,7 @@ type Result struct {
 	Loads    []Outcome `json:"loads"`
 	Calls    []Outcome `json:"calls"` // by method, of all loads together
 	Usage    *Usage    `json:"usage,omitempty"`
+	Trends   []Trend   `json:"trends,omitempty"`
 	Samples  []Sample  `json:"samples,omitempty"`
 	Marks    []Mark    `json:"marks,omitempty"`
 	Failures []string  `json:"failures,omitempty"` // the first of them

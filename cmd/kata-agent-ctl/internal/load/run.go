@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// interval between two points and samples.
+	// interval between two points and samples, where a scenario has none of its own.
 	interval = 500 * time.Millisecond
 	// settle is how long the agent is left in peace before its memory is looked at the last time.
 	settle = 5 * time.Second
@@ -112,6 +112,7 @@ func (e *env) measure(ctx context.Context, r *Result) error {
 	stop()
 	<-watched
 	e.fill(r)
+	r.judge()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

@@ -23,6 +23,7 @@ type Sample struct {
 	Threads     int     `json:"threads"`
 	Descriptors int     `json:"descriptors"`
 	Processes   int     `json:"processes"`
+	Goroutines  int     `json:"goroutines,omitempty"` // by the agent's own account, if it is asked
 }
 
 // MemoryKiB is anonymous and shared memory together.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 )
@@ -26,7 +27,14 @@ type Scenario struct {
 	Duration Duration `toml:"duration" json:"duration,omitempty"`
 	// Timeout is the limit of one operation; one that takes longer is a failure.
 	Timeout Duration `toml:"timeout" json:"timeout"`
-	Loads   []Spec   `toml:"load" json:"load"`
+	// Sample is the time between two points of the plots; 0 is half a second.
+	Sample Duration `toml:"sample" json:"sample,omitempty"`
+	// Goroutines: the agent is asked for their number with each sample.
+	Goroutines bool `toml:"goroutines" json:"goroutines,omitempty"`
+	// Level is by how many percent memory, descriptors, goroutines and threads of the agent may
+	// grow over the second half of the run; 0 does not look.
+	Level float64 `toml:"level" json:"level,omitempty"`
+	Loads []Spec  `toml:"load" json:"load"`
 }
 
 // A Spec is one load.
@@ -37,6 +45,8 @@ type Spec struct {
 	Workers int `toml:"workers" json:"workers"`
 	// Rate is how many operations start in a second; 0 is as many as the workers can do.
 	Rate float64 `toml:"rate" json:"rate,omitempty"`
+	// Burst is how many of them start together, at the same rate over time; 0 is one.
+	Burst int `toml:"burst" json:"burst,omitempty"`
 	// Count is how many operations to run; for the kinds that hold, how many to hold.
 	Count int `toml:"count" json:"count,omitempty"`
 	// Hold is how long what is open stays open, for the kinds that hold.
@@ -63,6 +73,14 @@ type Spec struct {
 	Background bool `toml:"background" json:"background,omitempty"`
 }
 
+// Interval is the time between two points and samples.
+func (s *Scenario) Interval() time.Duration {
+	if s.Sample > 0 {
+		return time.Duration(s.Sample)
+	}
+	return interval
+}
+
 // kinds of loads and what one operation is.
 var kinds = map[string]string{
 	"exec":       "start a program, read its output to the end, wait for it",
@@ -71,6 +89,8 @@ var kinds = map[string]string{
 	"stdin":      "write much to a program",
 	"tty":        "a session with a terminal that is resized",
 	"churn":      "create, start, kill, wait for and remove a container",
+	"pause":      "a container that is frozen with a session in it, and thawed",
+	"leave":      "a client that goes away in the middle of a session; another ends it",
 	"containers": "create and start a container that stays",
 	"stall":      "a program that writes for ever, and a reader who stops reading",
 	"call":       "one call by its name",
@@ -113,6 +133,9 @@ func (s *Scenario) complete() error {
 	if s.Timeout == 0 {
 		s.Timeout = defaultTimeout
 	}
+	if s.Level < 0 {
+		return errors.New("level is below zero")
+	}
 	if len(s.Loads) == 0 {
 		return errors.New("no [[load]]")
 	}
@@ -148,8 +171,11 @@ func (l *Spec) complete(s *Scenario) error {
 			l.Workers = openWorkers
 		}
 	}
-	if l.Workers < 0 || l.Rate < 0 || l.Count < 0 || l.Bytes < 0 || l.Chunk < 0 || l.Pings < 0 {
+	if l.Workers < 0 || l.Rate < 0 || l.Count < 0 || l.Bytes < 0 || l.Chunk < 0 || l.Pings < 0 || l.Burst < 0 {
 		return errors.New("a number below zero")
+	}
+	if l.Burst > 0 && l.Rate == 0 {
+		return errors.New("a burst without a rate")
 	}
 	if l.Kind == "hold" && len(l.Args) > 0 && l.Pings > 0 {
 		return errors.New("pings go to a session's own program, not to one of args")

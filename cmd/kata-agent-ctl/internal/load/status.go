@@ -35,7 +35,7 @@ func (e *env) status() Status {
 			Name: l.Name, Done: l.main.all.TotalCount(), Of: l.Count, Open: l.active.Load(), Bytes: l.main.bytes,
 		}
 		if n := len(l.main.points); n > 0 {
-			ls.Rate = float64(l.main.points[n-1].Count) / interval.Seconds()
+			ls.Rate = float64(l.main.points[n-1].Count) / e.scenario.Interval().Seconds()
 			ls.P99 = l.main.points[n-1].P99
 		}
 		l.main.mu.Unlock()

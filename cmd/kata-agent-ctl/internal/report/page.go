@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/load"
 )
@@ -80,14 +82,15 @@ func (p *page) charts() []figure {
 	p.colourOperations()
 	add(figure{"Latency by percentile", "Each step to the right is ten times rarer.",
 		&chart{unit: "ms", unitX: "%", percentile: true, log: true, series: p.curves()}})
-	add(figure{"Latency over time", "The 99th percentile of each half second.",
-		&chart{unit: "ms", log: true, series: p.points(func(x load.Point) float64 { return x.P99 }), marks: p.marks()}})
+	add(figure{"Latency over time", "The 99th percentile of each " + p.every() + ".",
+		&chart{unit: "ms", log: true, series: p.points(func(_ *load.Result, x load.Point) float64 { return x.P99 }), marks: p.marks()}})
 	add(figure{"Operations over time", "In each second.",
-		&chart{unit: "1/s", series: p.points(func(x load.Point) float64 { return float64(x.Count) * 2 }), marks: p.marks()}})
+		&chart{unit: "1/s", series: p.points(perSecond), marks: p.marks()}})
 	add(figure{"Memory of the agent", "Anonymous and shared memory of all its processes.",
 		&chart{unit: "MiB", marks: p.marks(), series: p.samples("memory", func(s load.Sample) float64 { return float64(s.MemoryKiB()) / 1024 })}})
 	add(figure{"Descriptors of the agent", "",
 		&chart{unit: "open", marks: p.marks(), series: p.samples("descriptors", func(s load.Sample) float64 { return float64(s.Descriptors) })}})
+	add(figure{"Goroutines of the agent", "", &chart{unit: "goroutines", marks: p.marks(), series: p.goroutines()}})
 	add(figure{"Threads of the agent", "",
 		&chart{unit: "threads", marks: p.marks(), series: p.samples("threads", func(s load.Sample) float64 { return float64(s.Threads) })}})
 	add(figure{"Processor time of the agent", "100 is one processor.", &chart{unit: "%", marks: p.marks(), series: p.processor()}})
@@ -140,14 +143,27 @@ func (p *page) curves() []series {
 	return out
 }
 
-func (p *page) points(value func(load.Point) float64) []series {
+// every is how long a point of a plot is.
+func (p *page) every() string {
+	if d := p.Runs[0].Scenario.Interval(); d != time.Second/2 {
+		return d.String()
+	}
+	return "half second"
+}
+
+// perSecond is how many operations a point has in each second.
+func perSecond(r *load.Result, x load.Point) float64 {
+	return float64(x.Count) / r.Scenario.Interval().Seconds()
+}
+
+func (p *page) points(value func(*load.Result, load.Point) float64) []series {
 	var out []series
 	for i, r := range p.Runs {
 		for _, o := range r.Loads {
 			s := p.line(i, o.Name)
 			for _, x := range o.Points {
 				if x.Count > 0 {
-					s.points = append(s.points, [2]float64{x.T, value(x)})
+					s.points = append(s.points, [2]float64{x.T, value(r, x)})
 				}
 			}
 			if len(s.points) > 0 {
@@ -168,6 +184,14 @@ func (p *page) samples(what string, value func(load.Sample) float64) []series {
 		out = append(out, s)
 	}
 	return out
+}
+
+// goroutines are in the runs that have asked for them.
+func (p *page) goroutines() []series {
+	if !slices.ContainsFunc(p.Runs, func(r *load.Result) bool { return r.Scenario.Goroutines }) {
+		return nil
+	}
+	return p.samples("goroutines", func(s load.Sample) float64 { return float64(s.Goroutines) })
 }
 
 func (p *page) processor() []series {

@@ -31,6 +31,13 @@ func Text(w io.Writer, r *load.Result) error {
 		fmt.Fprintf(w, "\nprocessor %.0f %%, at most %d threads and %d descriptors (%d before, %d after)\n",
 			u.CPUPercent, u.PeakThreads, u.PeakDescriptors, u.BeforeDescriptors, u.AfterDescriptors)
 	}
+	for i, trend := range r.Trends {
+		lead := "; "
+		if i == 0 {
+			lead = "second half: "
+		}
+		fmt.Fprintf(w, "%s%s", lead, trend)
+	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(w, "\nfailure: %s", f)
 	}
