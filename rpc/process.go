@@ -22,7 +22,7 @@ func (s *Service) processMethods() []server.Method {
 	return []server.Method{
 		empty("ExecProcess", s.execProcess),
 		empty("SignalProcess", s.signalProcess, server.Urgent),
-		async("WaitProcess", s.waitProcess),
+		async("WaitProcess", s.waitProcess, server.Again),
 		empty("TtyWinResize", s.ttyWinResize),
 	}
 }

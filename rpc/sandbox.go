@@ -17,7 +17,7 @@ func (s *Service) sandboxMethods() []server.Method {
 	return []server.Method{
 		empty("CreateSandbox", s.createSandbox),
 		empty("DestroySandbox", s.destroySandbox, server.Urgent),
-		async("GetOOMEvent", s.getOOMEvent),
+		async("GetOOMEvent", s.getOOMEvent, server.Again),
 	}
 }
 

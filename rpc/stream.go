@@ -20,8 +20,8 @@ import (
 // a call that waits costs no goroutine.
 func (s *Service) streamMethods() []server.Method {
 	return []server.Method{
-		async("ReadStdout", s.readStdout, server.Bulk, server.Denied(s.dropStdout)),
-		async("ReadStderr", s.readStderr, server.Bulk, server.Denied(s.dropStderr)),
+		async("ReadStdout", s.readStdout, server.Bulk, server.Again, server.Denied(s.dropStdout)),
+		async("ReadStderr", s.readStderr, server.Bulk, server.Again, server.Denied(s.dropStderr)),
 		async("WriteStdin", s.writeStdin, server.Recycled(emptied)),
 		empty("CloseStdin", s.closeStdin, server.Quiet),
 	}

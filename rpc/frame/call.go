@@ -44,6 +44,8 @@ type Call struct {
 type extra struct {
 	metadata ttrpc.MD
 	ended    func(codes.Code, string)
+	frame    []byte // for the Keeper
+	kept     int    // its number
 }
 
 // States of a call. Only the change from waiting to answered may lead to a reply.
@@ -179,6 +181,7 @@ func (c *Call) answer(buf *buffer, data []byte, err error, origin Origin) {
 		buf = errorFrame(c.stream, code, text)
 	}
 	c.conn.send(buf, data, origin)
+	c.conn.answering(-1)
 	c.ended(code, text)
 }
 
@@ -195,6 +198,7 @@ func (c *Call) end() bool {
 	if !c.state.CompareAndSwap(waiting, answered) {
 		return false
 	}
+	c.conn.answering(1)
 	c.conn.unlink(c)
 	return true
 }

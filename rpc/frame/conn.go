@@ -48,16 +48,23 @@ type Conn struct {
 	armed     time.Duration // when timer fires; 0: not set
 
 	flow flow
+	keep *keep // nil: the connection ends with this process
 }
 
 // readBuffer is the size of a connection's read buffer in bytes: frames that fit are used in place.
 const readBuffer = 16 << 10
 
 func newConn(m *Mux, nc net.Conn) *Conn {
-	c := &Conn{mux: m, number: numbers.Add(1), nc: nc, in: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}), finished: make(chan struct{})}
+	c := &Conn{mux: m, number: numbers.Add(1), nc: nc, drained: make(chan struct{}), finished: make(chan struct{})}
 	c.open.L = &c.mu
 	c.loops.Init(c.replace)
 	c.box.init(nc)
+	if m.options.Keep != nil && c.box.raw != nil {
+		if keeper := m.options.Keep(nc); keeper != nil {
+			c.keep = &keep{Keeper: keeper}
+		}
+	}
+	c.in = bufio.NewReaderSize(c.source(), readBuffer)
 	c.box.changed = c.queueChanged
 	c.box.failed = func(error) { go c.Close() } // it cancels calls: not on a goroutine that replies
 	return c
@@ -86,6 +93,7 @@ func (c *Conn) enter(call *Call) (linked bool, refused error) {
 	}
 	c.calls = call
 	call.flags |= flagLinked
+	c.enterKept(call)
 	call.heapAt = -1
 	if call.deadline != 0 {
 		c.schedule(call)
@@ -122,6 +130,7 @@ func (c *Conn) remove(call *Call) {
 	call.next, call.prev = nil, nil
 	call.cancel, call.request = nil, nil
 	c.deadlines.remove(call)
+	c.leaveKept(call)
 	if call.flags&flagParked != 0 {
 		c.parked--
 		c.letGo(call)
@@ -147,6 +156,9 @@ func (c *Conn) Close() {
 	c.mu.Unlock()
 
 	c.cancel()
+	if c.keep != nil {
+		c.keep.Close()
+	}
 	for _, g := range gone {
 		if !g.call.state.CompareAndSwap(waiting, answered) {
 			continue

@@ -4,6 +4,7 @@ package frame
 
 import (
 	"context"
+	"net"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -29,6 +30,9 @@ type Method struct {
 	// were canceled (Call.OnCancel): reads. While the peer does not take the replies it has
 	// asked for, such calls are canceled, so that their bytes stay where they come from.
 	Bulk bool
+	// Again marks an async method whose calls, while they wait, have had no effect and may be served again
+	// by another process: waits and reads (Options.Keep).
+	Again bool
 	// Blocking serves the call on a goroutine of its own. The context ends at the call's deadline,
 	// with the connection, and when Blocking returns. A nil message with a nil error is an empty one.
 	Blocking func(context.Context, protocols.Message) (protocols.Message, error)
@@ -54,6 +58,9 @@ type Options struct {
 	// HeldByAll is how many bytes of requests async calls that wait may keep on all connections
 	// together (Call.Hold). Zero: 64 MiB.
 	HeldByAll int
+	// Keep, if set, gives each connection what remembers it beyond the end of this process; nil: nobody
+	// does. Connections without a raw descriptor have none.
+	Keep func(net.Conn) Keeper
 	// Freed is told how many bytes have become garbage with a call that kept some, or with a
 	// connection. It must not block, and may be called under locks. May be nil.
 	Freed func(bytes int)

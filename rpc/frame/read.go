@@ -15,12 +15,14 @@ import (
 // goroutine does so in its place.
 func (c *Conn) read() {
 	for c.gate() {
+		c.within(false)
 		b, err := c.in.Peek(headerLength)
 		if err != nil {
 			break
 		}
 		h := parseHeader(b)
 		_, _ = c.in.Discard(headerLength) // just peeked
+		c.within(true)
 		call, request, err := c.readBody(h)
 		if err != nil {
 			break
@@ -102,6 +104,7 @@ func (c *Conn) take(h header, body []byte, owned bool) (*Call, protocols.Message
 	if e.timeout != 0 && e.timeout < forever {
 		call.deadline = time.Since(epoch) + time.Duration(e.timeout)
 	}
+	c.keepable(call, h, body)
 	if r.Async != nil {
 		if request := c.takeAsync(call, e.payload); request != nil {
 			return call, request
@@ -153,7 +156,9 @@ func (c *Call) serve(request protocols.Message) {
 
 // reject answers a frame that reaches no handler.
 func (c *Conn) reject(h header, e *envelope, err *Error) {
+	c.answering(1)
 	c.send(errorFrame(h.stream, err.Code, err.Message), nil, nil)
+	c.answering(-1)
 	if rejected := c.mux.options.Rejected; rejected != nil {
 		var service, method string
 		if e != nil {

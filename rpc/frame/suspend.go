@@ -47,6 +47,7 @@ func (c *Conn) queueChanged() {
 	c.wake()
 	c.noteDrained()
 	c.mu.Unlock()
+	c.answering(0)
 	c.resume()
 }
 

@@ -31,6 +31,9 @@ func Quiet(r *Method) { r.quiet = true }
 // not read its replies; see frame.Method.
 func Bulk(r *Method) { r.frame.Bulk = true }
 
+// Again marks an async method whose calls have no effect while they wait; see frame.Method.
+func Again(r *Method) { r.frame.Again = true }
+
 // Recycled lets an async method use its request messages again, for one with large ones: clear empties
 // a message that has been served, and may leave it a buffer. The handler must not keep the
 // request, nor its byte slices, when it returns.

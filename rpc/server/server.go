@@ -42,6 +42,8 @@ type Options struct {
 	// Arriving is called for each connection before it is entered among those that CloseOlder closes.
 	// May be nil.
 	Arriving func()
+	// Keep gives connections what remembers them beyond the end of this process; see frame.Options. May be nil.
+	Keep func(net.Conn) frame.Keeper
 	// Freed is told what has become garbage with a connection or a call; see frame.Options. May be nil.
 	Freed func(bytes int)
 }
@@ -96,6 +98,7 @@ func New(o Options) (*Server, error) {
 		Rejected: s.rejected,
 		Limits:   o.Limits,
 		Freed:    o.Freed,
+		Keep:     o.Keep,
 	})
 	s.mux = mux
 	return s, err
@@ -238,10 +241,21 @@ func (s *Server) crowded() bool {
 }
 
 func (s *Server) serve(ctx context.Context, nc net.Conn) {
+	s.served(func(started func(*frame.Conn)) { s.mux.ServeConn(ctx, nc, started) })
+}
+
+// GoOn serves a connection that an agent before has served, of which that is left. It comes before Serve.
+func (s *Server) GoOn(ctx context.Context, nc net.Conn, left frame.Left) {
+	s.serving.Add(1)
+	go s.served(func(started func(*frame.Conn)) { s.mux.GoOnConn(ctx, nc, left, started) })
+}
+
+// served enters a connection among those of the server for as long as serve runs.
+func (s *Server) served(serve func(started func(*frame.Conn))) {
 	defer s.serving.Done()
 	s.arriving()
 	var served *frame.Conn
-	s.mux.ServeConn(ctx, nc, func(c *frame.Conn) {
+	serve(func(c *frame.Conn) {
 		served = c
 		s.mu.Lock()
 		defer s.mu.Unlock()
