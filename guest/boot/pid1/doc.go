@@ -12,6 +12,10 @@
 // Where /dev is empty, as an initrd's may be, it makes the nodes that Go's runtime and the
 // console need before it forks, or says why it cannot and powers off.
 //
+// An agent that wants to be followed by another one says so in memory that both have from init
+// (guest/boot/keeper). Then init forks again when it has died, but for the fourth time within a minute, and
+// notes there how processes end that have become its own.
+//
 // In every start of the binary it also sets ignored signals back to their defaults, and
 // has the kernel give it no huge pages (PR_SET_THP_DISABLE); in those that become a container
 // it lets Go's monitor sleep longer.

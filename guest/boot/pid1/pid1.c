@@ -14,16 +14,25 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "kept.h"
 
 // Tells the agent, a copy of this process, that this init has started it.
 int front_started;
+
+// What outlives an agent: see kept.h.
+struct kept *front_kept;
+int front_queue[2] = {-1, -1};
+int front_restarts;
 
 static volatile pid_t agent;
 
@@ -173,7 +182,81 @@ static void on_interrupt(int sig, siginfo_t *info, void *context)
 		pass_on(SIGTERM);
 }
 
-static void __attribute__((noreturn)) init_loop(void)
+// Sets up what the agents leave to each other. Without it the first one's end is the guest's.
+static void keep(void)
+{
+	void *memory = mmap(NULL, KEPT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, front_queue) != 0)
+		return;
+	front_kept = memory;
+}
+
+// Tells whether the agent that has died is to be started again: if it wants to be, has not ended by
+// itself, and has not died too often of late. A Go program that fails ends with status 2.
+static int start_again(int status)
+{
+	static time_t deaths[KEPT_RESTARTS];
+	static unsigned next;
+	struct timespec now;
+	if (!front_kept || !front_kept->enabled || (WIFEXITED(status) && WEXITSTATUS(status) != 2))
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	time_t *oldest = &deaths[next % KEPT_RESTARTS];
+	if (next >= KEPT_RESTARTS && now.tv_sec - *oldest < KEPT_MINUTE)
+		return 0;
+	*oldest = now.tv_sec;
+	next++;
+	front_restarts++;
+	return 1;
+}
+
+// Notes how a process has ended, before its number can be another's: agents ask for those that an agent
+// before them has started.
+static void note_end(pid_t pid, int status)
+{
+	if (!front_kept)
+		return;
+	unsigned i = front_kept->count % KEPT_ENDED;
+	front_kept->ended[i].pid = pid;
+	front_kept->ended[i].status = status;
+	__atomic_store_n(&front_kept->count, front_kept->count + 1, __ATOMIC_RELEASE);
+}
+
+// Waits for the next process that ends, and collects it.
+static pid_t collect(int *status)
+{
+	siginfo_t info;
+	memset(&info, 0, sizeof(info));
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) != 0)
+		return -1;
+	*status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+	if (info.si_pid != agent)
+		note_end(info.si_pid, *status);
+	return waitpid(info.si_pid, status, 0);
+}
+
+// Forks the agent. Returns in it, and in init when it has been started.
+static void start(void)
+{
+	sigset_t all, before;
+	// The agent must not hear a signal meant for it before it has init's handlers away.
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	agent = fork();
+	if (agent < 0)
+		give_up("cannot fork", errno);
+	if (agent == 0) {
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGUSR1, SIG_DFL);
+		signal(SIGINT, SIG_DFL);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+// Is init's life. It returns in an agent that is started anew.
+static void init_loop(void)
 {
 	struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
 	struct sigaction interrupt = {.sa_sigaction = on_interrupt, .sa_flags = SA_RESTART | SA_SIGINFO};
@@ -183,12 +266,18 @@ static void __attribute__((noreturn)) init_loop(void)
 	// Else the kernel restarts the machine at once. Refused in a pid namespace.
 	reboot(RB_DISABLE_CAD);
 	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, 0);
-		if (pid == agent)
-			end(status);
+		int status = 0;
+		pid_t pid = collect(&status);
 		if (pid < 0 && errno == ECHILD)
 			end(0);
+		if (pid != agent)
+			continue;
+		if (!start_again(status))
+			end(status);
+		say("kata-agent init: agent died, starting it again\n");
+		start();
+		if (agent == 0)
+			return;
 	}
 }
 
@@ -243,11 +332,9 @@ __attribute__((constructor)) static void front(int argc, char **argv)
 		return;
 	open_streams();
 	front_started = 1;
+	keep();
 	// The agent must not miss a signal that comes while init has no handler yet.
-	agent = fork();
-	if (agent < 0)
-		give_up("cannot fork", errno);
-	if (agent == 0)
-		return;
-	init_loop();
+	start();
+	if (agent != 0)
+		init_loop();
 }
