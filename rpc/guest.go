@@ -28,7 +28,13 @@ func (s *Service) setPolicyMethod() server.Method {
 	if s.options.Policy == nil {
 		return unsupported[protocols.SetPolicyRequest]("SetPolicy")
 	}
-	return empty("SetPolicy", s.options.Policy.SetPolicy)
+	return empty("SetPolicy", func(ctx context.Context, request *protocols.SetPolicyRequest) error {
+		err := s.options.Policy.SetPolicy(ctx, request)
+		if err == nil && s.options.PolicySet != nil {
+			s.options.PolicySet()
+		}
+		return err
+	})
 }
 
 func (s *Service) getMetrics(context.Context, *protocols.GetMetricsRequest) (*protocols.Metrics, error) {

@@ -35,6 +35,8 @@ type Options struct {
 	Logs Logs
 	// Policy decides about requests; nil in a build without policy.
 	Policy Policy
+	// PolicySet is called before a SetPolicy that has put a policy in force is answered. May be nil.
+	PolicySet func()
 	// Destroyed is called after DestroySandbox, when its answer is on its way: the agent
 	// is to end.
 	Destroyed func()

@@ -17,6 +17,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/sandbox"
 	"github.com/kata-containers/kata-agent/actors/storage"
 	"github.com/kata-containers/kata-agent/guest/boot/journal"
+	"github.com/kata-containers/kata-agent/guest/boot/keeper"
 	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/components"
 	"github.com/kata-containers/kata-agent/guest/components/cdh"
@@ -50,6 +51,8 @@ type Options struct {
 	Passfd           *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
 	// Journal is where the next agent finds the containers of this one; nil: nowhere.
 	Journal *journal.Journal
+	// Kept has what outlives an agent that is the guest's init; nil: nothing does.
+	Kept *keeper.Keeper
 	// Restored is told of a machine that was restored or has stood still, before the poller moves a byte
 	// or Look returns. It must not block. Nil: nobody looks.
 	Restored func(restore.Seen)
@@ -115,6 +118,9 @@ func Start(system *core.System, p Options) (_ *Agent, err error) {
 	}()
 	if a.poller, err = stdio.NewPoller(); err != nil {
 		return nil, fmt.Errorf("stream poller: %w", err)
+	}
+	if p.Kept != nil {
+		a.poller.Moving(p.Kept.Moving)
 	}
 	a.watchRestore(p)
 	if a.oom, err = cgroup.NewOOMWatcher(); err != nil {
@@ -184,7 +190,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Runtime: runtime.Options{
 			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn, Starts: runtime.NewStarts(places),
 			NoPivotRoot: mount.RootIsInitramfs(proc), Verbose: func() bool { return p.Log.Core().Enabled(zap.DebugLevel - 1) },
-			Hook: container.Hook, Warn: warn,
+			Hook: container.Hook, Warn: warn, Ended: p.Kept.Status,
 		},
 		Poller:     a.poller,
 		Processes:  a.Processes,

@@ -110,7 +110,7 @@ func (in *inheritance) session(s container.Session) error {
 	if i < 0 {
 		return container.DropSession(in.run.journal, s)
 	}
-	p, err := runtime.InheritProcess(proc, s.Pid, s.Start)
+	p, err := in.agent.containers.Runtime.InheritProcess(s.Pid, s.Start)
 	if err != nil {
 		return fmt.Errorf("session %q of container %q: %w", s.Exec, s.Container, err)
 	}

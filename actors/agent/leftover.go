@@ -102,6 +102,9 @@ func (r *Run) Release() {
 	}
 }
 
+// Forget has nothing outlive this agent from now on: the next one clears what it finds.
+func (r *Run) Forget() error { return r.journal.Stop() }
+
 // End notes that the agent ends in order, and its containers with it.
 func (r *Run) End() {
 	if r.claim == nil {

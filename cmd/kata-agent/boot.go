@@ -14,12 +14,17 @@ import (
 // bootGuest sets the guest up as its init must, before anything can be logged or read.
 // What goes wrong is returned to be logged: a guest that lacks something may still serve,
 // one whose agent gives up cannot.
-func bootGuest() []error {
+// What an agent before has done, for one that is started again, is done.
+func bootGuest(again bool) []error {
 	_ = os.Setenv("PATH", boot.SearchPath)
 	var errs []error
-	for _, step := range []func() error{
+	steps := []func() error{
 		boot.Mounts, boot.ShareMounts, boot.Links, boot.Session, boot.Hostname, boot.OpenFiles, loopback,
-	} {
+	}
+	if again {
+		steps = []func() error{boot.Session, boot.OpenFiles}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			errs = append(errs, fmt.Errorf("boot: %w", err))
 		}

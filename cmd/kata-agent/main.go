@@ -58,8 +58,9 @@ func run() int {
 // start runs the agent. As init it first makes the guest one that it can run in.
 func start(args cli.Invocation, asInit bool) int {
 	var problems []error
+	booted := pid1.Restarts() > 0 // by the agent before
 	if asInit {
-		problems = bootGuest()
+		problems = bootGuest(booted)
 	}
 	unprotected := oom.Protect("/proc")
 	goruntime.CollectEarly()
@@ -72,7 +73,7 @@ func start(args cli.Invocation, asInit bool) int {
 		fmt.Fprintln(os.Stderr, "kata-agent:", err)
 		return 1
 	}
-	if asInit {
+	if asInit && !booted {
 		problems = append(problems, bootCgroups(cfg))
 	}
 	log := newLogger(cfg)

@@ -31,6 +31,8 @@ func readInitData(log *zap.Logger) (*initdata.Document, error) {
 type policyGate interface {
 	server.Gate
 	rpc.Policy
+	// Active tells whether there is a policy.
+	Active() bool
 	// Load puts a document in force; name is what its messages call it.
 	Load(name, text string) error
 }

@@ -58,7 +58,8 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	tracing, endTracing := startTracing(cfg, log, restored)
 	defer endTracing() // last: with all that has happened in the spans
-	run := agent.ClaimRun(cfg.KeepContainers && !asInit, log)
+	keep := startKeeping(cfg, gate, asInit, log)
+	run := agent.ClaimRun(keep.on, log)
 	ended := run.End
 	defer func() { ended() }()
 	system := core.NewSystem(log, core.WithStepLimits(core.StepLimits{cfg.StepWarning, cfg.StepWarningAgain}))
@@ -73,7 +74,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
 		Components: plan.Processes, PauseBundle: plan.PauseBundle,
 		Hub: hub, NoStoreIntegrity: !cfg.SecureStorageIntegrity,
-		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen, Journal: run.Journal(),
+		Spawn: spawner, Passfd: streams, Log: log, Restored: restored.seen, Journal: run.Journal(), Kept: keep.keeper,
 	})
 	if err != nil {
 		return err
@@ -91,11 +92,12 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		Agent: a, Version: version, InitMode: asInit, Features: features(), Log: log,
 		Logs:      out,
 		Policy:    gate,
+		PolicySet: func() { keep.forget(run) },
 		Destroyed: sync.OnceFunc(func() { close(destroyed) }),
 	})
 	s, err := server.New(server.Options{
 		Methods: service.Methods(), Status: rpc.Status, Log: log, Allowed: allowed(cfg), Freed: a.Freed, Gate: gate,
-		Interceptors: tracing, Begin: service.Begin, Arriving: a.Look,
+		Interceptors: tracing, Begin: service.Begin, Arriving: a.Look, Keep: keep.conn,
 	})
 	if err != nil {
 		return err
@@ -109,6 +111,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 	}
 	log.Info("listening", zap.String("address", cfg.ServerAddress))
 	go holdMemory(ctx, log)
+	keep.goOn(context.WithoutCancel(ctx), s)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(context.WithoutCancel(ctx), l) }()
 	select {
@@ -126,6 +129,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		ended = run.Release
 	case <-ctx.Done():
 	}
+	keep.end()
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if drainErr := s.Shutdown(drain); drainErr != nil {

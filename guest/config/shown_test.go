@@ -32,7 +32,7 @@ var shownBy = map[string][]place{
 
 	"agent.container_pipe_size":  {atWork("TestOptionPipeSize", "agent.container_pipe_size=")},
 	"agent.vsock_local":          {{"cmd/kata-agent/options_test.go", "TestVsockLocal", "agent.vsock_local=true"}, {"rpc/server/hostonly_test.go", "TestHostOnly", "HostOnly("}},
-	"agent.keep_containers":      {{"test/fault/survival_test.go", "TestContainersOutliveACrash", "agent.keep_containers"}},
+	"agent.keep_containers":      {{"test/fault/survival_test.go", "TestContainersOutliveACrash", "agent.keep_containers"}, {"test/vm/restart_test.go", "TestConnectionOutlivesACrash", "agent.keep_containers"}},
 	"agent.passfd_listener_port": {{"test/integration/passfd_test.go", "TestPassedStreams", "harness.Passing"}},
 	"agent.visible_cdi_devices":  {atWork("TestOptionVisibleCDIDevices", "agent.visible_cdi_devices=true")},
 

@@ -189,7 +189,7 @@ func guest(c *Config) []option {
 			words: []string{"agent.keep_containers"},
 			keys:  []string{"keep_containers"},
 			value: boolean{p: &c.KeepContainers},
-			doc:   "Let the containers outlive an agent that dies and is started again, which takes them over (docs/survival.md). For an agent that is not the guest's init. Without it the next agent clears what is left.",
+			doc:   "Let the containers outlive an agent that dies, for the next one to take over; where the agent is the guest's init, which then starts it again, the host's connections too (docs/survival.md). Not with a policy in force. Without it the guest powers off, or the next agent clears what is left.",
 		},
 		{
 			words: []string{"agent.passfd_listener_port"},

@@ -46,6 +46,9 @@ func (g *Gate) Load(name, text string) error {
 	return nil
 }
 
+// Active tells whether a policy is in force.
+func (g *Gate) Active() bool { return g.engine.Active() }
+
 // Known implements server.Gate.
 func (g *Gate) Known(info *server.Info, request protocols.Message) (ok bool, err error) {
 	if info.Request == setPolicy || !g.engine.Active() {

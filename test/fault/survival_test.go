@@ -30,7 +30,7 @@ type survivor struct {
 	gate string // a file: the next agent may start
 }
 
-func newSurvivor(t *testing.T) *survivor {
+func newSurvivor(t *testing.T, options ...string) *survivor {
 	t.Helper()
 	dir := t.TempDir()
 	s := &survivor{gate: filepath.Join(dir, "gate")}
@@ -38,7 +38,7 @@ func newSurvivor(t *testing.T) *survivor {
 	if err := os.WriteFile(script, fmt.Appendf(nil, restarting, harness.Build(t), s.gate), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.Pod = harness.NewPod(t, harness.Options{Binary: script, Cmdline: "agent.keep_containers agent.hotplug_timeout=600\n"})
+	s.Pod = harness.NewPod(t, harness.Options{Binary: script, Cmdline: "agent.keep_containers agent.hotplug_timeout=600 " + strings.Join(options, " ") + "\n"})
 	return s
 }
 
@@ -258,4 +258,41 @@ func (s *survivor) lookFor(words string) (n int) {
 		}
 	}
 	return n
+}
+
+// allowing is a policy that allows all that a test needs.
+const allowing = `package agent_policy
+
+default AllowRequestsFailingPolicy := true
+`
+
+// TestPolicyLeavesNothing: a policy's state dies with the agent, and the next one must not have containers for
+// which the policy would be asked anew.
+func TestPolicyLeavesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.rego")
+	if err := os.WriteFile(file, []byte(allowing), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, set := range map[string]func(t *testing.T) *survivor{
+		"from the start": func(t *testing.T) *survivor { return newSurvivor(t, "agent.policy_file="+file) },
+		"set later": func(t *testing.T) *survivor {
+			s := newSurvivor(t)
+			s.Idle("before")
+			s.Must(s.Do(s.Ctx, "SetPolicy", &protocols.SetPolicyRequest{Policy: allowing}))
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t)
+			s.Idle("c1")
+			s.crash(func() {})
+			for _, cid := range []string{"before", "c1"} {
+				harness.Refused(t, s.Signal(s.Ctx, cid, "", 0), codes.InvalidArgument, "invalid container id", cid)
+			}
+			if !strings.Contains(s.Log(), "will not outlive a crash") {
+				t.Error("the log does not say that nothing outlives a crash")
+			}
+			s.Idle("c1") // its id is free
+		})
+	}
 }

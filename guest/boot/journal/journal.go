@@ -20,6 +20,9 @@ import (
 type Journal struct {
 	dir string
 
+	files   sync.RWMutex // against Stop
+	stopped bool
+
 	mu      sync.Mutex
 	queue   []func()
 	running bool
@@ -50,6 +53,11 @@ func (j *Journal) Put(kind, name string, value any) error {
 	if j == nil {
 		return nil
 	}
+	j.files.RLock()
+	defer j.files.RUnlock()
+	if j.stopped {
+		return nil
+	}
 	data, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("journal of %s %q: %w", kind, name, err)
@@ -63,6 +71,17 @@ func (j *Journal) Put(kind, name string, value any) error {
 		return fmt.Errorf("journal of %s %q: %w", kind, name, errors.Join(err, os.Remove(half)))
 	}
 	return nil
+}
+
+// Stop removes all entries, and has none made from now on.
+func (j *Journal) Stop() error {
+	if j == nil {
+		return nil
+	}
+	j.files.Lock()
+	j.stopped = true
+	j.files.Unlock()
+	return j.Clear()
 }
 
 // Delete removes an entry; one that is not there is no error.

@@ -40,6 +40,9 @@ type Options struct {
 	// Hook runs an OCI hook of a stage that runs in the agent's namespaces ("prestart", "createRuntime",
 	// "poststart", "poststop"): it calls run once, and returns its error. Nil: run is called.
 	Hook func(ctx context.Context, stage string, path string, run func(context.Context) error) error
+	// Ended is how init has seen a process end that another agent has started, in the form of wait(2). Nil:
+	// nobody has seen any.
+	Ended func(pid int) (status int, ok bool)
 	// Warn is told what of a spec is passed over because this guest does not have it.
 	Warn func(error)
 }

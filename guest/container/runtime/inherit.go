@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/container/seccomp"
@@ -65,7 +66,7 @@ func inherited(o Options, p CreateOptions, lc *libcontainer.Container, state *li
 		systemd: p.SystemdCgroup, wantedCPUs: was.cpus, limits: own.Resources, told: &told{warn: o.Warn},
 	}
 	useStartManager(lc, o.Proc)
-	if c.init, err = InheritProcess(o.Proc, state.InitProcessPid, state.InitProcessStartTime); err != nil {
+	if c.init, err = o.InheritProcess(state.InitProcessPid, state.InitProcessStartTime); err != nil {
 		return nil, err
 	}
 	return c, c.inheritSessions()
@@ -99,32 +100,38 @@ func (c *Container) Frozen() bool {
 }
 
 // InheritProcess is a process that another agent has started: by its number and start time (field 22 of
-// proc_pid_stat(5)). One that is not there any more has exited. proc is the mount point of procfs.
-func InheritProcess(proc string, pid int, start uint64) (*Process, error) {
+// proc_pid_stat(5)). One that is not there any more has exited.
+func (o Options) InheritProcess(pid int, start uint64) (*Process, error) {
 	fd, err := pidfd.Open(pid)
 	switch {
 	case errors.Is(err, unix.ESRCH), pid <= 0:
-		return endedProcess(pid)
+		return o.endedProcess(pid)
 	case err != nil:
 		return nil, err
 	}
 	// The number may be another's by now.
 	if stat, err := system.Stat(pid); err != nil || stat.StartTime != start {
 		fd.Close()
-		return endedProcess(pid)
+		return o.endedProcess(pid)
 	}
-	f := &foreign{proc: proc, pid: pid, start: start, fd: fd, status: lostStatus}
+	f := &foreign{proc: o.Proc, pid: pid, start: start, fd: fd, status: lostStatus, ended: o.Ended}
 	return &Process{Pid: pid, PidFD: fd, foreign: f, reap: func() int { return f.status }}, nil
 }
 
 // endedProcess is a process that has gone. Its descriptor is readable as a pidfd would be.
-func endedProcess(pid int) (*Process, error) {
+func (o Options) endedProcess(pid int) (*Process, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	w.Close()
-	return &Process{Pid: pid, PidFD: r, foreign: &foreign{gone: true}, reap: func() int { return lostStatus }}, nil
+	status := lostStatus
+	if o.Ended != nil {
+		if seen, ok := o.Ended(pid); ok {
+			status = waitStatus(syscall.WaitStatus(seen))
+		}
+	}
+	return &Process{Pid: pid, PidFD: r, foreign: &foreign{gone: true}, reap: func() int { return status }}, nil
 }
 
 // StartTime is when a process was started, in the kernel's clock ticks since boot: with its number it
@@ -142,7 +149,8 @@ type foreign struct {
 	fd     *os.File
 	gone   bool // it had ended before
 	status int
-	seen   time.Time // when its end was seen
+	seen   time.Time                           // when its end was seen
+	ended  func(pid int) (status int, ok bool) // Options.Ended
 }
 
 // EndedBefore tells whether the process had ended before this agent began.
@@ -159,6 +167,11 @@ func (f *foreign) settled() bool {
 	status, known := pidfd.Zombie(f.proc, f.pid, f.start) // nobody has reaped it yet
 	if !known {
 		status, known = pidfd.ExitStatus(f.fd) // somebody has
+	}
+	if !known && f.ended != nil {
+		if status, known = f.ended(f.pid); known {
+			status = waitStatus(syscall.WaitStatus(status))
+		}
 	}
 	if known {
 		f.status = status

@@ -226,9 +226,14 @@ func exitStatus(state *os.ProcessState) int {
 		return lostStatus
 	}
 	ws, ok := state.Sys().(syscall.WaitStatus)
-	switch {
-	case !ok:
+	if !ok {
 		return lostStatus
+	}
+	return waitStatus(ws)
+}
+
+func waitStatus(ws syscall.WaitStatus) int {
+	switch {
 	case ws.Signaled():
 		return signalBase + int(ws.Signal())
 	default:

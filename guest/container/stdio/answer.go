@@ -27,14 +27,17 @@ func (r *Reader) serve(mine *readOp) (answered bool) {
 		if data == nil {
 			err = io.EOF
 		}
+		r.poller.moves(1)
 		if data == nil && !closed {
 			data, err = readOnce(r.fd, b[:min(op.max, bufferSize)])
 		}
 		if err = r.end(op, data, err); errors.Is(err, errEmpty) {
 			buffers.Put(b)
+			r.poller.moves(-1)
 			return answered
 		}
 		op.done(data, err)
+		r.poller.moves(-1)
 		buffers.Put(b)
 		answered = answered || op == mine
 	}

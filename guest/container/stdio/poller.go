@@ -35,7 +35,8 @@ type Poller struct {
 	next   int // events[next:count] wait to be served
 	count  int
 	grace  graceQueue
-	before func() // before each batch of events; see Before
+	before func()    // before each batch of events; see Before
+	moving func(int) // see Moving
 }
 
 // watched is what a descriptor belongs to.
@@ -80,6 +81,16 @@ func (p *Poller) Before(fn func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.before = fn
+}
+
+// Moving has fn told when bytes may be between a stream and the answer to a read: 1, and -1 when the answer
+// has been given. It must not block. It is set once, before anything is watched.
+func (p *Poller) Moving(fn func(int)) { p.moving = fn }
+
+func (p *Poller) moves(n int) {
+	if p.moving != nil {
+		p.moving(n)
+	}
 }
 
 // Close ends the poller's goroutine. Reads that wait end with io.EOF, writes with
