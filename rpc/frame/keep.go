@@ -115,9 +115,10 @@ func (c *Conn) keepable(call *Call, h header, body []byte) {
 		call.extra = &extra{}
 	}
 	if call.method.Again {
-		frame := make([]byte, headerLength, headerLength+len(body))
+		frame := make([]byte, headerLength+len(body))
 		putHeader(frame, h)
-		call.extra.frame = append(frame, body...)
+		copy(frame[headerLength:], body)
+		call.extra.frame = frame
 	}
 }
 

@@ -24,6 +24,8 @@ func Kept() (memory []byte, queue [2]int) {
 	if C.front_kept == nil {
 		return nil, queue
 	}
-	queue = [2]int{int(C.front_queue[0]), int(C.front_queue[1])}
+	for i, fd := range C.front_queue {
+		queue[i] = int(fd)
+	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(C.front_kept)), int(C.KEPT_SIZE)), queue
 }
