@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -108,6 +108,9 @@ func (f Freezer) ThawAll() error {
 	if f.Dir == "" {
 		return nil
 	}
+	if !hasGroupsBelow(f.Dir) {
+		return f.Thaw()
+	}
 	var errs []error
 	_ = filepath.WalkDir(f.Dir, func(dir string, d fs.DirEntry, err error) error {
 		switch {
@@ -124,10 +127,10 @@ func (f Freezer) ThawAll() error {
 // frozen tells whether all processes are.
 func (f Freezer) frozen() (bool, error) {
 	if f.Unified {
-		b, err := os.ReadFile(filepath.Join(f.Dir, "cgroup.events"))
+		b, err := sysfs.ReadFile(filepath.Join(f.Dir, "cgroup.events"))
 		return strings.Contains("\n"+string(b), "\nfrozen 1\n"), err
 	}
-	b, err := os.ReadFile(filepath.Join(f.Dir, "freezer.state")) // FREEZING until all are
+	b, err := sysfs.ReadFile(filepath.Join(f.Dir, "freezer.state")) // FREEZING until all are
 	return strings.TrimSpace(string(b)) == "FROZEN", err
 }
 
@@ -141,13 +144,7 @@ func (f Freezer) write(dir string, freeze bool) error {
 	case freeze:
 		word = "FROZEN"
 	}
-	w, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	_, err = w.WriteString(word)
-	return err
+	return sysfs.Write(filepath.Join(dir, file), word)
 }
 
 // ignoreGone drops the error of a cgroup that has been removed, or of a kernel that cannot

@@ -4,15 +4,16 @@ package cgroup
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
 
 // readKey returns the number behind key in a file of "key value" lines, such as
 // memory.events. A file without the key counts as 0.
 func readKey(path, key string) (uint64, error) {
-	text, err := os.ReadFile(path)
+	text, err := sysfs.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}

@@ -73,6 +73,9 @@ func (o *OOMWatch) read() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if !hasGroupsBelow(o.dir) {
+		return sum, nil
+	}
 	entries, err := os.ReadDir(o.dir)
 	if err != nil {
 		return sum, nil
@@ -83,6 +86,14 @@ func (o *OOMWatch) read() (uint64, error) {
 		}
 	}
 	return sum, nil
+}
+
+// hasGroupsBelow tells whether there are cgroups in a cgroup, or may be: a directory has two links and one
+// more for each directory in it.
+func hasGroupsBelow(dir string) bool {
+	var st unix.Stat_t
+	err := unix.Stat(dir, &st)
+	return err != nil || st.Nlink != 2
 }
 
 // readBelow adds up the counts of a tree, leaving out what vanishes meanwhile.

@@ -104,10 +104,32 @@ func (b *Bundle) Remove() error { return Remove(filepath.Dir(b.dir), filepath.Ba
 // Remove is Bundle.Remove for the bundle that Make has made of id, or begun to make.
 func Remove(root, id string) error {
 	b := &Bundle{dir: filepath.Join(root, id)}
+	if b.removePlain() {
+		return nil
+	}
 	if err := detachBelow(b.dir); err != nil {
 		return err
 	}
 	return os.RemoveAll(b.dir)
+}
+
+// removePlain removes a bundle with nothing in it but what Make has put there: one mount and one file. It is
+// false where there is more, such as a volume in it or over it. Of a volume it deletes nothing: no directory
+// that a mount is on can be removed, and the file is only once the directory is known to be no mount.
+func (b *Bundle) removePlain() bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, b.dir, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &st)
+	if err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR ||
+		st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 || st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 {
+		return false
+	}
+	rootfs := filepath.Join(b.dir, "rootfs")
+	_ = unix.Unmount(rootfs, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	if unix.Rmdir(rootfs) != nil {
+		return false
+	}
+	_ = unix.Unlink(filepath.Join(b.dir, "config.json"))
+	return unix.Rmdir(b.dir) == nil
 }
 
 // RemoveEmpty deletes the bundle's directory if nothing is in it: a volume that lies in it and has come to

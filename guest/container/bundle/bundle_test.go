@@ -144,6 +144,30 @@ func TestRemoveKeepsVolumes(t *testing.T) {
 	}
 }
 
+// TestRemoveKeepsVolumesOverTheBundle: what looks like a bundle is a volume that lies over it, or over its rootfs.
+func TestRemoveKeepsVolumesOverTheBundle(t *testing.T) {
+	for _, over := range []string{"", "rootfs"} {
+		t.Run("over "+filepath.Join("bundle", over), func(t *testing.T) {
+			l := newLab(t)
+			b := l.make("c1", &specs.Spec{Root: &specs.Root{Path: l.source}})
+			volume := t.TempDir()
+			guesttest.Must(t, os.Mkdir(filepath.Join(volume, "rootfs"), 0o755))
+			l.write(filepath.Join(volume, "config.json"), "precious")
+			guesttest.Must(t, unix.Mount(volume, filepath.Join(b.Dir(), over), "", unix.MS_BIND, ""))
+			guesttest.Must(t, b.Remove())
+			if text, err := os.ReadFile(filepath.Join(volume, "config.json")); err != nil || string(text) != "precious" {
+				t.Errorf("the volume's file is %q, %v: want it untouched", text, err)
+			}
+			if missing(filepath.Join(volume, "rootfs")) {
+				t.Error("the volume's directory is gone, want it kept")
+			}
+			if !missing(b.Dir()) || l.mounts(b.Dir()) != 0 {
+				t.Error("something of the bundle is left")
+			}
+		})
+	}
+}
+
 // TestRootfsInPlace is one that a storage has put there: it is used as it is.
 func TestRootfsInPlace(t *testing.T) {
 	l := newLab(t)

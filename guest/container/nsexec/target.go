@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,7 +60,7 @@ func openTarget(proc string, pid int, cgroupPaths map[string]string) (_ *Target,
 	}
 	if t.flags&flagCgroup2 != 0 {
 		dir := filepath.Join(proc, strconv.Itoa(pid))
-		if t.init, err = os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
+		if t.init, err = open(dir, unix.O_PATH|unix.O_DIRECTORY); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +75,7 @@ func (t *Target) openNamespace(proc string, pid int, name string) error {
 		}
 		return err
 	}
-	f, err := os.Open(filepath.Join(proc, strconv.Itoa(pid), "ns", name))
+	f, err := open(filepath.Join(proc, strconv.Itoa(pid), "ns", name), unix.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -131,11 +130,23 @@ func (t *Target) openCgroups(paths map[string]string) error {
 }
 
 func (t *Target) openCgroup(path string, flags int) error {
-	f, err := os.OpenFile(path, flags|syscall.O_CLOEXEC, 0)
+	f, err := open(path, flags)
 	if err == nil {
 		t.cgroups = append(t.cgroups, f)
 	}
 	return err
+}
+
+// open opens a file of which nothing can be waited for: os.OpenFile would make it known to Go's poller.
+func open(path string, flags int) (*os.File, error) {
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	for errors.Is(err, unix.EINTR) {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // Close closes the descriptors. Processes in the container do not mind; Spawn fails from

@@ -81,11 +81,11 @@ func (c *Container) clear() error {
 // removeState removes libcontainer's directory, without a descriptor where it can: the
 // agent may have none left, which is what made a create fail.
 func removeState(dir string) error {
-	for _, name := range []string{execFifo, stateFile} {
+	for _, name := range []string{stateFile, execFifo} { // the second is there until the start
 		_ = unix.Unlink(filepath.Join(dir, name))
-	}
-	if err := unix.Rmdir(dir); err == nil || errors.Is(err, unix.ENOENT) {
-		return nil
+		if err := unix.Rmdir(dir); err == nil || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
 	}
 	return os.RemoveAll(dir)
 }

@@ -44,6 +44,9 @@ func (c *Container) killByInit() error {
 	if err := c.init.Kill(); err != nil {
 		return err
 	}
+	if c.init.exited() {
+		return nil // and all the others before it: the init of a pid namespace ends last
+	}
 	return c.thaw()
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
+	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -42,7 +43,7 @@ func (p *Process) Executed(proc string) bool {
 	if !p.staged.Load() {
 		return true
 	}
-	name, err := os.ReadFile(fmt.Sprintf("%s/%d/comm", proc, p.Pid))
+	name, err := sysfs.ReadFile(fmt.Sprintf("%s/%d/comm", proc, p.Pid))
 	if err == nil && strings.HasPrefix(string(name), stagePrefix) {
 		return false
 	}
