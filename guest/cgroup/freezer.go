@@ -144,7 +144,7 @@ func (f Freezer) write(dir string, freeze bool) error {
 	case freeze:
 		word = "FROZEN"
 	}
-	return sysfs.Write(filepath.Join(dir, file), word)
+	return sysfs.Overwrite(filepath.Join(dir, file), word)
 }
 
 // ignoreGone drops the error of a cgroup that has been removed, or of a kernel that cannot

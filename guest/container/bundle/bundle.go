@@ -148,9 +148,19 @@ func detachBelow(dir string) error {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
+	for {
+		detached, err := detachOnce(dir)
+		if err != nil || !detached { // what one mount has hidden is detached after it
+			return err
+		}
+	}
+}
+
+// detachOnce tells whether anything has been detached.
+func detachOnce(dir string) (detached bool, _ error) {
 	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
 	if err != nil {
-		return fmt.Errorf("mounts below %s: %w", dir, err)
+		return false, fmt.Errorf("mounts below %s: %w", dir, err)
 	}
 	// The deepest first, and of several at one place the latest first.
 	slices.Reverse(mounts)
@@ -160,8 +170,9 @@ func detachBelow(dir string) error {
 	for _, m := range mounts {
 		err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("unmount %s: %w", m.Mountpoint, err)
+			return detached, fmt.Errorf("unmount %s: %w", m.Mountpoint, err)
 		}
+		detached = detached || err == nil
 	}
-	return nil
+	return detached, nil
 }

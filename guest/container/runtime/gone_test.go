@@ -5,6 +5,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,6 +135,9 @@ func TestExecAsInitEnds(t *testing.T) {
 	if err := c.ended(refused); !errors.Is(err, unix.ENOMEM) {
 		t.Errorf("beside a living init: %v, want %v", err, unix.ENOMEM)
 	}
+	if err := c.ended(os.ErrClosed); errors.Is(err, ErrStopped) {
+		t.Errorf("closed beside a living init: %v, want %v", err, os.ErrClosed)
+	}
 	// An init on its way out waits for the other processes of its namespace: it has not exited yet.
 	c.options.Proc = t.TempDir()
 	dying := filepath.Join(c.options.Proc, strconv.Itoa(c.init.Pid))
@@ -153,6 +157,9 @@ func TestExecAsInitEnds(t *testing.T) {
 	c.init.WaitGone()
 	if err := c.ended(refused); !errors.Is(err, ErrStopped) {
 		t.Errorf("beside a dead init: %v, want %v", err, ErrStopped)
+	}
+	if err := c.ended(fmt.Errorf("container: %w", os.ErrClosed)); !errors.Is(err, ErrStopped) {
+		t.Errorf("closed behind a dead init: %v, want %v", err, ErrStopped)
 	}
 	absent := &nsexec.Error{Step: nsexec.StepLookup, Errno: unix.ENOENT}
 	if err := c.ended(absent); !errors.Is(err, unix.ENOENT) {

@@ -34,6 +34,8 @@ type Process struct {
 	// staged is true while the process may still be a stage of libcontainer's start.
 	staged  atomic.Bool
 	foreign *foreign // of one that another agent has started; else nil
+	// reaped, if any, runs once the process has been reaped, and must not block.
+	reaped func()
 }
 
 // Executed tells whether the process runs its program. Until then it is a Go program,
@@ -88,6 +90,9 @@ func (p *Process) Reap() int {
 	defer p.PidFD.Close()
 	status := p.reap()
 	owned.CompareAndDelete(p.Pid, p)
+	if p.reaped != nil {
+		p.reaped()
+	}
 	return status
 }
 

@@ -34,6 +34,9 @@ func (s sessions) Open(c *Container) error {
 		return err
 	}
 	c.target = target{Target: t}
+	// With the last descriptor of a mount namespace goes its tree of mounts, for which the kernel waits for
+	// others: up to some milliseconds that need not be the removal's.
+	c.init.reaped = func() { go t.Close() }
 	return nil
 }
 
@@ -71,8 +74,12 @@ func (s sessions) Spawn(ctx context.Context, c *Container, p *specs.Process, std
 var ErrStopped = errors.New("it is stopped")
 
 // ended puts the end of init in the place of what follows from it: with it goes the container's pid
-// namespace, and a clone into that fails with ENOMEM (pid_namespaces(7)).
+// namespace, and a clone into that fails with ENOMEM (pid_namespaces(7)); a moment later what was kept
+// open for sessions is closed.
 func (c *Container) ended(err error) error {
+	if errors.Is(err, os.ErrClosed) && c.init.exited() {
+		return ErrStopped
+	}
 	var failed *nsexec.Error
 	if errors.As(err, &failed) && failed.Step == nsexec.StepClone && failed.Errno == unix.ENOMEM && c.init.ending(c.options.Proc) {
 		return ErrStopped

@@ -13,8 +13,13 @@ import (
 )
 
 // Write gives an attribute a value in one write(2), which is what the kernel acts on.
-func Write(path, value string) error {
-	fd, err := open(path, unix.O_WRONLY|unix.O_TRUNC)
+func Write(path, value string) error { return write(path, value, unix.O_TRUNC) }
+
+// Overwrite is Write without truncation, of which an attribute knows nothing.
+func Overwrite(path, value string) error { return write(path, value, 0) }
+
+func write(path, value string, flags int) error {
+	fd, err := open(path, unix.O_WRONLY|flags)
 	if err != nil {
 		return err
 	}
