@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,4 +200,27 @@ func TestEveryCommandTeaches(t *testing.T) {
 	if err != nil || !strings.Contains(out, "GetMetrics\n") {
 		t.Errorf("completion: %q, %v", out, err)
 	}
+}
+
+// TestManualNamesEveryCommand: one that docs/ctl.md does not show is found by nobody. Those that are not
+// for people are hidden, and completion and help are cobra's.
+func TestManualNamesEveryCommand(t *testing.T) {
+	const name = "docs/ctl.md"
+	manual, err := os.ReadFile("../../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			if sub.Hidden || sub.Name() == "help" {
+				continue
+			}
+			if !sub.HasSubCommands() && !regexp.MustCompile(sub.CommandPath()+`\b`).Match(manual) {
+				t.Errorf("%s does not show %s", name, sub.CommandPath())
+			}
+			visit(sub)
+		}
+	}
+	visit(newRoot())
 }

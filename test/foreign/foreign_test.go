@@ -36,8 +36,10 @@ func TestRustClient(t *testing.T) {
 	if cargo == "" {
 		unavailable(t, "no cargo")
 	}
-	build(t, "rustclient", cargo, "build", "--release", "--locked", "--target-dir", "target")
-	drive(t, filepath.Join("rustclient", "target", "release", "foreign-rustclient"), "--destroy", "yes")
+	// Where make clean takes it away, as an absolute path: cargo runs in another directory than the test.
+	target := filepath.Join(harness.ModuleRoot(), "out", "rustclient")
+	build(t, "rustclient", cargo, "build", "--release", "--locked", "--target-dir", target)
+	drive(t, filepath.Join(target, "release", "foreign-rustclient"), "--destroy", "yes")
 }
 
 // drive runs both commands of a client against an agent each.

@@ -7,10 +7,10 @@
 #
 #   suites.sh [suite...]      default: unit and every directory of test/ with tests
 #
-# TESTFLAGS is handed to go test.
+# TESTFLAGS is handed to go test. CHECKS is what make check has skipped, for the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}" "${TESTFLAGS:=}"
+: "${GO:=go}" "${TAGS:=seccomp,netgo,osusergo,agent_policy}" "${TESTFLAGS:=}" "${CHECKS:=}"
 
 # The C code of packages under test ends with SIGILL where its behaviour is undefined; the agents
 # that tests build for themselves are made in the same way (test/harness).
@@ -66,7 +66,7 @@ prepare() {
 	cargo=$(PATH="$PATH:$HOME/.cargo/bin" command -v cargo || true)
 	if [ "$1" = foreign ] && [ -n "$cargo" ]; then
 		# The test builds again and says what is wrong.
-		(cd test/foreign/rustclient && "$cargo" build --release --locked --target-dir target) || true
+		(cd test/foreign/rustclient && "$cargo" build --release --locked --target-dir "$OLDPWD/out/rustclient") || true
 	fi
 }
 
@@ -106,6 +106,6 @@ done
 
 echo "== all suites: $SECONDS s"
 if [ -s "$dir/results" ]; then
-	"$dir/progress" -summary "$dir/results"
+	"$dir/progress" -summary "$dir/results" -checks "$CHECKS"
 fi
 exit $failed

@@ -32,9 +32,16 @@ func TestVulncheck(t *testing.T) {
 			if err := os.WriteFile(tool, []byte(text), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.Command("sh", "vulncheck.sh", tool).CombinedOutput()
+			skipped := filepath.Join(t.TempDir(), "skipped")
+			cmd := exec.Command("sh", "vulncheck.sh", tool)
+			cmd.Env = append(os.Environ(), "SKIPPED="+skipped)
+			out, err := cmd.CombinedOutput()
 			if (err != nil) != c.fails || !strings.Contains(string(out), c.want) {
 				t.Errorf("%v, %q; want a failure: %t, and %q", err, out, c.fails, c.want)
+			}
+			said, _ := os.ReadFile(skipped)
+			if got := strings.HasPrefix(string(said), "govulncheck\tthe database"); got != (c.want == "skipped") {
+				t.Errorf("said to be skipped: %q, want a line: %t", said, c.want == "skipped")
 			}
 		})
 	}

@@ -3,6 +3,7 @@
 package volume_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -281,6 +282,27 @@ func TestUnknownDriver(t *testing.T) {
 	for _, name := range []string{"", "nosuch", "EPHEMERAL"} {
 		if _, err := d.Attach(t.Context(), "c", volume.Storage{Driver: name, MountPoint: "/x"}); !errors.Is(err, volume.ErrDriver) {
 			t.Errorf("%q: %v, want %v", name, err, volume.ErrDriver)
+		}
+	}
+}
+
+// unannounced are drivers that hosts are not told of, and why.
+var unannounced = map[string]string{
+	volume.TrustedStore: "a container asks for it by a device, no host by a storage",
+}
+
+// TestEveryDriverIsAnnounced: a driver that GetGuestDetails does not name, or that the document does not
+// know, is a driver that nobody will use.
+func TestEveryDriverIsAnnounced(t *testing.T) {
+	const name = "docs/storage.md"
+	doc, err := os.ReadFile("../../../" + name)
+	guesttest.Must(t, err)
+	for _, d := range volume.Registered() {
+		if why := unannounced[d.Name]; d.Announced == (why != "") {
+			t.Errorf("driver %s: announced %t, want %t (Announced in the list, or unannounced here with the reason)", d.Name, d.Announced, why == "")
+		}
+		if !bytes.Contains(doc, []byte("`"+d.Name+"`")) {
+			t.Errorf("driver %s is not in %s", d.Name, name)
 		}
 	}
 }

@@ -18,22 +18,24 @@ const quiet = 30 * time.Second
 func main() {
 	record := flag.String("record", "", "file that the results of tests are added to")
 	summary := flag.String("summary", "", "file whose results are summed up, in place of reading events")
+	checks := flag.String("checks", "", "file with what make check has skipped: name, tab, reason; for the summary")
 	module := flag.String("module", "", "module path, left out of the names of packages")
 	flag.Parse()
-	if err := run(*record, *summary, *module); err != nil {
+	if err := run(*record, *summary, *checks, *module); err != nil {
 		fmt.Fprintln(os.Stderr, "progress:", err)
 		os.Exit(1)
 	}
 }
 
-func run(record, summary, module string) error {
+func run(record, summary, checks, module string) error {
 	if summary != "" {
 		f, err := os.Open(summary)
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		return summarize(f, os.Stdout)
+		skipped, _ := os.ReadFile(checks) // nothing was checked without it
+		return summarize(f, string(skipped), os.Stdout)
 	}
 	results := io.Discard
 	if record != "" {

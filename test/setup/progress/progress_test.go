@@ -106,7 +106,7 @@ func TestTheSummarySaysWhatWasSkippedAndWhy(t *testing.T) {
 		`{"Action":"fail","Package":"example.org/agent/b"}`,
 	)
 	var out bytes.Buffer
-	if err := summarize(results, &out); err != nil {
+	if err := summarize(results, "govulncheck\tno network\ndeadcode\tno way\n", &out); err != nil {
 		t.Fatal(err)
 	}
 	want := `== skipped: 3 tests
@@ -114,6 +114,9 @@ func TestTheSummarySaysWhatWasSkippedAndWhy(t *testing.T) {
       a TestOne, b TestTwo
    1  no reason given
       b TestSilent
+== skipped in make check:
+      govulncheck: no network
+      deadcode: no way
 == failed: 1 tests; packages: b
 b TestBad
     b_test.go:9: wanted 2
@@ -125,7 +128,7 @@ b TestBad
 }
 
 func TestABrokenRecordIsAnError(t *testing.T) {
-	if err := summarize(strings.NewReader("{no"), &bytes.Buffer{}); err == nil {
+	if err := summarize(strings.NewReader("{no"), "", &bytes.Buffer{}); err == nil {
 		t.Error("no error for what is no JSON")
 	}
 }

@@ -26,10 +26,13 @@ type tally struct {
 	failures                []result
 	packages                []string            // that failed without a failing test
 	reasons                 map[string][]string // of what was skipped, to the tests
+	checks                  string              // that were skipped, a line each
 }
 
-func summarize(in io.Reader, out io.Writer) error {
-	t := tally{reasons: map[string][]string{}}
+// summarize says how tests have ended that are recorded in in, and what make check has skipped: a line
+// of name, tab and reason for each.
+func summarize(in io.Reader, checks string, out io.Writer) error {
+	t := tally{checks: strings.TrimSpace(checks), reasons: map[string][]string{}}
 	for d := json.NewDecoder(in); ; {
 		var r result
 		if err := d.Decode(&r); errors.Is(err, io.EOF) {
@@ -85,6 +88,9 @@ func (t *tally) print(out io.Writer) {
 		for _, why := range t.mostFirst() {
 			fmt.Fprintf(out, "%4d  %s\n      %s\n", len(t.reasons[why]), why, some(t.reasons[why]))
 		}
+	}
+	if t.checks != "" {
+		fmt.Fprintf(out, "== skipped in make check:\n      %s\n", strings.NewReplacer("\t", ": ", "\n", "\n      ").Replace(t.checks))
 	}
 	if t.failed > 0 || len(t.packages) > 0 {
 		fmt.Fprintf(out, "== failed: %d tests; packages: %s\n", t.failed, strings.Join(t.packages, " "))
