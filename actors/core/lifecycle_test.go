@@ -227,6 +227,7 @@ func TestKeptTurnPanics(t *testing.T) {
 		var kept *core.Turn
 		ref := e.spawn("a", &script{})
 		e.do(ref, func(tn *core.Turn) { kept = tn })
+		synctest.Wait() // the turn is over
 		uses := map[string]func(){
 			"Self":   func() { kept.Self() },
 			"Log":    func() { kept.Log() },

@@ -24,7 +24,6 @@ func (a *AttestationAgent) Server() (*ttrpc.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.server = s
 	a.register(s, attestationService, map[string]ttrpc.Method{
 		"GetEvidence": bytesMethod(func(b []byte) string { return fmt.Sprintf("evidence about %q", b) }),
 		"GetToken":    bytesMethod(func(b []byte) string { return fmt.Sprintf("token of type %s", b) }),

@@ -42,7 +42,6 @@ func (h *Hub) Server() (*ttrpc.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.server = s
 	h.register(s, protocols.SealedSecretService, map[string]ttrpc.Method{"UnsealSecret": unary(h.unseal)})
 	h.register(s, protocols.GetResourceService, map[string]ttrpc.Method{"GetResource": unary(h.resource)})
 	h.register(s, protocols.SecureMountService, map[string]ttrpc.Method{"SecureMount": unary(h.mount)})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/containerd/ttrpc"
@@ -18,20 +19,10 @@ import (
 type StandIn struct {
 	// Script says how it misbehaves.
 	Script Script
-	// Die ends it; nil closes its connections and its socket's file stays, as after a crash.
+	// Die ends it, when the script says so.
 	Die func()
 	// Called is told of each call, nil for nobody.
 	Called func(method string)
-
-	server *ttrpc.Server
-}
-
-func (s *StandIn) die() {
-	if s.Die != nil {
-		s.Die()
-		return
-	}
-	_ = s.server.Close()
 }
 
 // register adds a service whose methods follow the script.
@@ -42,7 +33,7 @@ func (s *StandIn) register(server *ttrpc.Server, service string, methods map[str
 			if s.Called != nil {
 				s.Called(name)
 			}
-			if err := s.Script.call(ctx, name, s.die); err != nil {
+			if err := s.Script.call(ctx, name, s.Die); err != nil {
 				return nil, err
 			}
 			return serve(ctx, unmarshal)
@@ -69,25 +60,56 @@ func Listen(path string) (net.Listener, error) {
 }
 
 // Serve has a stand-in answer on a socket, in the test's own process, until stop or the end of the test.
+// Its socket's file stays, as after a crash.
 func Serve(tb testing.TB, path string, standIn interface{ Server() (*ttrpc.Server, error) }) (stop func()) {
 	tb.Helper()
 	s, err := standIn.Server()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	l, err := Listen(path)
+	listening, err := Listen(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	l := &listener{Listener: listening}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(context.Background(), l) }()
 	stop = func() {
-		_ = s.Close()
-		if err := <-done; err != nil && !errors.Is(err, ttrpc.ErrServerClosed) {
+		// Who has lost a connection must not find the socket still open, so that goes first.
+		_ = l.Close()
+		if err := <-done; err != nil && !errors.Is(err, net.ErrClosed) {
 			tb.Error(fmt.Errorf("stand-in on %s: %w", path, err))
 		}
 		done <- nil
+		l.hangUp()
 	}
 	tb.Cleanup(stop)
 	return stop
+}
+
+// listener knows its connections. The server's Close leaves those open on which a call is under way.
+type listener struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []*net.UnixConn
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.conns = append(l.conns, conn.(*net.UnixConn))
+	}
+	return conn, err
+}
+
+// hangUp ends the connections for both sides: the server sees an end as if its client had gone.
+func (l *listener) hangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, conn := range l.conns {
+		_ = conn.CloseRead()
+		_ = conn.CloseWrite()
+	}
 }
