@@ -107,8 +107,8 @@ func TestGuestComponents(t *testing.T) {
 	if strings.Contains(a.Log(), "password") {
 		t.Error("the log has the proxy's password in it")
 	}
-	if strings.Contains(a.Log(), `"WARN"`) {
-		t.Errorf("warnings, want none:\n%s", a.Log())
+	if warnings := a.Warnings(); len(warnings) > 0 {
+		t.Errorf("warnings %q, want none", warnings)
 	}
 
 	hub := hubOf(t, a)
@@ -133,10 +133,7 @@ func TestGuestComponents(t *testing.T) {
 		} else {
 			pids[id] = again
 		}
-		want := id + " has ended with status 137"
-		if !strings.Contains(a.Log(), want) {
-			t.Errorf("no word of %q, want it in the log", want)
-		}
+		a.UntilLogged(1, id+" has ended with status 137")
 	}
 
 	if err := a.DestroySandbox(background(t)); err != nil {
@@ -189,9 +186,7 @@ func TestImageWithoutComponents(t *testing.T) {
 				components.Install(t, dir, tc.there...)
 			}
 			a := harness.Start(t, harness.Options{Components: dir, Cmdline: tc.cmdline})
-			if n := strings.Count(a.Log(), warning); n != tc.warnings || !strings.Contains(a.Log(), tc.missing) {
-				t.Errorf("%d warnings, want %d that names %q:\n%s", n, tc.warnings, tc.missing, a.Log())
-			}
+			a.UntilLogged(tc.warnings, warning, tc.missing)
 			if children := a.Children(); len(children) != 0 {
 				t.Errorf("children %q, want no component", children)
 			}
@@ -245,6 +240,7 @@ func inExtension(t *testing.T, manifest string) harness.Options {
 func TestExtensionImage(t *testing.T) {
 	manifest := block(t, "toml", "${cdh_socket}", `level = 2`)
 	a := harness.Start(t, inExtension(t, manifest))
+	a.UntilLogged(2, "guest component is ready")
 	wantLines(t, a.Log(),
 		[2]string{"attestation-agent", "guest component is ready"},
 		[2]string{"confidential-data-hub", "guest component is ready"},
@@ -274,7 +270,5 @@ func TestComponentsOfADeadAgent(t *testing.T) {
 	if plain, err := hubOf(t, p.Agent).UnsealSecret(guard.Context(t), components.Seal("x")); err != nil || string(plain) != "x" {
 		t.Errorf("unseal: %q, %v, want the secret", plain, err)
 	}
-	if want := `"components":"[\"api-server-rest\",\"attestation-agent\",\"confidential-data-hub\"]"`; !strings.Contains(p.Log(), want) {
-		t.Errorf("the log does not say that components were cleared:\n%s", p.Log())
-	}
+	p.UntilLogged(1, `"components":"[\"api-server-rest\",\"attestation-agent\",\"confidential-data-hub\"]"`)
 }

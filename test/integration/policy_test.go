@@ -78,9 +78,7 @@ func TestInitData(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q in it", name, got, err, want)
 		}
 	}
-	if log := a.Log(); !strings.Contains(log, `"digest"`) || !strings.Contains(log, `"sha256"`) {
-		t.Errorf("the digest is not logged:\n%s", log)
-	}
+	a.UntilLogged(1, `"digest"`, `"sha256"`)
 }
 
 // TestPolicyOfInitData: the policy of the init data replaces the one of the guest's image.
@@ -174,9 +172,7 @@ default ReadStreamRequest := false
 		}
 	}
 	p.WantExit("c1", "e1", 0)
-	if n := strings.Count(p.Log(), "output is dropped"); n != 1 {
-		t.Errorf("%d lines about dropped output, want 1", n)
-	}
+	p.UntilLogged(1, "output is dropped")
 	// Allowed from now on: what comes arrives.
 	p.Session("c1", "e2", "sh", "-c", "echo one; while read x; do echo two; done")
 	if data, err := p.ReadStdout(p.Ctx, "c1", "e2", 100); err != nil || len(data) != 0 {

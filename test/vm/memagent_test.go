@@ -154,7 +154,8 @@ func number(t *testing.T, vm *lab.VM, script string) uint64 {
 // warnings are the agent's lines of that level.
 func warnings(vm *lab.VM) (all []string) {
 	for _, line := range vm.AgentLog() {
-		if strings.Contains(line, `"level":"WARN"`) {
+		// That a turn was slow is said of a machine that others keep busy.
+		if strings.Contains(line, `"level":"WARN"`) && !strings.Contains(line, `"msg":"slow turn"`) {
 			all = append(all, line)
 		}
 	}

@@ -121,14 +121,7 @@ func TestLogLevelAtRunTime(t *testing.T) {
 			return err == nil && got.Data == name+"\n"
 		})
 	}
-	debugLines := func() (lines []string) {
-		for line := range strings.Lines(p.Log()) {
-			if strings.Contains(line, `"level":"DEBG"`) {
-				lines = append(lines, line)
-			}
-		}
-		return lines
-	}
+	debugLines := func() []string { return p.Lines(`"level":"DEBG"`) }
 	p.Idle("quiet")
 	if lines := debugLines(); len(lines) != 0 {
 		t.Errorf("%d lines at debug before the change: %s", len(lines), lines[0])
@@ -138,6 +131,7 @@ func TestLogLevelAtRunTime(t *testing.T) {
 	p.Idle("c1")
 	p.Output("c1", "e1", "true")
 	p.Delete("c1")
+	p.UntilLogged(1, `"msg":"rpc"`, `"rpc":"RemoveContainer"`)
 	steps := map[string]bool{}
 	for _, line := range debugLines() {
 		var l struct{ Msg, Step, Container, RPC string }
@@ -156,11 +150,14 @@ func TestLogLevelAtRunTime(t *testing.T) {
 	}
 	p.Must(p.Call(p.Ctx, "GetDiagnosticData", &protocols.GetDiagnosticDataRequest{LogType: "log_level=warn"}, &protocols.GetDiagnosticDataResponse{}))
 	level("warn")
-	before := strings.Count(p.Log(), "\n")
+	p.UntilLogged(1, `"log-level":"warn"`)
+	before := len(p.Lines())
 	p.Must(p.Check(p.Ctx))
 	p.Delete("quiet")
-	if after := strings.Count(p.Log(), "\n"); after != before {
-		t.Errorf("%d more lines at warn, want none:\n%s", after-before, p.Log())
+	for _, line := range p.Lines()[before:] {
+		if !strings.Contains(line, `"level":"WARN"`) {
+			t.Errorf("a line at warn: %s", line)
+		}
 	}
 	err := p.Call(p.Ctx, "GetDiagnosticData", &protocols.GetDiagnosticDataRequest{LogType: "log_level=loud"}, &protocols.GetDiagnosticDataResponse{})
 	if err == nil || !strings.Contains(err.Error(), "loud") {
