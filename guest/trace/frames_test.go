@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 
@@ -79,7 +80,12 @@ func TestForwarderComesAgain(t *testing.T) {
 		t.Fatalf("span %v", got)
 	}
 	f.Close()
-	guard.Receive(t, "the connection", f.conns).Close()
+	// Its Close alone would let the connection live until the read that is under way has noticed.
+	conn := guard.Receive(t, "the connection", f.conns).(*net.UnixConn)
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 	f = listenForwarder(t, f.path)
 	record(tr, "second")
 	if got := f.next(t)["name"]; got != "second" {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/cgroup"
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
@@ -56,13 +57,30 @@ func heldUp(t *testing.T, h *nsexec.Helper, stuck, other *nsexec.Request, releas
 	// That it is reaped then, newHelper checks.
 }
 
+// freeze freezes the container as the agent does. libcontainer gives up where the container's program is just
+// being executed.
+func (c *container) freeze(t *testing.T) (thaw func()) {
+	t.Helper()
+	dir, v1 := c.paths["freezer"]
+	if !v1 {
+		dir = c.paths[""]
+	}
+	f := cgroup.Freezer{Dir: dir, Unified: !v1}
+	if err := f.Freeze(guard.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := f.Thaw(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestFrozenContainer(t *testing.T) {
 	frozen, running := newContainer(t, variant{}), newContainer(t, variant{})
 	h := newHelper(t)
-	if err := frozen.Pause(); err != nil {
-		t.Fatal(err)
-	}
-	heldUp(t, h, frozen.request("true"), running.request("echo", "hi"), func() { frozen.Resume() })
+	heldUp(t, h, frozen.request("true"), running.request("echo", "hi"), frozen.freeze(t))
 	if out, err := run(t, h, frozen.request("echo", "hi")); out != "hi\n" {
 		t.Error(out, err)
 	}
@@ -71,7 +89,7 @@ func TestFrozenContainer(t *testing.T) {
 func TestStartCompletesWhenThawed(t *testing.T) {
 	c := newContainer(t, variant{})
 	h := newHelper(t)
-	c.Pause()
+	thaw := c.freeze(t)
 	out := make(chan string, 1)
 	go func() {
 		text, err := run(t, h, c.request("echo", "hi"))
@@ -81,7 +99,7 @@ func TestStartCompletesWhenThawed(t *testing.T) {
 		pids, _ := os.ReadFile(filepath.Join(c.paths["freezer"], "cgroup.procs"))
 		return strings.Count(string(pids), "\n") == 2
 	})
-	c.Resume()
+	thaw()
 	if got := <-out; got != "hi\n<nil>" {
 		t.Error(got)
 	}
@@ -199,17 +217,16 @@ func TestHelperIsReplaced(t *testing.T) {
 func TestHelperDiesUnderLoad(t *testing.T) {
 	c, h := newContainer(t, variant{}), startHelper(t)
 	var wg sync.WaitGroup
-	stop := make(chan struct{})
+	ctx, stop := guard.Context(t), make(chan struct{})
 	started, failed := make(chan int, 16), make(chan int, 16)
 	for range 16 {
 		wg.Go(func() {
 			good, bad := 0, 0
-			for {
+			defer func() { started <- good; failed <- bad }()
+			for last := false; !last; {
 				select {
-				case <-stop:
-					started <- good
-					failed <- bad
-					return
+				case <-stop: // no helper is killed any more, and the next one starts what it is asked for
+					last = good > 0 || ctx.Err() != nil
 				default:
 				}
 				out, err := run(t, h, c.request("echo", "hi"))

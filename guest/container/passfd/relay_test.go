@@ -18,29 +18,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
 )
-
-func openDescriptors(t testing.TB) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
 
 // newPoller also checks that the test leaves no descriptor and no goroutine behind.
 func newPoller(t testing.TB) *stdio.Poller {
 	t.Helper()
-	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	goroutines, descriptors := runtime.NumGoroutine(), guesttest.Descriptors(t)
 	p, err := stdio.NewPoller()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		p.Close()
-		guard.Until(t, "descriptors are closed", func() bool { return openDescriptors(t) <= descriptors })
+		guard.Until(t, "descriptors are closed", func() bool { return guesttest.Descriptors(t) <= descriptors })
 		guard.Until(t, "goroutines have ended", func() bool { return runtime.NumGoroutine() <= goroutines })
 	})
 	return p
@@ -195,7 +187,7 @@ func TestHostEndsItsSending(t *testing.T) {
 	guard.Until(t, "the relay has seen it", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return r.to.half && !r.busy
+		return !r.busy && r.to.half // in this order: it belongs to who is busy
 	})
 	_, _ = process.WriteString("still there")
 	process.Close()

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"github.com/kata-containers/kata-agent/test/guard"
 )
 
@@ -32,7 +33,7 @@ func stated(conn net.Conn) (port uint32, ok bool) {
 
 func newDesk(t *testing.T, o Options) *desk {
 	t.Helper()
-	before := openDescriptors(t)
+	before := guesttest.Descriptors(t)
 	l, err := net.Listen("unix", fmt.Sprintf("@passfd-%d-%s", os.Getpid(), t.Name()))
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func newDesk(t *testing.T, o Options) *desk {
 		l.Close()
 		<-done
 		s.Close()
-		guard.Until(t, "descriptors are closed", func() bool { return openDescriptors(t) <= before })
+		guard.Until(t, "descriptors are closed", func() bool { return guesttest.Descriptors(t) <= before })
 	})
 	return &desk{s, t, l.Addr()}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kata-containers/kata-agent/test/guard"
 )
 
 func TestReadAnswersAtOnceWhenThereAreBytes(t *testing.T) {
@@ -245,20 +247,11 @@ func TestGraceEndsASilentStream(t *testing.T) {
 	r, w := newReader(t, newPoller(t))
 	w.WriteString("before")
 	r.Exited()
+	start := time.Now()
 	c, _ := read(r, 100)
 	if got := await(t, c); string(got.data) != "before" {
 		t.Fatalf("got %+v", got)
 	}
-	// A descendant still writes now and then: its bytes come, and each prolongs.
-	for range 3 {
-		c, _ := read(r, 100)
-		time.Sleep(graceTime / 2) // clock: no later than that
-		w.WriteString("x")
-		if got := await(t, c); string(got.data) != "x" {
-			t.Fatalf("got %+v", got)
-		}
-	}
-	start := time.Now()
 	a, _ := read(r, 100)
 	b, _ := read(r, 100)
 	if got := await(t, a); !errors.Is(got.err, io.EOF) {
@@ -267,6 +260,32 @@ func TestGraceEndsASilentStream(t *testing.T) {
 	await(t, b)
 	if took := time.Since(start); took < graceTime*9/10 { // clock: a slow machine takes longer only
 		t.Errorf("ended after %v", took)
+	}
+}
+
+// TestBytesProlongTheGrace: a descendant still writes now and then. Its bytes come, and the grace time begins anew.
+func TestBytesProlongTheGrace(t *testing.T) {
+	r, w := newReader(t, newPoller(t))
+	w.WriteString("before")
+	c, _ := read(r, 100)
+	await(t, c)
+	r.Exited()
+	for range 3 {
+		r.mu.Lock()
+		r.until = time.Now().Add(time.Hour) // however slow the machine is
+		r.mu.Unlock()
+		c, _ := read(r, 100)
+		start := time.Now()
+		w.WriteString("x")
+		if got := await(t, c); string(got.data) != "x" {
+			t.Fatalf("got %+v", got)
+		}
+		guard.Until(t, "the grace time begins with the bytes", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			left := time.Until(r.until) // an hour if it did not begin anew
+			return left <= graceTime && !r.until.Before(start.Add(graceTime))
+		})
 	}
 }
 

@@ -170,8 +170,9 @@ func TestOverflow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 100 { // what was queued before the loss
-		if err := next(t, s); err != nil {
+	// What was queued before the loss, and what comes then. The machine's own events may be too many again.
+	for range 100 {
+		if err := next(t, s); err != nil && !errors.Is(err, ErrOverflow) {
 			t.Fatal(err)
 		}
 		trigger()
