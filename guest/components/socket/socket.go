@@ -76,6 +76,9 @@ func Dial(ctx context.Context, path string) (net.Conn, error) {
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		<-ctx.Done() // package net has a clock of its own for the deadline of ctx, and may be the first
+	}
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("socket %s: %w", path, context.Cause(ctx))
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -70,6 +71,29 @@ func TestEndOfTheContext(t *testing.T) {
 		if err := guard.Receive(t, name+": the end", got); !errors.Is(err, cause) {
 			t.Errorf("%s: got %v, want %v", name, err, cause)
 		}
+	}
+}
+
+// passed is a context whose deadline has passed, of which it does not know yet.
+type passed struct{ context.Context }
+
+func (passed) Deadline() (time.Time, bool) { return time.Unix(1, 0), true }
+
+// TestDeadlineBeforeItsContext: what notices the deadline first is not what is told.
+func TestDeadlineBeforeItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listen(t, path)
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	got := make(chan error, 1)
+	go func() {
+		_, err := socket.Dial(passed{ctx}, path)
+		got <- err
+	}()
+	guard.Silent(t, "an error before the context has ended", got)
+	cancel(cause)
+	if err := guard.Receive(t, "the end", got); !errors.Is(err, cause) {
+		t.Errorf("got %v, want %v", err, cause)
 	}
 }
 
