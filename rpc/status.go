@@ -46,6 +46,7 @@ var statusTable = []struct {
 	{memagent.ErrSetting, codes.InvalidArgument},
 	{process.ErrNoTerminal, codes.Unavailable},
 	{process.ErrPassed, codes.FailedPrecondition},
+	{process.ErrLost, codes.DataLoss},
 	{sandbox.ErrExists, codes.AlreadyExists},
 	{container.ErrState, codes.FailedPrecondition},
 	{runtime.ErrNotCreated, codes.FailedPrecondition},

@@ -54,18 +54,21 @@ func (in *inheritance) read() error {
 	if in.sandbox, err = sandbox.Recorded(j); err != nil {
 		return err
 	}
-	records, sessions, err := container.Records(j)
+	left, err := container.Records(j)
 	errs := []error{err}
-	for _, r := range records {
+	for _, r := range left.Containers {
 		c, err := in.container(r)
 		if err != nil {
 			errs = append(errs, err, container.Drop(j, r.ID))
 			continue
 		}
+		if status, ok := left.Status(r.ID, id.Exec(r.ID)); ok {
+			c.Init.HasEnded(status)
+		}
 		in.containers = append(in.containers, c)
 	}
-	for _, s := range sessions {
-		if err := in.session(s); err != nil {
+	for _, s := range left.AllSessions() {
+		if err := in.session(s, &left); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -105,7 +108,7 @@ func (in *inheritance) container(r container.Record) (*container.Inherit, error)
 
 // session finds a session of a container that is taken over. One that has ended meanwhile is found too:
 // somebody may wait for it.
-func (in *inheritance) session(s container.Session) error {
+func (in *inheritance) session(s container.Session, left *container.Left) error {
 	i := slices.IndexFunc(in.containers, func(c *container.Inherit) bool { return c.Record.ID == s.Container })
 	if i < 0 {
 		return container.DropSession(in.run.journal, s)
@@ -113,6 +116,9 @@ func (in *inheritance) session(s container.Session) error {
 	p, err := in.agent.containers.Runtime.InheritProcess(s.Pid, s.Start)
 	if err != nil {
 		return fmt.Errorf("session %q of container %q: %w", s.Exec, s.Container, err)
+	}
+	if status, ok := left.Status(s.Container, s.Exec); ok {
+		p.HasEnded(status)
 	}
 	in.containers[i].Sessions[s.Exec] = p
 	return nil

@@ -242,6 +242,7 @@ func (c *container) exited(t *core.Turn, m process.Exited) {
 		return
 	}
 	e.exited = true
+	c.noteEnd(m.Handle.Key.Exec, m.Status)
 	if m.Handle.Key.Exec == c.initID() {
 		c.enterState(stopped)
 	}

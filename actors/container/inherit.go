@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
@@ -23,6 +24,7 @@ import (
 const (
 	journalContainers = "container"
 	journalSessions   = "session"
+	journalEnds       = "end"
 )
 
 // Record is what the journal has of a container that stands. Its spec is in its bundle.
@@ -43,11 +45,49 @@ type Session struct {
 	Start     uint64 // see runtime.StartTime
 }
 
+// End is what the journal has of a process that has ended and for which nobody has waited yet: a session, or
+// a container's first process.
+type End struct {
+	Container id.Container
+	Exec      id.Exec
+	Status    int
+}
+
+// Left is what the journal of an agent that has died has of containers.
+type Left struct {
+	Containers []Record
+	Sessions   []Session
+	Ends       []End
+}
+
 // Records reads what an agent before has left.
-func Records(j *journal.Journal) ([]Record, []Session, error) {
-	records, err := journal.Read[Record](j, journalContainers)
-	sessions, more := journal.Read[Session](j, journalSessions)
-	return records, sessions, errors.Join(err, more)
+func Records(j *journal.Journal) (l Left, err error) {
+	var errs [3]error
+	l.Containers, errs[0] = journal.Read[Record](j, journalContainers)
+	l.Sessions, errs[1] = journal.Read[Session](j, journalSessions)
+	l.Ends, errs[2] = journal.Read[End](j, journalEnds)
+	return l, errors.Join(errs[:]...)
+}
+
+// AllSessions are the sessions, also those that ended before they were noted.
+func (l *Left) AllSessions() []Session {
+	all := slices.Clone(l.Sessions)
+	for _, e := range l.Ends {
+		noted := func(s Session) bool { return s.Container == e.Container && s.Exec == e.Exec }
+		if e.Exec != id.Exec(e.Container) && !slices.ContainsFunc(l.Sessions, noted) {
+			all = append(all, Session{Container: e.Container, Exec: e.Exec})
+		}
+	}
+	return all
+}
+
+// Status is how a process has ended, as far as the journal knows.
+func (l *Left) Status(cid id.Container, exec id.Exec) (status int, ok bool) {
+	i := slices.IndexFunc(l.Ends, func(e End) bool { return e.Container == cid && e.Exec == exec })
+	if i < 0 {
+		return 0, false
+	}
+	return l.Ends[i].Status, true
 }
 
 // Drop removes what the journal has of a container that is not there.
@@ -57,7 +97,8 @@ func Drop(j *journal.Journal, cid id.Container) error {
 
 // DropSession removes what the journal has of a session.
 func DropSession(j *journal.Journal, s Session) error {
-	return j.Delete(journalSessions, sessionName(s.Container, s.Exec))
+	name := sessionName(s.Container, s.Exec)
+	return errors.Join(j.Delete(journalSessions, name), j.Delete(journalEnds, name))
 }
 
 // Inherit makes the actor that of a container that an agent has made that has died since. It is the
@@ -114,7 +155,7 @@ func (c *container) inherit(t *core.Turn, m *Inherit) {
 
 // adoptInherited is adopt with what is left of the streams.
 func (c *container) adoptInherited(t *core.Turn, e id.Exec, p *runtime.Process) error {
-	streams := process.Streams{Pipes: stdio.Reopen(c.options.Runtime.Proc, p.Pid)}
+	streams := process.Streams{Pipes: stdio.Reopen(c.options.Runtime.Proc, p.Pid), Inherited: true}
 	err := c.adopt(t, e, p, streams)
 	if err == nil && e == c.initID() && !c.os.Waiting() {
 		c.procs[e].handle.Ref.Tell(process.Released{})
@@ -144,7 +185,10 @@ func (c *container) save(r *Record) {
 }
 
 func (c *container) forgetRecord(context.Context) error {
-	return c.options.Journal.Delete(journalContainers, string(c.id))
+	return errors.Join(
+		c.options.Journal.Delete(journalContainers, string(c.id)),
+		c.options.Journal.Delete(journalEnds, sessionName(c.id, c.initID())),
+	)
 }
 
 // change saves the record with a change. It is part of an exclusive operation's work.
@@ -160,6 +204,9 @@ func (c *container) change(with func(*Record)) {
 
 // noteSession enters a session, later: nobody waits for that.
 func (c *container) noteSession(exec id.Exec, pid int) {
+	if c.options.Journal == nil {
+		return
+	}
 	cid := c.id
 	c.options.Journal.Later(func(j *journal.Journal) {
 		start, err := runtime.StartTime(pid)
@@ -170,13 +217,29 @@ func (c *container) noteSession(exec id.Exec, pid int) {
 	})
 }
 
-func (c *container) forgetSession(exec id.Exec) {
-	cid := c.id
-	if exec == c.initID() {
+// noteEnd enters how a process has ended.
+func (c *container) noteEnd(exec id.Exec, status int) {
+	if c.options.Journal == nil {
 		return
 	}
+	cid := c.id
 	c.options.Journal.Later(func(j *journal.Journal) {
-		_ = j.Delete(journalSessions, sessionName(cid, exec)) // the next agent sees that it has ended
+		_ = j.Put(journalEnds, sessionName(cid, exec), End{cid, exec, status}) // without the entry it is unknown
+	})
+}
+
+// forgetSession removes what is noted of a process whose status has been handed out, or that nobody can ask for
+// any more.
+func (c *container) forgetSession(exec id.Exec) {
+	if c.options.Journal == nil {
+		return
+	}
+	cid, session := c.id, exec != c.initID()
+	c.options.Journal.Later(func(j *journal.Journal) {
+		_ = j.Delete(journalEnds, sessionName(cid, exec))
+		if session {
+			_ = j.Delete(journalSessions, sessionName(cid, exec)) // the next agent sees that it has ended
+		}
 	})
 }
 

@@ -27,6 +27,7 @@ type IO struct {
 	passed   passed
 	master   *os.File      // of the terminal; nil for pipes
 	closed   atomic.Bool   // stdin
+	lost     bool          // what is not here of the output was lost with another agent
 	in       atomic.Uint64 // bytes given for stdin
 	out, err flow
 	lastRead atomic.Int64 // nanoseconds since epoch; 0 if nothing was read yet
@@ -49,7 +50,7 @@ type flow struct {
 // NewIO takes over the streams, with pipes or, unless it is nil, the master of a terminal, which
 // has no pipes beside it. On error they are all closed.
 func NewIO(p *stdio.Poller, s Streams, terminal *os.File) (_ *IO, err error) {
-	o := &IO{master: terminal}
+	o := &IO{master: terminal, lost: s.Inherited}
 	defer func() {
 		if err != nil {
 			o.Close()
@@ -118,6 +119,9 @@ func (o *IO) ReadStdout(n int, done func([]byte, error)) (cancel func() bool) {
 	if o.passed.stdout != nil {
 		return refuse(done, "stdout")
 	}
+	if o.lost && o.stdout == nil {
+		return lose(done, "stdout")
+	}
 	return o.read(o.stdout, &o.out, n, done)
 }
 
@@ -125,6 +129,9 @@ func (o *IO) ReadStdout(n int, done func([]byte, error)) (cancel func() bool) {
 func (o *IO) ReadStderr(n int, done func([]byte, error)) (cancel func() bool) {
 	if o.passed.stderr != nil {
 		return refuse(done, "stderr")
+	}
+	if o.lost && o.stderr == nil {
+		return lose(done, "stderr")
 	}
 	return o.read(o.stderr, &o.err, n, done)
 }

@@ -16,6 +16,15 @@ var ErrPassed = errors.New("is passed to a port of the host")
 
 func passedError(stream string) error { return fmt.Errorf("%s %w", stream, ErrPassed) }
 
+// ErrLost says that what a process has written and nobody has read is gone: it was in the memory of an agent
+// that has died, or in a pipe or terminal that has ended with it.
+var ErrLost = errors.New("was lost: the agent was restarted")
+
+func lose(done func([]byte, error), stream string) (cancel func() bool) {
+	done(nil, fmt.Errorf("%s %w", stream, ErrLost))
+	return func() bool { return false }
+}
+
 // refuse answers a read of a passed stream.
 func refuse(done func([]byte, error), stream string) (cancel func() bool) {
 	done(nil, passedError(stream))
@@ -27,6 +36,9 @@ type Streams struct {
 	Pipes stdio.Files // the agent's ends; none for a terminal
 	// Passed are the host's connections that take the place of requests.
 	Passed passfd.Claimed
+	// Inherited says that another agent had the streams before. Of stdout and stderr those that have no pipe
+	// any more are lost.
+	Inherited bool
 }
 
 // Close closes what has not been taken over.

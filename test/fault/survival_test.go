@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,6 +92,9 @@ func (s *survivor) line(cid, exec string) string {
 
 const counter = `n=0; while :; do n=$((n+1)); until [ -e /go$n ]; do sleep 0.02; done; echo line $n; done`
 
+// before is a session that has ended before the crash, and that nobody has waited for.
+func before(round int) string { return fmt.Sprint("before", round) }
+
 // TestContainersOutliveACrash kills the agent ten times in a row. Each time the next one has the
 // containers as they were: what they write meanwhile is read, sessions end with their status, a
 // container that waited for its start is started, a create that was under way has left nothing.
@@ -113,7 +117,9 @@ func TestContainersOutliveACrash(t *testing.T) {
 		s.Session("counter", ended, "sh", "-c", fmt.Sprintf("until [ -e /end%d ]; do sleep 0.02; done; echo bye; exit 7", round))
 		s.Session("counter", lives, "sleep", "10000")
 		half := s.createUnderWay(fmt.Sprint("half", round))
-		s.recorded(lives)
+		s.recorded("session", lives)
+		s.Session("counter", before(round), "sh", "-c", "echo unread; exit 9")
+		s.recorded("end", before(round))
 		s.crash(func() {
 			s.let(fmt.Sprint("go", round))
 			s.let(fmt.Sprint("end", round))
@@ -129,6 +135,13 @@ func TestContainersOutliveACrash(t *testing.T) {
 		if got := s.Output("counter", "echo", "echo", "hi"); got != "hi\n" {
 			t.Errorf("round %d: a session's output is %q", round, got)
 		}
+		for _, exec := range []string{ended, before(round)} { // whose pipes have ended with them
+			_, err := s.ReadStdout(s.Ctx, "counter", exec, 100)
+			harness.Refused(t, err, codes.DataLoss, "counter", "stdout was lost")
+		}
+		if code, err := s.Wait(s.Ctx, "counter", before(round)); err != nil || code != 9 {
+			t.Errorf("round %d: status of a session that ended before the crash is %d, %v, want 9", round, code, err)
+		}
 		s.Must(s.Signal(s.Ctx, "counter", lives, 9))
 		for exec, want := range map[string]int32{ended: 7, lives: 137} { // 255 if the container's init was faster
 			if code, err := s.Wait(s.Ctx, "counter", exec); err != nil || code != want && code != 255 {
@@ -140,6 +153,9 @@ func TestContainersOutliveACrash(t *testing.T) {
 		}
 		err := s.StartContainer(s.Ctx, "counter")
 		harness.Refused(t, err, codes.FailedPrecondition, "counter")
+		s.Until("nothing to be noted of sessions that were waited for", func() bool {
+			return !s.hasEntry("end", ended) && !s.hasEntry("end", before(round))
+		})
 		s.Must(s.Create(s.Ctx, half, s.Spec(half, s.Rootfs, "true"))) // its id is free
 		s.Delete(half)
 	}
@@ -232,17 +248,17 @@ func (s *survivor) createUnderWay(cid string) string {
 	return cid
 }
 
-// recorded waits until the journal has the session; nobody waits for that but this test.
-func (s *survivor) recorded(exec string) {
+// recorded waits until the journal has an entry of a kind for a session; nobody waits for that but this test.
+func (s *survivor) recorded(kind, exec string) {
 	s.T.Helper()
-	s.Until("the journal has the session", func() bool {
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/root/run/kata-agent/journal/session-*.json", s.Pid))
-		for _, f := range files {
-			if b, _ := os.ReadFile(f); strings.Contains(string(b), fmt.Sprintf("%q", exec)) {
-				return true
-			}
-		}
-		return false
+	s.Until("the journal has the "+kind, func() bool { return s.hasEntry(kind, exec) })
+}
+
+func (s *survivor) hasEntry(kind, exec string) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/root/run/kata-agent/journal/%s-*.json", s.Pid, kind))
+	return slices.ContainsFunc(files, func(file string) bool {
+		b, _ := os.ReadFile(file)
+		return strings.Contains(string(b), strconv.Quote(exec))
 	})
 }
 

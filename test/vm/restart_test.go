@@ -19,13 +19,13 @@ import (
 )
 
 // TestConnectionOutlivesACrash kills the agent of a guest whose init it is. The host has one connection from
-// the beginning to the end, and calls on it that wait: it sees nothing of three crashes. The fourth one in
-// a minute ends the guest.
+// the beginning to the end, and calls on it that wait: it sees nothing of two crashes. An agent that dies again
+// and again ends the guest.
 func TestConnectionOutlivesACrash(t *testing.T) {
 	vm, agent := bootPod(t, lab.Options{CgroupV2: true, KernelArgs: []string{"agent.keep_containers"}})
 	c := agent.RunSleeper(t, "c1")
 	root := "/run/kata-containers/c1/rootfs"
-	for round := 1; round <= 3; round++ {
+	for round := 1; round <= 2; round++ {
 		exec := fmt.Sprint("e", round)
 		until := fmt.Sprintf("until [ -e /go%d ]; do usleep 10000; done; echo bye; exit 7", round)
 		agent.Call(t, "ExecProcess", &protocols.ExecProcessRequest{ContainerId: c.ID, ExecId: exec, Process: host.Process("sh", "-c", until)})
@@ -47,12 +47,18 @@ func TestConnectionOutlivesACrash(t *testing.T) {
 			t.Errorf("round %d: a wait since before the crash returned status %d, want 7", round, got)
 		}
 	}
-	vm.Shell(t, "(sleep 1; kill -9 "+agentPID(t, vm)+") >/dev/null 2>&1 &")
+	vm.Shell(t, "("+killAll+") >/dev/null 2>&1 &")
 	if err := vm.WaitPowerOff(within(t)); err != nil {
 		t.Error(err)
 	}
 	wantContains(t, "console", vm.Console(), "agent killed by signal 9, powering off")
 }
+
+// killAll kills one agent after the other, so that some die within a minute on the slowest machine.
+const killAll = `sleep 1; while :; do
+	kill -9 $(awk '$2 == "(kata-agent)" && $4 == 1 {print $1}' /proc/[0-9]*/stat 2>/dev/null)
+	usleep 100000
+done`
 
 // parked has a read and a wait of a session pending.
 func parked(t *testing.T, agent *host.Agent, cid, exec string) (status <-chan int32, output <-chan string) {
@@ -143,7 +149,7 @@ func session(t *testing.T, a *host.Agent, cid, exec string) error {
 		return err
 	}
 	status := reply.(*protocols.WaitProcessResponse).Status
-	if output != exec+"\n" || status != 7 && status != 255 {
+	if output != exec+"\n" || status != 7 && status != 255 { // what is lost is an error
 		t.Errorf("session %s: output %q and status %d, want %q and 7, or 255 for unknown", exec, output, status, exec+"\n")
 	}
 	return nil

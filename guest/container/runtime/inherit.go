@@ -156,6 +156,13 @@ type foreign struct {
 // EndedBefore tells whether the process had ended before this agent began.
 func (p *Process) EndedBefore() bool { return p.foreign != nil && p.foreign.gone }
 
+// HasEnded gives the status of a process that EndedBefore, where somebody knows it.
+func (p *Process) HasEnded(status int) {
+	if p.EndedBefore() {
+		p.reap = func() int { return status }
+	}
+}
+
 // reapWait is how long the kernel may take to tell the status of a process that has just ended.
 const reapWait = 500 * time.Millisecond
 
