@@ -49,15 +49,21 @@ static void *allocate(size_t size)
 	return p;
 }
 
+/* take_tail makes the tail readable, wherever it is. */
+void take_tail(struct received *r)
+{
+	if (r->memfd < 0)
+		return;
+	r->tail = mmap(NULL, r->request->tail, PROT_READ | PROT_WRITE, MAP_PRIVATE, r->memfd, 0);
+	if (r->tail == MAP_FAILED)
+		fail(STEP_MEMORY, errno);
+}
+
 void take_apart(struct received *r, struct tail *t)
 {
 	const struct request *q = r->request;
 
-	if (r->memfd >= 0) {
-		r->tail = mmap(NULL, q->tail, PROT_READ | PROT_WRITE, MAP_PRIVATE, r->memfd, 0);
-		if (r->tail == MAP_FAILED)
-			fail(STEP_MEMORY, errno);
-	}
+	take_tail(r);
 	/* The agent is trusted, its memory may have been damaged: nothing is read or written past
 	 * the end. Each string has a byte at least, so the number of words is bounded too. */
 	uint64_t fixed = (uint64_t)q->rlimits * sizeof *t->limits +
@@ -86,7 +92,7 @@ void take_apart(struct received *r, struct tail *t)
 	t->envp[q->envc] = NULL;
 }
 
-static void set_oom_score(int score)
+void set_oom_score(int score)
 {
 	char text[16];
 	int n = snprintf(text, sizeof text, "%d", score);
@@ -97,7 +103,7 @@ static void set_oom_score(int score)
 	close(fd);
 }
 
-static void join_cgroups(struct received *r)
+void join_cgroups(struct received *r)
 {
 	/* A process frozen on the way in stays in write(2), or in clone for cgroup v2. */
 	for (uint32_t i = 0; !(r->request->flags & FLAG_CGROUP2) && i < r->request->cgroups; i++)
@@ -106,7 +112,7 @@ static void join_cgroups(struct received *r)
 }
 
 /* The agent's /proc: what the container has mounted on its own may lie. */
-static void keep_proc(void)
+void keep_proc(void)
 {
 	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -116,7 +122,7 @@ static void keep_proc(void)
 
 /* Limits can be raised only before the user namespace is joined, and are lowered late:
  * a limit on descriptors would hit the work in between. */
-static void raise_limits(const struct request *q, const struct limit *l)
+void raise_limits(const struct request *q, const struct limit *l)
 {
 	for (uint32_t i = 0; i < q->rlimits; i++) {
 		struct rlimit64 now;

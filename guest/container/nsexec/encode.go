@@ -24,6 +24,7 @@ const (
 	flagCgroup2
 	flagMemfd
 	flagProc
+	flagInit
 )
 
 const (
@@ -51,6 +52,9 @@ func encode(r *Request, null *os.File) (*message, error) {
 	m := &message{}
 	tail := r.tail()
 	flags := r.flags()
+	if r.Plan != nil {
+		tail = r.Plan.tail()
+	}
 	if !r.Terminal {
 		for _, f := range r.Files {
 			if f == nil {
@@ -93,6 +97,9 @@ func (m *message) spill(tail []byte) error {
 
 // check refuses what the wire cannot carry.
 func (r *Request) check() error {
+	if r.Plan != nil && r.Target != nil {
+		return r.Plan.check()
+	}
 	if len(r.Args) == 0 {
 		return errors.New("spawn: no arguments")
 	}
@@ -122,6 +129,7 @@ func (r *Request) flags() uint32 {
 		flagOOM:        r.OOMScoreAdj != nil,
 		flagUmask:      r.Umask != nil,
 		flagCaps:       r.Capabilities != nil,
+		flagInit:       r.Plan != nil,
 	} {
 		if set {
 			flags |= flag
@@ -133,14 +141,18 @@ func (r *Request) flags() uint32 {
 // header is struct request, in the order of its fields.
 func (r *Request) header(flags uint32, namespaces, cgroups, tail int) []byte {
 	b := make([]byte, 0, headerSize+maxInline/8)
+	words, seccomp := len(r.Args), r.SeccompFlags
+	if r.Plan != nil {
+		words, seccomp = r.Plan.count, r.Plan.Unshare
+	}
 	u32 := func(v ...uint32) {
 		for _, v := range v {
 			b = order.AppendUint32(b, v)
 		}
 	}
 	u32(flags, uint32(namespaces), uint32(cgroups), uint32(len(r.Groups)), uint32(len(r.Rlimits)),
-		uint32(len(r.Seccomp)/8), uint32(len(r.Args)), uint32(len(r.Env)),
-		r.SeccompFlags, r.UID, r.GID, value(r.Umask), uint32(value(r.OOMScoreAdj)))
+		uint32(len(r.Seccomp)/8), uint32(words), uint32(len(r.Env)),
+		seccomp, r.UID, r.GID, value(r.Umask), uint32(value(r.OOMScoreAdj)))
 	b = order.AppendUint16(b, r.Rows)
 	b = order.AppendUint16(b, r.Columns)
 	u32(uint32(tail), 0) // the id is set when the request is sent

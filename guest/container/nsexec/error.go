@@ -48,6 +48,7 @@ const (
 	StepExec
 	StepMemory
 	stageReady
+	StepPlan
 )
 
 var stepNames = map[Step]string{
@@ -84,10 +85,18 @@ type Error struct {
 	Step    Step
 	Errno   syscall.Errno
 	request *Request
+
+	operation int // of the plan
 }
 
 // Error uses the words of os/exec for a program that is not there, which hosts know.
 func (e *Error) Error() string {
+	if e.request.Plan != nil {
+		if e.Step == StepPlan {
+			return fmt.Sprintf("%s: %v", e.request.Plan.describe(e.operation), e.Errno)
+		}
+		return fmt.Sprintf("%s: %v", stepNames[e.Step], e.Errno)
+	}
 	program := e.request.Args[0]
 	switch e.Step {
 	case StepLookup:

@@ -107,6 +107,8 @@ static void start(struct received *r, int own_pidns)
 		.parent_tid = (uintptr_t)&ledger->pid,
 	};
 
+	if (q->flags & FLAG_INIT)
+		a.flags |= q->seccomp_flags & CLONE_NEWPID;
 	if (q->flags & FLAG_CGROUP2) {
 		a.flags |= CLONE_INTO_CGROUP;
 		a.cgroup = r->cgroups[0];
@@ -119,6 +121,8 @@ static void start(struct received *r, int own_pidns)
 	ledger->pid = 0;
 	__atomic_store_n(&ledger->id, q->id, __ATOMIC_RELEASE);
 	long pid = syscall(SYS_clone3, &a, sizeof a);
+	if (pid == 0 && q->flags & FLAG_INIT)
+		become_init(r);
 	if (pid == 0)
 		become(r);
 	int error = errno;

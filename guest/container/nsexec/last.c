@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The last stage of a container's own first process. libcontainer prepares the container in a
- * Go program, and executes this binary in place of the container's program: a single thread,
- * before Go boots. What would hit Go, limits and the seccomp filter, comes here. */
+/* The last stage of a container's own first process. Where libcontainer prepares the container, in
+ * a Go program, it executes this binary in place of the container's program: a single thread,
+ * before Go boots. What would hit Go, limits and the seccomp filter, comes here. A process that was
+ * prepared in C (init.c) goes on here without executing anything. */
 
 #define _GNU_SOURCE
 #include "request.h"
@@ -60,26 +61,24 @@ static void wait_for_go(void)
 		_exit(255);
 }
 
-static _Noreturn void finish(void)
+/* finish takes the request for the program and becomes that. own says that the agent's /proc is
+ * open already. */
+_Noreturn void finish(int own)
 {
 	struct received r;
 	struct tail t;
 	char buffer[4096];
 	int procfs;
 
-	/* Before anything of the container's user is taken on: nobody in the container can
-	 * reach this process's memory or descriptors then. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	prctl(PR_SET_NAME, "runc:[3:LAST]", 0, 0, 0);
-	if (fcntl(RESULT_FD, F_SETFD, FD_CLOEXEC))
-		_exit(255);
 	receive(&r, &procfs);
 	const struct request *q = r.request;
 	take_apart(&r, &t);
-	if (procfs > PROC_FD && dup3(procfs, PROC_FD, O_CLOEXEC) < 0)
+	if (procfs >= 0 && procfs != PROC_FD && dup3(procfs, PROC_FD, O_CLOEXEC) < 0)
 		fail(STEP_PROC, errno);
-	if (syscall(SYS_close_range, PROC_FD + (procfs >= 0), ~0U, 0))
+	if (syscall(SYS_close_range, PROC_FD + (own || procfs >= 0), ~0U, 0))
 		fail(STEP_STDIO, errno);
+	if (own)
+		raise_limits(q, t.limits);
 	if (q->flags & FLAG_NO_NEW_PRIVS && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fail(STEP_NO_NEW_PRIVS, errno);
 	write_attribute("thread-self/attr/exec", NULL, "", t.label, STEP_LABEL);
@@ -90,6 +89,18 @@ static _Noreturn void finish(void)
 	syscall(SYS_close_range, PROC_FD, ~0U, 0);
 	wait_for_go();
 	execute(q, &t, file);
+}
+
+/* begin makes a last stage of a program that has just been executed. */
+static _Noreturn void begin(void)
+{
+	/* Before anything of the container's user is taken on: nobody in the container can
+	 * reach this process's memory or descriptors then. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_NAME, "runc:[3:LAST]", 0, 0, 0);
+	if (fcntl(RESULT_FD, F_SETFD, FD_CLOEXEC))
+		_exit(255);
+	finish(0);
 }
 
 /* binary_is_static tells whether the kernel has loaded this binary alone: in a container's root
@@ -103,5 +114,5 @@ int binary_is_static(void)
 __attribute__((constructor(101))) static void enter(int argc, char **argv)
 {
 	if (argc == 2 && argv && !strncmp(argv[0], "/proc/self/fd/", 14) && !strcmp(argv[1], "kata-last-stage"))
-		finish();
+		begin();
 }

@@ -10,6 +10,8 @@ const (
 	replyTerminal
 	replyFailed
 	replyReady
+	replyMounted
+	replyBuilt
 )
 
 const replySize = 16

@@ -43,6 +43,9 @@ type Request struct {
 	SELinuxLabel    string
 	AppArmorProfile string
 
+	// Plan makes the process a container's first one: see StartInit.
+	Plan *Plan
+
 	cgroup *os.File // in place of the target's
 }
 

@@ -21,6 +21,7 @@ enum {
 	FLAG_CGROUP2 = 1 << 7, /* the only cgroup is a directory to be cloned into */
 	FLAG_MEMFD = 1 << 8,   /* the tail is in the last descriptor */
 	FLAG_PROC = 1 << 9,    /* to the last stage: the first descriptor is the agent's /proc */
+	FLAG_INIT = 1 << 10,   /* a container's first process: see plan.h */
 };
 
 /* Where a process can fail; Step in error.go has the same order. */
@@ -57,6 +58,7 @@ enum step {
 	STEP_EXEC,
 	STEP_MEMORY,
 	STEP_READY,
+	STEP_PLAN,
 };
 
 enum capability_set { BOUNDING, EFFECTIVE, PERMITTED, INHERITABLE, AMBIENT, CAPABILITY_SETS };
@@ -67,7 +69,7 @@ enum capability_set { BOUNDING, EFFECTIVE, PERMITTED, INHERITABLE, AMBIENT, CAPA
 struct request {
 	uint32_t flags;
 	uint32_t namespaces, cgroups, groups, rlimits, filters, argc, envc;
-	uint32_t seccomp_flags;
+	uint32_t seccomp_flags; /* of FLAG_INIT: the namespaces to be made, and argc the operations */
 	uint32_t uid, gid, umask;
 	int32_t oom;
 	uint16_t rows, columns;
@@ -81,7 +83,8 @@ struct limit {
 	uint64_t soft, hard;
 };
 
-enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED, REPLY_READY };
+enum reply_kind { REPLY_STARTED = 1, REPLY_TERMINAL, REPLY_FAILED, REPLY_READY, REPLY_MOUNTED,
+		  REPLY_BUILT };
 
 /* What comes back on the result socket: STARTED with a pidfd and FAILED from the helper,
  * TERMINAL with a pty master and FAILED from the process. Its close is the execve. A
@@ -146,6 +149,13 @@ int inherited_oom_score(int score);
 int reply(int socket, uint32_t kind, uint32_t step, int error, int pid, int fd);
 _Noreturn void fail(enum step step, int error);
 _Noreturn void become(struct received *r);
+_Noreturn void become_init(struct received *r);
+_Noreturn void finish(int own);
+void take_tail(struct received *r);
+void join_cgroups(struct received *r);
+void keep_proc(void);
+void set_oom_score(int score);
+void raise_limits(const struct request *q, const struct limit *l);
 void take_apart(struct received *r, struct tail *t);
 void set_limits(const struct request *q, const struct limit *l);
 void keep_filter_right(const struct request *q);

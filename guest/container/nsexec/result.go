@@ -33,7 +33,9 @@ type result struct {
 
 	pid    int // 0: not cloned so far
 	pidfd  int
-	lost   bool // there is one, but no descriptor for it: it is being ended
+	lost   bool   // there is one, but no descriptor for it: it is being ended
+	kind   uint32 // of the last reply
+	ended  bool   // and there is no process that is not known
 	master int
 	failed error
 }
@@ -179,6 +181,7 @@ func receive(fd int, data, control []byte) (n, rights int, err error) {
 // take notes one reply.
 func (res *result) take(data []byte, fd, sender int) {
 	r, ok := parseReply(data)
+	res.kind = r.kind
 	switch {
 	case ok && r.kind == replyStarted && fd >= 0 && res.pid == 0:
 		res.pid, res.pidfd = int(r.pid), fd
@@ -187,7 +190,8 @@ func (res *result) take(data []byte, fd, sender int) {
 		res.master = fd
 		fd = -1
 	case ok && r.kind == replyFailed:
-		res.failed = &Error{Step: Step(r.step), Errno: syscall.Errno(r.errno), request: res.request}
+		res.failed = &Error{Step: Step(r.step), Errno: syscall.Errno(r.errno), request: res.request, operation: int(r.pid)}
+	case ok && res.request.Plan != nil && (r.kind == replyMounted || r.kind == replyBuilt):
 	case !ok || r.kind != replyStarted:
 		res.failed = fmt.Errorf("spawn helper: reply of %d bytes not understood", len(data))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/cgroup"
@@ -82,6 +83,8 @@ type Container struct {
 	// direct is nil for an init that libcontainer makes, notPlain why it does.
 	direct   *direct
 	notPlain string
+	loading  sync.Mutex
+	loaded   *libcontainer.Container // of a direct one, when it was needed
 	// helperOnly says that sessions by libcontainer would lack the filter.
 	helperOnly bool
 	// wantedCPUs is the cpuset as the host has asked for it; "" is none.
@@ -159,7 +162,10 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 		limits: own.Resources, told: told, start: start,
 	}
 	c.direct, c.notPlain = c.planDirect()
-	given, err := c.stage(config)
+	given := config
+	if c.direct == nil {
+		given, err = c.stage(config)
+	}
 	if err == nil {
 		c.lc, err = libcontainer.Create(o.StateRoot, p.ID, given)
 	}
@@ -188,6 +194,16 @@ func (c *Container) startInit(ctx context.Context, p CreateOptions) (err error) 
 	defer c.start.place.leave()
 	release := c.killAfter(ctx)
 	defer release()
+	if c.direct != nil {
+		err := c.startDirect(ctx, p)
+		var failed *notDirect
+		if !errors.As(err, &failed) || ctx.Err() != nil || errors.Is(err, nsexec.ErrLost) {
+			return err
+		}
+		if err := c.fallBack(failed); err != nil {
+			return err
+		}
+	}
 	c.init, err = c.startProcess(p.Spec.Process, p.Stdio, true)
 	err = nameHook(err, p.Spec.Hooks)
 	if err == nil && c.last != nil {

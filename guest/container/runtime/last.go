@@ -60,14 +60,19 @@ func (c *Container) stage(config *configs.Config) (*configs.Config, error) {
 	bare.Seccomp, bare.Rlimits, bare.AppArmorProfile, bare.ProcessLabel = nil, nil, "", ""
 	bare.Capabilities, bare.NoNewPrivileges = nil, false
 	group, resources := *config.Cgroups, *config.Cgroups.Resources
-	resources.CpuQuota, resources.CpuBurst, resources.Memory, resources.MemorySwap = 0, nil, 0, 0
-	resources.PidsLimit, resources.Unified = nil, maps.Clone(resources.Unified)
-	for _, file := range programFiles {
-		delete(resources.Unified, file)
-	}
+	withoutProgramLimits(&resources)
 	group.Resources = &resources
 	bare.Cgroups = &group
 	return &bare, nil
+}
+
+// withoutProgramLimits takes out what setLastLimits sets.
+func withoutProgramLimits(r *cgroups.Resources) {
+	r.CpuQuota, r.CpuBurst, r.Memory, r.MemorySwap = 0, nil, 0, 0
+	r.PidsLimit, r.Unified = nil, maps.Clone(r.Unified)
+	for _, file := range programFiles {
+		delete(r.Unified, file)
+	}
 }
 
 // What libcontainer's init is sure to have room in: it has ten threads and descriptors, 20

@@ -134,7 +134,11 @@ func (c *Container) startProcess(spec *specs.Process, stdio Stdio, init bool) (*
 		defer null.Close()
 		lp.Stdin, lp.Stdout, lp.Stderr = orFile(stdio.Files[0], null), orFile(stdio.Files[1], null), orFile(stdio.Files[2], null)
 	}
-	p, err := launch(c.options.Proc, c.lc, lp)
+	lc, err := c.libcontainer()
+	if err != nil {
+		return nil, err
+	}
+	p, err := launch(c.options.Proc, lc, lp)
 	if err == nil && tty != nil {
 		if p.terminal, err = tty.master(); err != nil {
 			_ = p.Kill()

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer starts containers by running this binary again
+	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
+	"github.com/kata-containers/kata-agent/guest/guesttest"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// box is what containers are made of in a test.
+type box struct {
+	root    string
+	options runtime.Options
+}
+
+var boxes atomic.Int64
+
+func newBox(t testing.TB, way runtime.InitWay) *box {
+	t.Helper()
+	guesttest.NeedRoot(t, "to start containers")
+	h, err := nsexec.Start(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return &box{
+		root: busybox(t),
+		options: runtime.Options{
+			StateRoot: t.TempDir(), Sys: "/sys", Proc: "/proc", Spawn: runtime.NewSpawner(h), Init: way,
+		},
+	}
+}
+
+// busybox makes a root file system.
+func busybox(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "rootfs")
+	for _, d := range []string{"bin", "proc", "dev", "sys", "tmp", "etc", "root"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		t.Skip("needs busybox-static: ", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bin/busybox"), data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	list, err := exec.Command("/bin/busybox", "--list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, applet := range strings.Fields(string(list)) {
+		if err := os.Symlink("busybox", filepath.Join(dir, "bin", applet)); err != nil && !errors.Is(err, os.ErrExist) {
+			t.Fatal(err)
+		}
+	}
+	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// spec is that of a usual container.
+func (b *box) spec(name string, args ...string) *specs.Spec {
+	caps := []string{"CAP_CHOWN", "CAP_KILL", "CAP_SETUID", "CAP_SETGID", "CAP_MKNOD"}
+	return &specs.Spec{
+		Version: "1.0.2", Hostname: "box",
+		Root: &specs.Root{Path: b.root},
+		Process: &specs.Process{
+			Args: args, Cwd: "/", Env: []string{"PATH=/bin"},
+			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},
+		},
+		Mounts: []specs.Mount{
+			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
+			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
+			{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+			{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
+			{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
+			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}},
+			{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"}},
+		},
+		Linux: &specs.Linux{
+			CgroupsPath:   "/" + name,
+			Namespaces:    []specs.LinuxNamespace{{Type: "pid"}, {Type: "mount"}, {Type: "ipc"}, {Type: "uts"}},
+			Resources:     &specs.LinuxResources{},
+			MaskedPaths:   []string{"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware"},
+			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
+		},
+	}
+}
+
+// create makes a container that is removed with the test.
+func (b *box) create(t testing.TB, spec *specs.Spec, stdio runtime.Stdio) (*runtime.Container, error) {
+	t.Helper()
+	id := strings.TrimPrefix(spec.Linux.CgroupsPath, "/")
+	c, _, err := runtime.Create(context.Background(), b.options, runtime.CreateOptions{
+		ID: id, Bundle: filepath.Dir(b.root), Spec: spec, Stdio: stdio,
+	})
+	if c != nil && err != nil {
+		t.Errorf("left behind: %v", c.Abandon())
+	}
+	return c, err
+}
+
+func newName() string { return fmt.Sprintf("direct-%d-%d", os.Getpid(), boxes.Add(1)) }
+
+// remove ends a container.
+func remove(t testing.TB, c *runtime.Container) {
+	t.Helper()
+	if err := c.KillAll(); err != nil {
+		t.Error(err)
+	}
+	c.Init().WaitGone()
+	c.Init().AwaitReapable()
+	if _, err := c.Destroy(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// run runs a container to its end, and returns what it has written and its status.
+func (b *box) run(t testing.TB, spec *specs.Spec) (string, int, *runtime.Container) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c, err := b.create(t, spec, runtime.Stdio{Files: [3]*os.File{nil, w, w}})
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	out := new(bytes.Buffer)
+	if _, err := io.Copy(out, r); err != nil {
+		t.Fatal(err)
+	}
+	c.Init().WaitGone()
+	status := c.Init().Reap()
+	if _, err := c.Destroy(context.Background()); err != nil {
+		t.Error(err)
+	}
+	return out.String(), status, c
+}
+
+// TestDirect: the init of a usual container is made directly.
+func TestDirect(t *testing.T) {
+	b := newBox(t, runtime.InitDirect)
+	out, status, c := b.run(t, b.spec(newName(), "sh", "-c", "hostname; cat /proc/self/mountinfo; ls -la /dev; exit 3"))
+	way, reason := c.Way()
+	if way != runtime.WayDirect || reason != "" {
+		t.Errorf("the init was made by %s (%s), want %s", way, reason, runtime.WayDirect)
+	}
+	if status != 3 || !strings.HasPrefix(out, "box\n") {
+		t.Errorf("status %d, want 3, and the host's name of %q", status, out)
+	}
+	t.Log(out)
+}
+
+func BenchmarkLife(b *testing.B) {
+	for name, way := range map[string]runtime.InitWay{"libcontainer": runtime.InitLibcontainer, "direct": runtime.InitDirect} {
+		b.Run(name, func(b *testing.B) {
+			box := newBox(b, way)
+			for b.Loop() {
+				c, err := box.create(b, box.spec(newName(), "sleep", "1000"), runtime.Stdio{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := c.Start(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				_ = c.Init().Kill()
+				c.Init().WaitGone()
+				c.Init().Reap()
+				if _, err := c.Destroy(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
