@@ -48,6 +48,7 @@ type Options struct {
 	NoStoreIntegrity bool
 	PauseBundle      string // of the pause image, "": where guest images have it
 	Spawn            runtime.Spawner
+	Init             runtime.InitWay // what makes containers: agent.container_init
 	Passfd           *passfd.Streams // the streams that hosts pass; nil if the agent does not listen for them
 	// Journal is where the next agent finds the containers of this one; nil: nowhere.
 	Journal *journal.Journal
@@ -188,7 +189,7 @@ func (a *Agent) containerDeps(p Options) *container.Options {
 		Journal: p.Journal,
 		Devices: a.devices.Prepare,
 		Runtime: runtime.Options{
-			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn, Starts: runtime.NewStarts(places),
+			StateRoot: stateRoot, Sys: sys, Proc: proc, Spawn: p.Spawn, Init: p.Init, Starts: runtime.NewStarts(places),
 			NoPivotRoot: mount.RootIsInitramfs(proc), Verbose: func() bool { return p.Log.Core().Enabled(zap.DebugLevel - 1) },
 			Hook: container.Hook, Warn: warn, Ended: p.Kept.Status,
 		},

@@ -27,3 +27,11 @@ func newSpawner(log *zap.Logger) (s runtime.Spawner, end func()) {
 	}
 	return runtime.NewSpawner(h), func() { _ = h.Close() }
 }
+
+// initWay is what makes containers, by its name in the configuration.
+func initWay(name string) runtime.InitWay {
+	if name == runtime.WayDirect {
+		return runtime.InitDirect
+	}
+	return runtime.InitLibcontainer
+}

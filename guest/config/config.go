@@ -53,6 +53,7 @@ type Config struct {
 	PassfdListenerPort uint32 // 0: no listener
 	KeepContainers     bool   // containers outlive a crash of the agent
 	VsockLocal         bool   // connections from inside the guest are accepted
+	ContainerInit      string // direct, libcontainer
 
 	HTTPSProxy secret.Text // absolute URL; may carry a password, see Dump
 	NoProxy    string
@@ -123,6 +124,7 @@ func Default() *Config {
 		LaunchProcessTimeout:   6 * time.Second,
 		StepWarning:            5 * time.Second,
 		StepWarningAgain:       30 * time.Second,
+		ContainerInit:          "libcontainer",
 		GuestComponentsRESTAPI: "resource",
 		GuestComponentsProcs:   "api-server-rest",
 		SecureStorageIntegrity: true,

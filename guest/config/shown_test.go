@@ -31,6 +31,7 @@ var shownBy = map[string][]place{
 	"agent.step_warning_again":  {{"test/fault/live_test.go", "TestHangingOperationIsSeen", "agent.step_warning_again="}},
 
 	"agent.container_pipe_size":  {atWork("TestOptionPipeSize", "agent.container_pipe_size=")},
+	"agent.container_init":       {atWork("TestOptionContainerInit", "agent.container_init=")},
 	"agent.vsock_local":          {{"cmd/kata-agent/options_test.go", "TestVsockLocal", "agent.vsock_local=true"}, {"rpc/server/hostonly_test.go", "TestHostOnly", "HostOnly("}},
 	"agent.keep_containers":      {{"test/fault/survival_test.go", "TestContainersOutliveACrash", "agent.keep_containers"}, {"test/vm/restart_test.go", "TestConnectionOutlivesACrash", "agent.keep_containers"}},
 	"agent.passfd_listener_port": {{"test/integration/passfd_test.go", "TestPassedStreams", "harness.Passing"}},

@@ -180,6 +180,13 @@ func guest(c *Config) []option {
 			doc:   "Size of a container's standard output and error pipes; 0 leaves the kernel's default. More than the guest's pipe-max-size is reduced to it.",
 		},
 		{
+			words: []string{"agent.container_init"},
+			keys:  []string{"container_init"},
+			env:   "KATA_AGENT_CONTAINER_INIT",
+			value: choice[string]{p: &c.ContainerInit, names: []string{"direct", "libcontainer"}},
+			doc:   "What makes the first process of a plain container: the agent's own helper, or libcontainer. What is not plain goes by libcontainer (docs/decisions/0010-container-init.md).",
+		},
+		{
 			words: []string{"agent.vsock_local"},
 			keys:  []string{"vsock_local"},
 			value: boolean{p: &c.VsockLocal},

@@ -79,7 +79,7 @@ const Reserve = "kata-reserve"
 // findHelper remembers the child that lives as long as the agent.
 func (a *Agent) findHelper() {
 	for _, c := range guesttest.Children(a.Pid) {
-		if pid := strconv.Itoa(c.Pid); strings.HasPrefix(readFile("/proc/"+pid+"/cmdline"), "kata-spawner\x00") {
+		if pid := strconv.Itoa(c.Pid); c.Name == "kata-spawner" { // a container that waits for its start has another name
 			a.helper = pid
 		}
 	}

@@ -98,6 +98,24 @@ func TestOptionPipeSize(t *testing.T) {
 	}
 }
 
+// TestOptionContainerInit: an init that waits for its start shows by its command line what has made it.
+func TestOptionContainerInit(t *testing.T) {
+	for way, want := range map[string]string{"direct": "kata-spawner\x00", "libcontainer": "\x00init\x00"} {
+		p := newPod(t, harness.Options{Cmdline: "agent.container_init=" + way, Env: []string{"KATA_AGENT_CONTAINER_INIT="}})
+		p.Make("c1", "true")
+		var lines []string
+		for _, dir := range glob(t, "/proc/[0-9]*") {
+			if line, _ := os.ReadFile(dir + "/cmdline"); below(t, dir, p.Cgroup) && strings.HasSuffix(string(line), want) {
+				lines = append(lines, string(line))
+			}
+		}
+		if len(lines) != 1 {
+			t.Errorf("agent.container_init=%s: %q, want one process with a command line that ends with %q", way, lines, want)
+		}
+		p.Delete("c1")
+	}
+}
+
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	names, err := filepath.Glob(pattern)
