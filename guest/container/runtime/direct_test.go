@@ -123,19 +123,6 @@ func (b *box) create(t testing.TB, spec *specs.Spec, stdio runtime.Stdio) (*runt
 
 func newName() string { return fmt.Sprintf("direct-%d-%d", os.Getpid(), boxes.Add(1)) }
 
-// remove ends a container.
-func remove(t testing.TB, c *runtime.Container) {
-	t.Helper()
-	if err := c.KillAll(); err != nil {
-		t.Error(err)
-	}
-	c.Init().WaitGone()
-	c.Init().AwaitReapable()
-	if _, err := c.Destroy(context.Background()); err != nil {
-		t.Error(err)
-	}
-}
-
 // run runs a container to its end, and returns what it has written and its status.
 func (b *box) run(t testing.TB, spec *specs.Spec) (string, int, *runtime.Container) {
 	t.Helper()
