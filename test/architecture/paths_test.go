@@ -66,6 +66,7 @@ var mayProcSelf = map[string]string{
 	"guest/boot/mounts.go":                "the agent's procfs, before there are containers",
 	"guest/boot/session.go":               "targets of links that are made, which nothing follows here",
 	"guest/container/namespace/shared.go": "the agent's procfs: the thread has its own IPC or UTS namespace, and the agent's mounts",
+	"guest/container/runtime/plan.go":     "targets of links that are made, which nothing follows here",
 	"guest/container/nsexec/helper.go":    "the agent's procfs: the helper has the agent's mounts",
 	"guest/container/nsexec/last.go":      "a program's path, whose procfs the agent has looked at before (guest/container/runtime/last.go)",
 	"guest/storage/filesystem/grow.go":    "the agent's procfs",

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
+	"golang.org/x/sys/unix"
 )
 
 // How the fuzzer of testdata/parser takes a message: see there.
@@ -35,6 +36,14 @@ func seeds(t *testing.T, dir string) (files []string) {
 		{Args: []string{"/bin/sh", "-c", "x"}, SELinuxLabel: "a:b", AppArmorProfile: "p", Rlimits: []configs.Rlimit{{Type: 7, Soft: 1, Hard: 2}}, Seccomp: make([]byte, 16)},
 		{Args: strings.Split(strings.Repeat("a ", 150), " "), Env: strings.Split(strings.Repeat("b=c ", 60), " "), Stdio: Stdio{Terminal: true, Rows: 1, Columns: 2}},
 	}
+	plan := &Plan{Unshare: unix.CLONE_NEWPID}
+	plan.Root("/r", unix.MS_SLAVE, unix.MS_PRIVATE)
+	plan.Mount(Mount{Type: "tmpfs", Source: "x", Target: "/a", Data: "mode=755", Keep: true})
+	plan.Bind("/s", "/t", true, &Attributes{Set: 1})
+	plan.Node("/dev/null", unix.S_IFCHR, 259, 0, 0)
+	plan.Change(0, Attributes{Set: 1})
+	plan.ChangeRoot(Attributes{Clear: 1})
+	requests = append(requests, &Request{Plan: plan}, &Request{Plan: &Plan{}})
 	for i, r := range requests {
 		r.Target = &Target{}
 		m, err := encode(r, null)
@@ -80,7 +89,7 @@ func buildParser(t *testing.T, dir string) string {
 	}
 	program := filepath.Join(dir, "parser")
 	link := []string{"-Wl,--wrap=_exit", "-o", program}
-	for _, source := range []string{"child.c", "lookup.c", "user.c", "terminal.c", "testdata/parser/parser.c"} {
+	for _, source := range []string{"child.c", "lookup.c", "user.c", "terminal.c", "plan.c", "testdata/parser/parser.c"} {
 		object := filepath.Join(dir, filepath.Base(source)+".o")
 		args := []string{"-c", "-o", object, source}
 		if source != "testdata/parser/parser.c" { // its own branches are of no interest

@@ -129,7 +129,7 @@ func (b *planner) cgroups(m *configs.Mount, target string) error {
 	if err != nil {
 		return err
 	}
-	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
+	own, err := cgroups.ParseCgroupFile(filepath.Join(b.c.options.Proc, "self/cgroup"))
 	if err != nil {
 		return err
 	}

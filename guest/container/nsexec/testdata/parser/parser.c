@@ -21,6 +21,7 @@
 #define constructor unused
 #include "../../helper.c"
 #undef constructor
+#include "../../plan.h"
 
 enum { HOW_MEMFD = 1, HOW_MEND = 2, HOW_LOOK_UP = 4 };
 
@@ -51,6 +52,34 @@ int binary_is_static(void);
 static void check(const char *s, const struct received *r)
 {
 	if (s < r->tail || s + strlen(s) >= r->tail + r->request->tail)
+		abort();
+}
+
+/* What comes behind the plan is no reading. */
+_Noreturn void become_init(struct received *r)
+{
+	(void)r;
+	abort();
+}
+
+/* use_plan reads all that the init of a container would. */
+static void use_plan(struct received *r)
+{
+	const struct request *q = r->request;
+	const struct operation *o = (const struct operation *)r->tail;
+	const char *strings;
+
+	if (!sound_plan(q, r->tail, &strings))
+		return;
+	for (uint32_t i = 0; i < q->argc; i++) {
+		if (!o[i].kind || o[i].kind > OP_LAST || (o[i].flags & OPERATION_KEEP && o[i].x >= SLOTS))
+			abort();
+		for (int n = 0; n < 4; n++) {
+			check(strings, r);
+			strings += strlen(strings) + 1;
+		}
+	}
+	if (strings != r->tail + q->tail)
 		abort();
 }
 
@@ -122,7 +151,10 @@ static void one(const unsigned char *data, size_t size)
 			q->tail = length - head;
 			r.memfd = memfd = tail_in_memfd(data + 2 + head, length - head);
 		}
-		use(&r, how);
+		if (q->flags & FLAG_INIT)
+			use_plan(&r);
+		else
+			use(&r, how);
 	}
 	if (memfd >= 0)
 		close(memfd);
