@@ -88,6 +88,8 @@ static void do_operation(struct building *b, const struct operation *o, const st
 	case OP_SYSCTL: write_sysctl(b, w); return;
 	case OP_READ_ONLY: make_read_only(b, w); return;
 	case OP_MASK: mask(b, w); return;
+	case OP_UNMOUNT: unmount(b, w); return;
+	case OP_MOVE: move_root(b); return;
 	case OP_LOOPBACK: bring_loopback_up(b); return;
 	case OP_HOSTNAME:
 		if (sethostname(w->source, strlen(w->source)))

@@ -32,6 +32,8 @@ const (
 	opReadOnly
 	opMask
 	opLoopback
+	opUnmount
+	opMove
 )
 
 var operationNames = map[operation]string{
@@ -40,6 +42,7 @@ var operationNames = map[operation]string{
 	opDevNull: "open /dev/null", opDirectory: "make directory", opConsole: "set up /dev/console",
 	opAttributes: "set mount attributes", opUmask: "set umask", opHostname: "set hostname", opDomainname: "set domain name",
 	opSysctl: "set sysctl", opReadOnly: "make read-only", opMask: "mask", opLoopback: "bring up loopback",
+	opUnmount: "unmount", opMove: "move root",
 }
 
 // Flags of operations, as in plan.h.
@@ -192,6 +195,15 @@ func (p *Plan) Hooks() { p.add(opHooks, fields{}) }
 
 // Pivot makes the root file system the process's own.
 func (p *Plan) Pivot() { p.add(opPivot, fields{}) }
+
+// Move is Pivot where / is the initramfs, in which pivot_root(2) is not possible. The agent's mounts stay
+// below it, so unmount is what of them must not be there.
+func (p *Plan) Move(unmount []string) {
+	for _, path := range unmount {
+		p.add(opUnmount, fields{target: path})
+	}
+	p.add(opMove, fields{})
+}
 
 // DevNull puts the container's /dev/null in the place of the agent's.
 func (p *Plan) DevNull() { p.add(opDevNull, fields{}) }

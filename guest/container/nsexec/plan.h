@@ -30,7 +30,9 @@ enum operation_kind {
 	OP_READ_ONLY,	  /* target */
 	OP_MASK,	  /* target */
 	OP_LOOPBACK,
-	OP_LAST = OP_LOOPBACK,
+	OP_UNMOUNT,	  /* target, in the agent's mounts */
+	OP_MOVE,	  /* as OP_PIVOT, where / is the initramfs */
+	OP_LAST = OP_MOVE,
 };
 
 enum {
@@ -95,6 +97,8 @@ void check_place(const struct building *b, int fd, const char *type, int source)
 
 void root_file_system(struct building *b, const struct operation *o, const struct words *w);
 void pivot(struct building *b);
+void move_root(struct building *b);
+void unmount(struct building *b, const struct words *w);
 void mount_new(struct building *b, const struct operation *o, const struct words *w);
 void bind_mount(struct building *b, const struct operation *o, const struct words *w);
 void propagate(struct building *b, uint64_t flags);

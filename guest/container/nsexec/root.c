@@ -46,6 +46,18 @@ void root_file_system(struct building *b, const struct operation *o, const struc
 	b->path_length = strlen(w->source);
 }
 
+/* arrive forgets what was before the root was /. */
+static void arrive(struct building *b)
+{
+	if (b->parent >= 0)
+		close(b->parent);
+	b->parent = -1;
+	close(b->root);
+	b->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (b->root < 0)
+		give_up(b, errno);
+}
+
 /* pivot makes the root /, and takes all that was there before out of this mount namespace. No
  * directory is needed for it: what was / is put below what is / now, where it can be detached. */
 void pivot(struct building *b)
@@ -56,11 +68,26 @@ void pivot(struct building *b)
 	    mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) || umount2(".", MNT_DETACH) || chdir("/"))
 		give_up(b, errno);
 	close(old);
-	if (b->parent >= 0)
-		close(b->parent);
-	b->parent = -1;
-	close(b->root);
-	b->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (b->root < 0)
+	arrive(b);
+}
+
+/* unmount takes a procfs or sysfs of the agent's out of a mount namespace that keeps the agent's
+ * mounts below its root. */
+void unmount(struct building *b, const struct words *w)
+{
+	if (mount(NULL, w->target, NULL, MS_SLAVE | MS_REC, NULL)) {
+		if (errno != ENOENT) /* gone with what it was below */
+			give_up(b, errno);
+		return;
+	}
+	if (umount2(w->target, MNT_DETACH))
 		give_up(b, errno);
+}
+
+/* move_root puts the root on top of /, where pivot_root is refused. */
+void move_root(struct building *b)
+{
+	if (fchdir(b->root) || mount(b->path, "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		give_up(b, errno);
+	arrive(b);
 }

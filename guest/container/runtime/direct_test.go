@@ -151,18 +151,48 @@ func (b *box) run(t testing.TB, spec *specs.Spec) (string, int, *runtime.Contain
 	return out.String(), status, c
 }
 
-// TestDirect: the init of a usual container is made directly.
+// TestDirect: the init of a usual container is made directly, and what shows of its surroundings is what
+// libcontainer makes of them.
 func TestDirect(t *testing.T) {
-	b := newBox(t, runtime.InitDirect)
-	out, status, c := b.run(t, b.spec(newName(), "sh", "-c", "hostname; cat /proc/self/mountinfo; ls -la /dev; exit 3"))
-	way, reason := c.Way()
-	if way != runtime.WayDirect || reason != "" {
-		t.Errorf("the init was made by %s (%s), want %s", way, reason, runtime.WayDirect)
+	const look = `hostname; pwd; umask; cat /proc/self/mountinfo | sed 's/^[0-9]* [0-9]* [0-9]*:[0-9]* //; s/direct-[0-9-]*/ID/g; s/TestDirect[^ ]*rootfs/ROOT/'; ls -la /dev; cat /proc/sys/net/ipv4/ip_forward; exit 3`
+	for name, change := range map[string]func(*box, *specs.Spec){
+		"usual": func(*box, *specs.Spec) {},
+		"read-only": func(_ *box, s *specs.Spec) {
+			s.Root.Readonly = true
+			s.Mounts[1].Options = append(s.Mounts[1].Options, "ro")
+		},
+		"cgroup and network namespaces": func(_ *box, s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: "cgroup"}, specs.LinuxNamespace{Type: "network"})
+			s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
+		},
+		"directories that are missing": func(_ *box, s *specs.Spec) {
+			s.Process.Cwd = "/new/directory"
+			s.Mounts = append(s.Mounts,
+				specs.Mount{Type: "bind", Source: "/etc/passwd", Destination: "/not/there/file", Options: []string{"rbind", "ro", "rslave"}},
+				specs.Mount{Type: "bind", Source: "/etc", Destination: "/not/either", Options: []string{"bind", "nosuid", "rprivate"}})
+		},
+		"no pivot_root": func(b *box, _ *specs.Spec) { b.options.NoPivotRoot = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var outputs []string
+			for _, want := range []string{runtime.WayLibcontainer, runtime.WayDirect} {
+				b := newBox(t, map[string]runtime.InitWay{runtime.WayDirect: runtime.InitDirect}[want])
+				spec := b.spec(newName(), "sh", "-c", look)
+				change(b, spec)
+				out, status, c := b.run(t, spec)
+				if way, reason := c.Way(); way != want {
+					t.Errorf("the init was made by %s (%s), want %s", way, reason, want)
+				}
+				if status != 3 {
+					t.Errorf("status %d, want 3\n%s", status, out)
+				}
+				outputs = append(outputs, out)
+			}
+			if outputs[0] != outputs[1] {
+				t.Errorf("by libcontainer:\n%s\ndirectly:\n%s\nwant the same", outputs[0], outputs[1])
+			}
+		})
 	}
-	if status != 3 || !strings.HasPrefix(out, "box\n") {
-		t.Errorf("status %d, want 3, and the host's name of %q", status, out)
-	}
-	t.Log(out)
 }
 
 func BenchmarkLife(b *testing.B) {

@@ -22,7 +22,6 @@ var exceptions = []exception{
 	{"user namespace", has(configs.NEWUSER)},
 	{"time namespace", has(configs.NEWTIME)},
 	{"no mount namespace of its own", func(c *Container) bool { return !c.config.Namespaces.IsPrivate(configs.NEWNS) }},
-	{"root file system without pivot_root", func(c *Container) bool { return c.config.NoPivotRoot }},
 	{"root file system is /", func(c *Container) bool { return len(filepath.Clean(c.config.Rootfs)) < 2 }},
 	{"shared root", func(c *Container) bool { return c.config.RootPropagation&(unix.MS_SHARED|unix.MS_UNBINDABLE) != 0 }},
 	{"hooks in the container", func(c *Container) bool {

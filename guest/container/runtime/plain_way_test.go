@@ -51,7 +51,6 @@ func TestExceptions(t *testing.T) {
 		{"time namespace", func(c *Container) { c.config.Namespaces.Add(configs.NEWTIME, "/proc/1/ns/time") }},
 		{"no mount namespace of its own", func(c *Container) { c.config.Namespaces.Remove(configs.NEWNS) }},
 		{"no mount namespace of its own", func(c *Container) { c.config.Namespaces.Add(configs.NEWNS, "/proc/1/ns/mnt") }},
-		{"root file system without pivot_root", func(c *Container) { c.config.NoPivotRoot = true }},
 		{"root file system is /", func(c *Container) { c.config.Rootfs = "/" }},
 		{"shared root", func(c *Container) { c.config.RootPropagation = unix.MS_SHARED | unix.MS_REC }},
 		{"hooks in the container", func(c *Container) {

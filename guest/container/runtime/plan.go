@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
+	"github.com/moby/sys/mountinfo"
 	devices "github.com/opencontainers/cgroups/devices/config"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
@@ -59,7 +60,9 @@ func (c *Container) plan(p CreateOptions) (*nsexec.Plan, error) {
 		}
 	}
 	b.Hooks()
-	b.Pivot()
+	if err := b.changeRoot(); err != nil {
+		return nil, err
+	}
 	if dev {
 		b.DevNull()
 	}
@@ -71,6 +74,32 @@ func (c *Container) plan(p CreateOptions) (*nsexec.Plan, error) {
 	}
 	b.finish()
 	return b.Plan, nil
+}
+
+// changeRoot plans the change of root. Without pivot_root the agent's mounts stay in the container's
+// mount namespace, where a chroot hides them: what shows all of the kernel is taken out of them.
+func (b *planner) changeRoot() error {
+	if !b.c.config.NoPivotRoot {
+		b.Pivot()
+		return nil
+	}
+	file, err := os.Open(filepath.Join(b.c.options.Proc, "self/mountinfo"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	mounts, err := mountinfo.GetMountsFromReader(file, func(m *mountinfo.Info) (skip, stop bool) {
+		return m.Root != "/" || m.FSType != "proc" && m.FSType != "sysfs" || strings.HasPrefix(m.Mountpoint, b.c.config.Rootfs), false
+	})
+	if err != nil {
+		return err
+	}
+	var full []string
+	for _, m := range mounts {
+		full = append(full, m.Mountpoint)
+	}
+	b.Move(full)
+	return nil
 }
 
 // finish plans what libcontainer does after the change of root.
