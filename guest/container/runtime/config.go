@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kata-containers/kata-agent/guest/sys/oom"
 	_ "github.com/opencontainers/cgroups/devices" // device rules are refused without it
+	devices "github.com/opencontainers/cgroups/devices/config"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -19,7 +21,7 @@ func libcontainerConfig(o Options, p CreateOptions) (*configs.Config, error) {
 	spec := p.Spec
 	hooks := spec.Hooks
 	spec.Hooks = nil // ours to run, see hooks.go
-	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
+	config, err := convert(&specconv.CreateOpts{
 		CgroupName:       p.ID,
 		UseSystemdCgroup: p.SystemdCgroup,
 		NoPivotRoot:      o.NoPivotRoot,
@@ -47,6 +49,27 @@ func libcontainerConfig(o Options, p CreateOptions) (*configs.Config, error) {
 	return config, nil
 }
 
+// converting guards specconv.AllowedDevices.
+var converting sync.Mutex
+
+// convert gives each configuration devices of its own. specconv shares those that every container has, and
+// for a container with a user namespace it changes their owner: all later containers would have it too.
+func convert(o *specconv.CreateOpts) (*configs.Config, error) {
+	converting.Lock()
+	defer converting.Unlock()
+	config, err := specconv.CreateLibcontainerConfig(o)
+	if err == nil {
+		for i, d := range config.Devices {
+			own := *d
+			config.Devices[i] = &own
+		}
+	}
+	for _, d := range specconv.AllowedDevices {
+		d.Uid, d.Gid = 0, 0
+	}
+	return config, err
+}
+
 // bundleLabel puts the real bundle where specconv took the working directory of
 // the process, which an agent with many goroutines must not change.
 func bundleLabel(labels []string, bundle string) []string {
@@ -55,12 +78,15 @@ func bundleLabel(labels []string, bundle string) []string {
 }
 
 // allowSpecDevices adds an allow rule for each device node of the spec: specconv
-// makes the nodes but hosts send no rules for them.
+// makes the nodes but hosts send no rules for them. A pipe is among the devices and none.
 func allowSpecDevices(config *configs.Config, spec *specs.Spec) {
 	if spec.Linux == nil || len(spec.Linux.Devices) == 0 {
 		return
 	}
 	for _, d := range config.Devices {
+		if d.Type == devices.FifoDevice {
+			continue
+		}
 		if slices.ContainsFunc(spec.Linux.Devices, func(s specs.LinuxDevice) bool { return s.Path == d.Path }) {
 			rule := d.Rule
 			rule.Allow = true

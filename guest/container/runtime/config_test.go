@@ -60,3 +60,55 @@ func configOf(o Options, p CreateOptions) (*configs.Config, error) {
 	}
 	return libcontainerConfig(o, p)
 }
+
+// TestPipeAmongTheDevices: a pipe is made like a device and is none, so the cgroup has no rule for it.
+func TestPipeAmongTheDevices(t *testing.T) {
+	spec := &specs.Spec{
+		Process: &specs.Process{Args: []string{"true"}}, Root: &specs.Root{Path: "/rootfs"},
+		Linux: &specs.Linux{Devices: []specs.LinuxDevice{{Path: "/dev/pipe", Type: "p"}, {Path: "/dev/node", Type: "c", Major: 200, Minor: 7}}},
+	}
+	config, err := configOf(Options{Sys: "/sys", Proc: "/proc"}, CreateOptions{ID: "c", Spec: spec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := false
+	for _, rule := range config.Cgroups.Devices {
+		if rule.Type == 'p' {
+			t.Errorf("rule %q, want none for a pipe", rule.CgroupString())
+		}
+		node = node || rule.Allow && rule.Major == 200 && rule.Minor == 7
+	}
+	if !node {
+		t.Error("there is no rule for the device, want one")
+	}
+}
+
+// TestUserNamespaceHasDevicesOfItsOwn: the devices that every container has belong to root of its own user
+// namespace, and not to that of a container made before.
+func TestUserNamespaceHasDevicesOfItsOwn(t *testing.T) {
+	make := func(users bool) *configs.Config {
+		t.Helper()
+		spec := &specs.Spec{Process: &specs.Process{Args: []string{"true"}}, Root: &specs.Root{Path: "/rootfs"}, Linux: &specs.Linux{}}
+		if users {
+			ids := []specs.LinuxIDMapping{{HostID: 200000, Size: 65536}}
+			spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.UserNamespace}, {Type: specs.MountNamespace}}
+			spec.Linux.UIDMappings, spec.Linux.GIDMappings = ids, ids
+		}
+		config, err := configOf(Options{Sys: "/sys", Proc: "/proc"}, CreateOptions{ID: "c", Spec: spec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config
+	}
+	mapped, plain := make(true), make(false)
+	for owner, config := range map[uint32]*configs.Config{200000: mapped, 0: plain} {
+		for _, d := range config.Devices {
+			if d.Uid != owner || d.Gid != owner {
+				t.Errorf("%s belongs to %d:%d, want %d", d.Path, d.Uid, d.Gid, owner)
+			}
+		}
+		if len(config.Devices) == 0 {
+			t.Error("no devices, want those that every container has")
+		}
+	}
+}
