@@ -26,7 +26,6 @@ type box struct {
 	spec   *specs.Spec
 	stdio  runtime.Stdio
 	look   []string // paths in the container that are looked at closely
-	env    []string // "" and more
 	given  map[string]string
 	undo   []func()
 }

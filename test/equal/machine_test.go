@@ -15,8 +15,8 @@ import (
 
 // machineState is what a container that is gone must not have left of itself.
 type machineState struct {
-	mounts, cgroups, children, names []string
-	descriptors                      int
+	mounts, cgroups, children []string
+	descriptors               int
 }
 
 func machine(t *testing.T) machineState {
