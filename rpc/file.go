@@ -4,7 +4,6 @@ package rpc
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kata-containers/kata-agent/guest/storage/share"
 	"github.com/kata-containers/kata-agent/protocols"
@@ -19,12 +18,8 @@ func (s *Service) fileMethods() []server.Method {
 }
 
 func (s *Service) copyFile(_ context.Context, q *protocols.CopyFileRequest) error {
-	err := s.files.Copy(share.Request{
+	return s.files.Copy(share.Request{
 		Path: q.Path, FileSize: q.FileSize, FileMode: q.FileMode, DirMode: q.DirMode,
 		UID: q.Uid, GID: q.Gid, Offset: q.Offset, Data: q.Data,
 	})
-	if err != nil {
-		return fmt.Errorf("copy file %q: %w", q.Path, err)
-	}
-	return nil
 }

@@ -78,7 +78,7 @@ type container struct {
 	retry time.Duration
 
 	procs    map[id.Exec]*entry
-	starting map[id.Exec]bool // sessions whose process is not there yet
+	starting map[id.Exec]*Exec // sessions whose process is not there yet
 
 	busy     bool               // one of the exclusive operations is under way
 	doing    core.StepKind      // which
@@ -105,7 +105,7 @@ type entry struct {
 func New(cid id.Container, options *Options, parent core.Ref) core.Behavior {
 	return &container{
 		id: cid, options: options, parent: parent, view: View{began: time.Now()},
-		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
+		procs: map[id.Exec]*entry{}, starting: map[id.Exec]*Exec{},
 	}
 }
 

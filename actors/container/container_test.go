@@ -46,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 		options: &Options{
 			Poller: poller, Processes: &process.Directory{}, Containers: &core.Directory[id.Container, core.Ref]{}, Warn: func(err error) { t.Error(err) },
 		},
-		procs: map[id.Exec]*entry{}, starting: map[id.Exec]bool{},
+		procs: map[id.Exec]*entry{}, starting: map[id.Exec]*Exec{},
 	}
 	s.c = c
 	s.Actor = coretest.NewAt(t, "sandbox/container/c1", c)
@@ -657,6 +657,35 @@ func TestSessionThatFailsBesideARemoval(t *testing.T) {
 	session := s.ask(newExec("e"))
 	s.ask(&Remove{})
 	s.Work(0).Complete((*started)(nil), runtime.ErrStopped)
+	s.refused(session, ErrGivenUp)
+}
+
+// TestRemovalWaitsForSessionsThatStart: such a session hears why it has none, and nothing of it comes after the id is free.
+func TestRemovalWaitsForSessionsThatStart(t *testing.T) {
+	s := newFixture(t)
+	s.create()
+	session := s.ask(newExec("e"))
+	remove := s.ask(&Remove{})
+	s.Work(1).Run()
+	s.initExits()
+	if remove.Done() {
+		t.Fatal("the removal is answered, want it to wait for the session that starts")
+	}
+	s.Work(0).Complete((*started)(nil), runtime.ErrStopped)
+	s.refused(session, ErrGivenUp)
+	s.ok(remove)
+}
+
+// TestRemovalDoesNotWaitForEverForASession that starts: whoever has asked for it hears that the container is removed.
+func TestRemovalDoesNotWaitForEverForASession(t *testing.T) {
+	s := newFixture(t)
+	s.create()
+	session := s.ask(newExec("e"))
+	remove := s.ask(&Remove{})
+	s.Work(1).Run()
+	s.initExits()
+	s.Timers()[0].Fire()
+	s.ok(remove)
 	s.refused(session, ErrGivenUp)
 }
 

@@ -44,7 +44,7 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 		}
 		m.Process.Env = env
 	}
-	c.starting[m.ExecID] = true
+	c.starting[m.ExecID] = m
 	runtime.InheritFrom(c.spec.Process, m.Process)
 	rt := c.os
 	core.Go(t, func(actor context.Context) (*started, error) {
@@ -61,6 +61,9 @@ func (c *container) exec(t *core.Turn, m *Exec) {
 			err = ErrGivenUp
 		}
 		m.Reply(struct{}{}, c.naming("exec in", err))
+		if c.undone {
+			c.settleRemoval(t)
+		}
 	})
 }
 
@@ -74,7 +77,7 @@ func (c *container) mayExec(m *Exec) error {
 	if err := c.allow("exec in", created, running); err != nil {
 		return err
 	}
-	if e := c.procs[m.ExecID]; c.starting[m.ExecID] || e != nil && !e.waited && !e.before {
+	if e := c.procs[m.ExecID]; c.starting[m.ExecID] != nil || e != nil && !e.waited && !e.before {
 		return fmt.Errorf("exec_id '%s' %w in container %q", m.ExecID, ErrExecExists, c.id)
 	}
 	return nil

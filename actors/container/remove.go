@@ -96,10 +96,10 @@ func (c *container) undoAgain(t *core.Turn) {
 	}
 }
 
-// settleRemoval ends the removal once every process has been seen to exit, or has been
-// waited for long enough, and nothing kills any more.
+// settleRemoval ends the removal once no session starts any more and every process has been seen to exit, or
+// both have been waited for long enough, and nothing kills any more.
 func (c *container) settleRemoval(t *core.Turn) {
-	if c.killing > 0 {
+	if c.killing > 0 || len(c.starting) > 0 && !c.waited {
 		return
 	}
 	for _, e := range c.procs {
@@ -114,6 +114,9 @@ func (c *container) finish(t *core.Turn) {
 	for _, e := range c.procs {
 		c.options.Processes.Delete(e.handle.Key)
 		e.handle.Ref.Tell(process.Discard{})
+	}
+	for _, m := range c.starting {
+		m.Reply(struct{}{}, c.naming("exec in", ErrGivenUp))
 	}
 	c.forgotten()
 	for _, r := range c.removals {

@@ -29,7 +29,9 @@ func Note(dir, id string, r *Running) error {
 		return fmt.Errorf("note %s: %w", id, err)
 	}
 	text := fmt.Sprintf("%d %d\n", r.pid, stat.StartTime)
-	if err := os.WriteFile(filepath.Join(dir, filepath.Base(id)), []byte(text), 0o600); err != nil {
+	note := filepath.Join(dir, filepath.Base(id))
+	if err := os.WriteFile(note, []byte(text), 0o600); err != nil {
+		_ = os.Remove(note) // half of it, or none
 		return fmt.Errorf("note %s: %w", id, err)
 	}
 	return nil

@@ -17,7 +17,7 @@ var ErrTaken = errors.New("another agent has it")
 
 // Claim is held from Take until the process ends.
 type Claim struct {
-	file   *os.File
+	file   *os.File // holds the lock. It is not open for writing, so that /run can be made read-only
 	record record
 	died   bool
 }
@@ -35,7 +35,7 @@ func Take(path, procRoot string, roots ...string) (_ *Claim, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
@@ -79,13 +79,18 @@ func (c *Claim) read() *record {
 // between leaves a whole record, and read stops at its end.
 func (c *Claim) write() error {
 	data, err := json.Marshal(c.record)
-	if err == nil {
-		_, err = c.file.WriteAt(data, 0)
-	}
-	if err == nil {
-		err = c.file.Truncate(int64(len(data)))
-	}
 	if err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	f, err := os.OpenFile(c.file.Name(), os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	_, err = f.WriteAt(data, 0)
+	if err == nil {
+		err = f.Truncate(int64(len(data)))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("claim: %w", err)
 	}
 	return nil
@@ -96,5 +101,5 @@ func (c *Claim) Died() bool { return c.died }
 
 // Release notes that nothing is left for the next agent to clear, and gives the claim up.
 func (c *Claim) Release() error {
-	return errors.Join(c.file.Truncate(0), c.file.Close())
+	return errors.Join(os.Truncate(c.file.Name(), 0), c.file.Close())
 }

@@ -101,7 +101,7 @@ func TestClaimCutShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.file.WriteAt([]byte(`"rest of a longer record"}`), int64(len(record))); err != nil {
+	if err := os.WriteFile(path, append(record, `"rest of a longer record"}`...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.file.Close(); err != nil {

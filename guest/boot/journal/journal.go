@@ -64,11 +64,13 @@ func (j *Journal) Put(kind, name string, value any) error {
 	}
 	path := j.path(kind, name)
 	half := strings.TrimSuffix(path, suffix)
-	if err := os.WriteFile(half, data, 0o600); err != nil {
-		return fmt.Errorf("journal of %s %q: %w", kind, name, err)
+	err = os.WriteFile(half, data, 0o600)
+	if err == nil {
+		err = os.Rename(half, path)
 	}
-	if err := os.Rename(half, path); err != nil {
-		return fmt.Errorf("journal of %s %q: %w", kind, name, errors.Join(err, os.Remove(half)))
+	if err != nil {
+		_ = os.Remove(half) // it may be there in part, or not at all
+		return fmt.Errorf("journal of %s %q: %w", kind, name, err)
 	}
 	return nil
 }

@@ -3,10 +3,15 @@
 package journal
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 )
 
 type entry struct{ Name string }
@@ -81,6 +86,29 @@ func TestHalfWritten(t *testing.T) {
 	}
 	if entries, err := Read[entry](j, "container"); err == nil || len(entries) != 1 {
 		t.Errorf("%v, %v, want one entry and an error", entries, err)
+	}
+}
+
+// TestNoSpace: what could not be written whole leaves nothing, and the entry before it stays.
+func TestNoSpace(t *testing.T) {
+	j, err := Open(guesttest.Tmpfs(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guesttest.Must(t, j.Put("mount", "kept", entry{"kept"}))
+	guesttest.Must(t, unix.Mount("", j.dir, "", unix.MS_REMOUNT, "size=8k"))
+	guesttest.Must(t, os.WriteFile(filepath.Join(j.dir, "other"), make([]byte, 4096), 0o600)) // 4 KiB each, so it is full
+	for _, name := range []string{"kept", "new"} {
+		if err := j.Put("mount", name, entry{"changed"}); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("entry %q: %v, want %v", name, err, unix.ENOSPC)
+		}
+	}
+	files, err := os.ReadDir(j.dir)
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, %v; want the entry and the file that has filled the directory, and no half", files, err)
+	}
+	if got, want := names(t, j, "mount"), []string{"kept"}; !slices.Equal(got, want) {
+		t.Errorf("entries %q, want %q", got, want)
 	}
 }
 
