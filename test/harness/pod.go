@@ -125,7 +125,8 @@ func (p *Pod) Settled() {
 }
 
 // TimeOut makes a call that does not end by itself, and returns its answer at the deadline. Where
-// the deadline has passed before the call had come as far as reached says, a longer one is tried.
+// the deadline has passed before the call had come as far as reached says, a longer one is tried;
+// so it is where the one before was still being undone, and the answer says so.
 func (p *Pod) TimeOut(c Call, reached func() bool) Answer {
 	p.T.Helper()
 	for c.Timeout = 300 * time.Millisecond; c.Timeout < guard.Hang; c.Timeout *= 2 { // clock: only where the search for the deadline begins
@@ -133,7 +134,7 @@ func (p *Pod) TimeOut(c Call, reached func() bool) Answer {
 		r.Request(c)
 		a := r.Answer()
 		_ = r.Close()
-		if reached() {
+		if reached() && codes.Code(a.Code) != codes.AlreadyExists {
 			return a
 		}
 	}

@@ -189,8 +189,9 @@ func TestWriteWaitsForItsReader(t *testing.T) {
 func TestExitIsNotHeldUp(t *testing.T) {
 	p := newPod(t, harness.Options{})
 	p.Idle("c1")
-	p.Session("c1", "e", "sh", "-c", "(while kill -0 $$; do :; done 2>/dev/null; echo late; sleep 10000) & echo early; exit 6")
+	p.Session("c1", "e", "sh", "-c", "(while kill -0 $$; do :; done 2>/dev/null; echo late; touch /dev/shm/late; sleep 10000) & echo early; exit 6")
 	p.WantExit("c1", "e", 6) // nobody has read yet
+	p.Output("c1", "look", "sh", "-c", "until [ -e /dev/shm/late ]; do sleep 0.01; done")
 	if out, err := p.ReadAll(p.Ctx, "c1", "e"); err != nil || string(out) != "early\nlate\n" {
 		t.Errorf("%q, %v, want %q", out, err, "early\nlate\n")
 	}

@@ -121,7 +121,7 @@ func TestRunFindsFaults(t *testing.T) {
 				return nil
 			})
 		}},
-		"a call that hangs": {"timeout = \"300ms\"\n" + exec, "deadline exceeded", func(s *agenttest.Server) {
+		"a call that hangs": {"timeout = \"2s\"\n" + exec, "deadline exceeded", func(s *agenttest.Server) {
 			s.Handle("ExecProcess", func(ctx context.Context, _, _ protocols.Message) error { <-ctx.Done(); return ctx.Err() })
 		}},
 		"stream too short": {"[[load]]\nkind = \"stream\"\nbytes = 8\ncount = 1\n", "5 bytes came of 8", func(s *agenttest.Server) {
@@ -132,7 +132,7 @@ func TestRunFindsFaults(t *testing.T) {
 			answer(s, "\x00\x00\x00\x00", 0)
 		}},
 		"another code than the limit's": {
-			"timeout = \"300ms\"\n[[load]]\nkind = \"call\"\nmethod = \"GetOOMEvent\"\nexpect = \"NotFound\"\ncount = 1\n", "DeadlineExceeded, not NotFound",
+			"timeout = \"2s\"\n[[load]]\nkind = \"call\"\nmethod = \"GetOOMEvent\"\nexpect = \"NotFound\"\ncount = 1\n", "DeadlineExceeded, not NotFound",
 			func(s *agenttest.Server) {
 				s.Handle("GetOOMEvent", func(ctx context.Context, _, _ protocols.Message) error { <-ctx.Done(); return ctx.Err() })
 			},
