@@ -74,7 +74,7 @@ func serve(cfg *config.Config, out *logger, asInit bool) error {
 		VisibleCDI: cfg.VisibleCDIDevices, CDITimeout: cfg.CDITimeout, MemAgent: memAgent(cfg.MemAgent),
 		Components: plan.Processes, PauseBundle: plan.PauseBundle,
 		Hub: hub, NoStoreIntegrity: !cfg.SecureStorageIntegrity,
-		Spawn: spawner, Init: initWay(cfg.ContainerInit), Passfd: streams, Log: log, Restored: restored.seen, Journal: run.Journal(), Kept: keep.keeper,
+		Spawn: spawner, Init: initWay(cfg), Passfd: streams, Log: log, Restored: restored.seen, Journal: run.Journal(), Kept: keep.keeper,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 
+	"github.com/kata-containers/kata-agent/guest/config"
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"go.uber.org/zap"
@@ -28,9 +29,10 @@ func newSpawner(log *zap.Logger) (s runtime.Spawner, end func()) {
 	return runtime.NewSpawner(h), func() { _ = h.Close() }
 }
 
-// initWay is what makes containers, by its name in the configuration.
-func initWay(name string) runtime.InitWay {
-	if name == runtime.WayDirect {
+// initWay is what makes containers. One that waits for its start waits for this agent if it was made
+// directly, so those that are to outlive the agent are made by libcontainer.
+func initWay(cfg *config.Config) runtime.InitWay {
+	if cfg.ContainerInit == runtime.WayDirect && !cfg.KeepContainers {
 		return runtime.InitDirect
 	}
 	return runtime.InitLibcontainer

@@ -184,7 +184,7 @@ func guest(c *Config) []option {
 			keys:  []string{"container_init"},
 			env:   "KATA_AGENT_CONTAINER_INIT",
 			value: choice[string]{p: &c.ContainerInit, names: []string{"direct", "libcontainer"}},
-			doc:   "What makes the first process of a plain container: the agent's own helper, or libcontainer. What is not plain goes by libcontainer (docs/decisions/0010-container-init.md).",
+			doc:   "What makes the first process of a plain container: the agent's own helper, or libcontainer. What is not plain goes by libcontainer (docs/decisions/0010-container-init.md), and everything with agent.keep_containers.",
 		},
 		{
 			words: []string{"agent.vsock_local"},
