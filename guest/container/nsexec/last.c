@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -68,8 +69,12 @@ _Noreturn void finish(int own)
 	struct received r;
 	struct tail t;
 	char buffer[4096];
+	uint64_t no_signals = 0;
 	int procfs;
 
+	/* The helper has all of them blocked. */
+	if (own && syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals))
+		fail(STEP_SESSION, errno);
 	receive(&r, &procfs);
 	const struct request *q = r.request;
 	take_apart(&r, &t);
