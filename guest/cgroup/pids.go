@@ -53,11 +53,11 @@ func ReadPidsBudget(proc string) (PidsBudget, bool) {
 }
 
 func readNumber(path string) (int64, error) {
-	b, err := os.ReadFile(path)
+	text, err := sysfs.Read(path)
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return strconv.ParseInt(text, 10, 64)
 }
 
 // Limit is a container's own limit within the budget: what its host asks for, or Container

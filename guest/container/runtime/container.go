@@ -15,7 +15,6 @@ import (
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
 	"github.com/kata-containers/kata-agent/guest/container/seccomp"
 	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -146,7 +145,7 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 	o.installHooks(ctx, config, p.Spec.Hooks, start)
 	own := *config.Cgroups
 	own.Resources = &cgroups.Resources{}
-	cgroup, err := manager.New(&own)
+	cgroup, err := ofMachine.manager(&own)
 	if err != nil {
 		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
 	}

@@ -41,7 +41,10 @@ func (c *Container) podGroup() string {
 // limitPod limits the pod's group as a whole. Where that fails the container's own limit
 // stands.
 func (c *Container) limitPod(pod string) {
-	if budget, known := cgroup.ReadPidsBudget(c.options.Proc); known && pod != "" {
+	if pod == "" {
+		return
+	}
+	if budget, known := cgroup.ReadPidsBudget(c.options.Proc); known {
 		_ = cgroup.LimitPids(pod, budget.Pod)
 	}
 }

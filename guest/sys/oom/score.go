@@ -5,10 +5,8 @@ package oom
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/kata-containers/kata-agent/guest/sys/sysfs"
 )
@@ -45,11 +43,11 @@ func Protect(proc string) error {
 
 // Own is the calling process's adjustment; Neutral if it cannot be read.
 func Own(proc string) int {
-	b, err := os.ReadFile(filepath.Join(proc, "self", adjustment))
+	text, err := sysfs.Read(filepath.Join(proc, "self", adjustment))
 	if err != nil {
 		return Neutral
 	}
-	score, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	score, err := strconv.Atoi(text)
 	if err != nil {
 		return Neutral
 	}

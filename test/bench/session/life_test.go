@@ -124,7 +124,8 @@ func spansOf(all []harness.Span) map[string][]time.Duration {
 }
 
 // BenchmarkLifeAtATime8 reports how many containers a second are created and started, eight at a time, and
-// then how many removed.
+// then how many removed; and the processor time that the agent and all its children take for one. Where that
+// times the rate is what the processors can give, nothing in the agent makes one wait for another.
 func BenchmarkLifeAtATime8(b *testing.B) {
 	a, root := pod(b)
 	const total, width = 80, 8
@@ -133,6 +134,7 @@ func BenchmarkLifeAtATime8(b *testing.B) {
 		for range total {
 			ids = append(ids, fmt.Sprintf("life%d", serial.Add(1)))
 		}
+		begin := spent(b, a.Pid)
 		b.ReportMetric(rate(b, ids, width, func(id string) error {
 			if err := a.Create(b.Context(), id, a.Spec(id, root, "sleep", "1000")); err != nil {
 				return err
@@ -140,7 +142,28 @@ func BenchmarkLifeAtATime8(b *testing.B) {
 			return a.StartContainer(b.Context(), id)
 		}), "created-started/s")
 		b.ReportMetric(rate(b, ids, width, func(id string) error { return a.Remove(b.Context(), id) }), "removed/s")
+		b.ReportMetric(float64(spent(b, a.Pid)-begin)/total/float64(time.Millisecond), "cpu-ms/life")
 	}
+}
+
+// tick is the unit of times in /proc (USER_HZ), which is a hundredth of a second on all of Go's platforms.
+const tick = 10 * time.Millisecond
+
+// spent is the processor time of a process and of the children it has reaped (proc_pid_stat(5)).
+func spent(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	guesttest.Must(b, err)
+	// Behind the name, which may hold anything, the fields begin with the third.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	const utime, cstime = 14 - 3, 17 - 3
+	var ticks time.Duration
+	for _, f := range fields[utime : cstime+1] {
+		n, err := strconv.Atoi(f)
+		guesttest.Must(b, err)
+		ticks += time.Duration(n)
+	}
+	return ticks * tick
 }
 
 // rate does something for each id, several at a time, and returns how many a second.
