@@ -131,9 +131,17 @@ dist: ## Make tarballs, Debian packages, bills of materials and checksums in out
 	@bash test/setup/packages.sh zstd gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	@bash test/setup/dist.sh
 
+# The architectures that "make reproducible" builds.
+ARCHITECTURES ?= amd64 arm64 s390x ppc64le
+.PHONY: reproducible
+reproducible: ## Make all of dist twice, for ARCHITECTURES, as two people would, and compare every byte
+	@bash test/setup/packages.sh zstd gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross
+	@bash test/setup/reproducible.sh $(ARCHITECTURES)
+
 .PHONY: size
-size: ## Show who weighs what in the agent
+size: ## Show who weighs what in the agent, and whether the programs keep to their budget
 	@bash test/setup/size.sh
+	@bash test/setup/size.sh check
 
 .PHONY: install
 install: $(if $(wildcard $(AGENT_BINARY)),,build) ## Install the agent, and unit files unless INIT=yes, below DESTDIR

@@ -4,7 +4,7 @@
 # Makes what is handed out below out/dist: for each architecture the programs, a
 # tarball for the image builder of Kata Containers (AGENT_TARBALL), packages for
 # Debian, a bill of materials, and the checksums of all of it. Two runs of one
-# commit give the same bytes. "make dist" calls it.
+# commit give the same bytes: reproducible.sh shows it. "make dist" calls it.
 #
 #   dist.sh [architecture...]      amd64 and arm64 unless named; also s390x, ppc64le
 #
@@ -13,6 +13,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${GO:=go}" "${CYCLONEDX_VERSION:=v1.10.0}"
+
+# Modes of files, the order of names and the words of dates are the same for everybody.
+umask 022
+export LC_ALL=C TZ=UTC
 
 version=$(cat VERSION)
 COMMIT=${COMMIT:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
@@ -137,7 +141,8 @@ for arch; do
  Runs the containers of a pod inside its virtual machine. This build has the
  policy engine."
 	install -D -m 0755 "$stage/bin-yes/kata-agent-ctl" "$stage/root-ctl/usr/bin/kata-agent-ctl"
-	(cd cmd/kata-agent-ctl && "$GO" run -trimpath . man "$stage/root-ctl/usr/share/man/man1")
+	# The client of this machine writes the manual, whatever it is built for here.
+	(cd cmd/kata-agent-ctl && CGO_ENABLED=0 "$GO" run -trimpath . man "$stage/root-ctl/usr/share/man/man1")
 	gzip -9n "$stage"/root-ctl/usr/share/man/man1/*
 	package kata-agent-ctl "$stage/root-ctl" "client of the guest agent of Kata Containers
  Talks to an agent as a host does: containers, sessions, any call, load."
