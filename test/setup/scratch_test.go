@@ -3,6 +3,7 @@
 package setup
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -27,6 +28,9 @@ func scratch(t *testing.T) string {
 	t.Helper()
 	from, to := root(t), t.TempDir()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another test's, gone meanwhile
+		}
 		if err != nil {
 			return err
 		}
@@ -41,20 +45,30 @@ func scratch(t *testing.T) string {
 		case !d.Type().IsRegular(): // .git of a worktree is a file
 			return nil
 		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, name), data, info.Mode())
+		return copyFile(path, filepath.Join(to, name))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return to
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, info.Mode())
 }
 
 // variable is what the Makefile gives to the scripts by that name.
@@ -80,7 +94,7 @@ func script(t *testing.T, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), "bash", append([]string{"test/setup/" + name}, args...)...)
 	cmd.Dir = dir
 	for _, v := range os.Environ() {
-		if key, _, _ := strings.Cut(v, "="); !slices.Contains([]string{"MAKELEVEL", "MAKEFLAGS", "MFLAGS", "SKIPPED", "CHECKS", "TESTFLAGS", "GOFLAGS"}, key) {
+		if key, _, _ := strings.Cut(v, "="); !slices.Contains([]string{"MAKELEVEL", "MAKEFLAGS", "MFLAGS", "SKIPPED", "CHECKS", "TESTFLAGS", "GOFLAGS", "CGO_CFLAGS"}, key) {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
