@@ -88,6 +88,9 @@ tarball() {
 		zstd -q -12 -T1 -f -o "$dist/kata-agent$2-$version-$arch.tar.zst"
 }
 
+# kib is what the files of a tree take. What a directory takes is another number on each file system.
+kib() { find "$1" -path "$1/DEBIAN" -prune -o -type f -printf '%s\n' | awk '{ n += int(($1 + 1023) / 1024) } END { print n + 0 }'; }
+
 # package NAME ROOT DESCRIPTION makes a .deb of a tree.
 package() {
 	local name=$1 root=$2 description=$3
@@ -100,7 +103,7 @@ package() {
 		Maintainer: The Kata agent's maintainers <kata-dev@lists.katacontainers.io>
 		Section: admin
 		Priority: optional
-		Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
+		Installed-Size: $(kib "$root")
 		Homepage: https://github.com/kata-containers/kata-agent
 		Description: $description
 	CONTROL
