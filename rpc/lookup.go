@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kata-containers/kata-agent/actors/core"
 	"github.com/kata-containers/kata-agent/actors/id"
@@ -54,7 +55,16 @@ func ask[R any](ctx context.Context, s *Service, cid string, r core.Request[R]) 
 	}
 	v, err := core.Ask(ctx, ref, r)
 	if errors.Is(err, core.ErrStopped) && !errors.Is(err, core.ErrPanicked) {
-		err = fmt.Errorf("%w: %q (%v)", errNoContainer, cid, err) //nolint:errorlint // the code is that of errNoContainer, whatever ended it
+		err = ended(cid, err)
 	}
 	return v, err
+}
+
+// ended says of a container whose actor has ended what is said of one that never was, and why it has ended if there was a reason.
+// The name of an actor is none.
+func ended(cid string, err error) error {
+	if strings.HasSuffix(err.Error(), core.ErrStopped.Error()) {
+		return fmt.Errorf("%w: %q", errNoContainer, cid)
+	}
+	return fmt.Errorf("%w: %q (%v)", errNoContainer, cid, err) //nolint:errorlint // the code is that of errNoContainer, whatever ended it
 }
