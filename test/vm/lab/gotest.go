@@ -65,9 +65,9 @@ func (vm *VM) GoTest(t *testing.T, pkg string, flags ...string) {
 	t.Helper()
 	t.Run(pkg, func(t *testing.T) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 17*time.Minute)
 		defer cancel()
-		script := "cd " + path.Join(testsDir, pkg) + " && exec ./run.test -test.v -test.timeout=2m " + strings.Join(flags, " ")
+		script := "cd " + path.Join(testsDir, pkg) + " && exec ./run.test -test.v -test.timeout=15m " + strings.Join(flags, " ")
 		res, err := vm.Run(ctx, wire.Command{Argv: []string{"sh", "-c", script}})
 		out := string(res.Stdout)
 		passed, failed := strings.Count(out, "--- PASS"), strings.Count(out, "--- FAIL")
