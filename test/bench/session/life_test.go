@@ -124,8 +124,8 @@ func spansOf(all []harness.Span) map[string][]time.Duration {
 }
 
 // BenchmarkLifeAtATime8 reports how many containers a second are created and started, eight at a time, and
-// then how many removed; and the processor time that the agent and all its children take for one. Where that
-// times the rate is what the processors can give, nothing in the agent makes one wait for another.
+// then how many removed; and the processor time that the agent and all its children take for one. On an idle
+// machine that times the rate is what the processors give, unless something makes one wait for another.
 func BenchmarkLifeAtATime8(b *testing.B) {
 	a, root := pod(b)
 	const total, width = 80, 8
