@@ -140,6 +140,9 @@ for arch; do
 	programs "$arch"
 	tarball yes ""
 	tarball no "-without-policy"
+	install -d "$stage/root-yes/usr/share/man/man8"
+	"$GO" run ./guest/config/gendoc -man "$stage/root-yes/usr/share/man/man8"
+	gzip -9n "$stage"/root-yes/usr/share/man/man8/*
 	package kata-agent "$stage/root-yes" "guest agent of Kata Containers
  Runs the containers of a pod inside its virtual machine. This build has the
  policy engine."

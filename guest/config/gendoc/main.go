@@ -11,9 +11,14 @@ import (
 
 func main() {
 	docs := flag.String("docs", "docs", "directory of the documentation")
+	man := flag.String("man", "", "write only the agent's manual page, into this `directory`")
 	flag.Parse()
-	for name, content := range outputs() {
-		if err := os.WriteFile(filepath.Join(*docs, name), content, 0o644); err != nil {
+	dir, files := *docs, outputs()
+	if *man != "" {
+		dir, files = *man, map[string][]byte{"kata-agent.8": manual()}
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "gendoc:", err)
 			os.Exit(1)
 		}

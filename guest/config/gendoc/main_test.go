@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,4 +66,33 @@ func requests(t *testing.T) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// TestManualHasEveryOption: the page names each option, and is roff that says something of each line.
+func TestManualHasEveryOption(t *testing.T) {
+	page := string(manual())
+	for _, g := range config.Reference() {
+		for _, o := range g.Options {
+			for _, word := range append(append([]string{o.Env}, o.Words...), o.Keys...) {
+				if !strings.Contains(page, roff(word)) {
+					t.Errorf("the page has no %s", word)
+				}
+			}
+		}
+	}
+	man, err := exec.LookPath("man")
+	if err != nil {
+		return // what is above needs no program
+	}
+	file := filepath.Join(t.TempDir(), "kata-agent.8")
+	if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lint := exec.CommandContext(t.Context(), man, "--warnings", "-l", "-Tutf8", file)
+	lint.Env = append(os.Environ(), "MANROFFSEQ=", "LC_ALL=C.UTF-8")
+	var complaints bytes.Buffer
+	lint.Stderr = &complaints
+	if err := lint.Run(); err != nil || strings.Contains(complaints.String(), "warning") {
+		t.Errorf("man: %v, %s", err, complaints.String())
+	}
 }
