@@ -82,6 +82,12 @@ protocols: ## Write the generated code anew, from the .proto files and the optio
 clean: ## Remove what was built
 	rm -rf bin out
 
+.PHONY: man
+man: ## Write the manual pages of both programs into out/man
+	@mkdir -p out/man
+	$(GO) run ./guest/config/gendoc -man out/man
+	cd cmd/kata-agent-ctl && $(GO) run . man ../../out/man
+
 ##@ Test
 
 .PHONY: check
@@ -95,7 +101,7 @@ test: setup ## Set up, all of check, and every test there is (as root: all of th
 
 .PHONY: test-root
 test-root: ## Only the suites that need root
-	@bash test/setup/suites.sh integration fault foreign
+	@bash test/setup/suites.sh integration fault model soak foreign documents
 
 .PHONY: test-vm
 test-vm: ## Only the suite in virtual machines (needs QEMU)

@@ -101,6 +101,9 @@ func drain(cmd *cobra.Command, p client.Process, follow bool) error {
 		s.Quiet = quiet
 	}
 	err := attach.Output(cmd.Context(), p, s)
+	if cmd.Context().Err() != nil {
+		return nil // somebody has seen enough
+	}
 	if call := new(client.Error); errors.As(err, &call) && call.Code() == codes.DeadlineExceeded {
 		return nil
 	}

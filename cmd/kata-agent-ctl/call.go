@@ -37,7 +37,7 @@ empty. The answer is printed as JSON; with --raw its text or bytes are written a
   kata-agent-ctl call UpdateContainer container_id=c1 'resources={"Memory": {"Limit": 67108864}}'
   kata-agent-ctl call CopyFile src=/etc/hosts dest=/run/kata-containers/shared/containers/hosts
   kata-agent-ctl call GetMetrics --raw
-  generate-spec | kata-agent-ctl call CreateContainer --file -`,
+  kata-agent-ctl call CreateContainer --file request.json`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeMethod,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },

@@ -43,7 +43,8 @@ Values that a command leaves out are those of the command before (container, exe
 made up. With -n nothing is filled in.`,
 		Example: `  kata-agent-ctl connect -c Check -c GetGuestDetails
   kata-agent-ctl connect -c 'repeat 100' Check 'sleep 1s' Check
-  kata-agent-ctl connect --bundle-dir ./bundle -c 'CreateContainer cid=c1' StartContainer 'ExecProcess exec_id=e1' ReadStdout WaitProcess
+  kata-agent-ctl connect --bundle-dir ./bundle -c 'CreateContainer cid=c1' StartContainer \
+      'ExecProcess exec_id=e1 json://{"process": {"Args": ["id"], "Cwd": "/"}}' ReadStdout WaitProcess
   kata-agent-ctl connect --file commands.txt
   kata-agent-ctl connect --interactive`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },

@@ -39,12 +39,7 @@ is 1 if any operation has failed.
 
 With --pid the memory (anonymous and shared), processor time, threads and descriptors of an agent on
 this machine are watched. The containers' root file system is made of /bin/busybox; for an agent in a
-virtual machine say --rootfs and the path there of one that has busybox.`,
-		Example: `  kata-agent-ctl load --pid $(pidof kata-agent) test/bench/scenarios/exec-one.toml
-  kata-agent-ctl load --pid 4711 --json new.json --html new.html test/bench/scenarios/hold-1000.toml
-  kata-agent-ctl compare old.json new.json
-
-A scenario:
+virtual machine say --rootfs and the path there of one that has busybox. A scenario:
 
   name = "sessions beside a stream"
   duration = "10s"
@@ -56,6 +51,9 @@ A scenario:
   [[load]]
   kind = "stream"
   bytes = "256MiB"`,
+		Example: `  kata-agent-ctl load --pid $(pidof kata-agent) test/bench/scenarios/exec-one.toml
+  kata-agent-ctl load --pid $(pidof kata-agent) --json new.json --html new.html test/bench/scenarios/hold-1000.toml
+  kata-agent-ctl compare old.json new.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}

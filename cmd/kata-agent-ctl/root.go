@@ -50,7 +50,7 @@ The agent is named by --server-address or by ` + addressVariable + `:
 		Example: `  export ` + addressVariable + `=unix:///run/agent.sock
   kata-agent-ctl call Check
   kata-agent-ctl run ./bundle
-  kata-agent-ctl shell <container>
+  kata-agent-ctl shell c1
   kata-agent-ctl connect -c Check -c GetGuestDetails`,
 		Version:       version + " (" + commit + ")",
 		SilenceErrors: true,

@@ -15,7 +15,7 @@ func newShell(g *global) *cobra.Command {
 		Long: `Open a shell in a container: exec --tty with /bin/sh, unless another program is named. It ends
 with the shell, whose exit status becomes this program's.`,
 		Example: `  kata-agent-ctl shell c1
-  kata-agent-ctl shell --user 1000 c1 /bin/bash -l`,
+  kata-agent-ctl shell --user 1000 c1 /bin/sh -l`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: g.completeContainer,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,8 +24,8 @@ func FillBusybox(root string) error {
 	if err := os.Chmod(root, 0o755); err != nil {
 		return err
 	}
-	for _, dir := range []string{"bin", "dev", "etc", "proc", "sys", "tmp", "run"} {
-		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+	for _, dir := range []string{"bin", "dev", "etc", "proc", "root", "sys", "tmp", "run", "var/log"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,6 +132,12 @@ func TestValuesAreFilledIn(t *testing.T) {
 	}
 	if got := build("ReadStdout").(*protocols.ReadStreamRequest); got.Len != readLen {
 		t.Errorf("len: %v", got)
+	}
+	if got := build(`ExecProcess json://{"process": {"Args": ["id"]}}`).(*protocols.ExecProcessRequest); !slices.Equal(got.Process.Env, []string{defaultPath}) {
+		t.Errorf("environment %v, want the usual PATH for a process that has none", got.Process.Env)
+	}
+	if got := build(`ExecProcess json://{"process": {"Args": ["id"], "Env": ["PATH=/x"]}}`).(*protocols.ExecProcessRequest); !slices.Equal(got.Process.Env, []string{"PATH=/x"}) {
+		t.Errorf("environment %v, want that of the process", got.Process.Env)
 	}
 	if got := build("GetGuestDetails").(*protocols.GuestDetailsRequest); !got.MemBlockSize || !got.MemHotplugProbe {
 		t.Errorf("details: %v", got)

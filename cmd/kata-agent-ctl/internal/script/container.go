@@ -5,6 +5,7 @@ package script
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent-ctl/internal/bundle"
@@ -50,14 +51,12 @@ func createContainer(v *Values, l Line, doc map[string]json.RawMessage) (request
 // execProcess takes the process from the JSON document, else from the word spec=file:///..., else
 // from the bundle.
 func execProcess(v *Values, l Line, doc map[string]json.RawMessage) (requests, error) {
-	if doc["process"] != nil {
-		return nil, nil
-	}
 	m := new(protocols.ExecProcessRequest)
 	if err := v.fill(m, "ExecProcess", l, doc); err != nil {
 		return nil, err
 	}
-	if m.Process != nil { // by a word
+	if m.Process != nil {
+		v.givePath(m.Process)
 		return one(m), nil
 	}
 	process, err := v.process(l)
@@ -66,6 +65,17 @@ func execProcess(v *Values, l Line, doc map[string]json.RawMessage) (requests, e
 	}
 	m.Process = process
 	return one(m), nil
+}
+
+// defaultPath is what runtimes give a process that has no PATH.
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// givePath gives a process that is written by hand a PATH, by which its program is found, if it has none.
+func (v *Values) givePath(p *protocols.Process) {
+	hasPath := func(variable string) bool { return strings.HasPrefix(variable, "PATH=") }
+	if v.Auto && !slices.ContainsFunc(p.Env, hasPath) {
+		p.Env = append(p.Env, defaultPath)
+	}
 }
 
 func (v *Values) process(l Line) (*protocols.Process, error) {
