@@ -28,7 +28,7 @@ A container from an OCI bundle, with its output and exit status:
 The same by hand:
 
   kata-agent-ctl connect --bundle-dir ./bundle -c 'CreateSandbox sid=s1' 'CreateContainer cid=c1' \
-      StartContainer 'SignalProcess signal=TERM' WaitProcess RemoveContainer DestroySandbox
+      StartContainer 'SignalProcess signal=KILL' WaitProcess RemoveContainer DestroySandbox
 
 Agents in virtual machines:
 
