@@ -48,7 +48,8 @@ var special = map[string]how{
 	"make demo": {not: inCI},
 	"make test": {not: inCI},
 
-	"make bench": {not: measures},
+	"make bench":                      {not: measures},
+	"test/bench/load.sh -o /tmp/load": {not: measures},
 	"go test -tags seccomp,netgo,osusergo -run - -bench . -benchtime 3x ./test/bench/session":                                                        {not: measures},
 	"go test -tags seccomp,netgo,osusergo -run - -bench . -benchtime 3x ./test/bench/spawn":                                                          {not: measures},
 	"go test -tags seccomp,netgo,osusergo -run - -bench . ./rpc/frame ./actors/core ./protocols":                                                     {not: measures},

@@ -112,7 +112,7 @@ func (r *reader) replaced(text string) string {
 		"unix:///run/agent.sock", r.agent.Address,
 		"/tmp/agent.sock", filepath.Join(r.dir, "a.sock"),
 		"/run/kata-containers/shared/containers/c2/rootfs", filepath.Join(r.dir, "bundle/rootfs"),
-		"/tmp/load", out+"/load", "/path/to/rootfs", out+"/rootfs", "/usr/share/man/man1", out+"/man1",
+		"/path/to/rootfs", out+"/rootfs", "/usr/share/man/man1", out+"/man1",
 	).Replace(text)
 }
 
