@@ -26,8 +26,11 @@ func (e *escape) look(dirs ...string) string {
 // TestEscapeByExchangedMountPoints is CVE-2021-30465, and CVE-2019-19921 with an image whose /proc is
 // exchanged: a container that shares a volume with another one exchanges a directory of it for a link
 // while the other's mounts are made.
-func TestEscapeByExchangedMountPoints(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeByExchangedMountPoints(t *testing.T) { inEachWay(t, escapeByExchangedMountPoints) }
+
+func escapeByExchangedMountPoints(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	for _, dir := range []string{"dir", "root/proc", "root/vol", "root/dev", "root/sys", "root/bin", "root/tmp"} {
 		e.Must(os.MkdirAll(filepath.Join(e.volume, dir), 0o755))
 	}
@@ -95,8 +98,11 @@ func (e *escape) in(t *testing.T) *escape {
 
 // TestEscapeByAProcThatIsNone is CVE-2019-19921 and CVE-2025-52881: what the agent writes to a procfs
 // (labels, limits, sysctls) must not end in a file that the image or a volume has put there.
-func TestEscapeByAProcThatIsNone(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeByAProcThatIsNone(t *testing.T) { inEachWay(t, escapeByAProcThatIsNone) }
+
+func escapeByAProcThatIsNone(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	victim := filepath.Join(e.volume, "victim")
 	fake := []string{"self/attr/exec", "self/attr/current", "thread-self/attr/exec", "self/oom_score_adj", "self/attr/apparmor/exec", "sys/net/ipv4/ping_group_range"}
 	for name, change := range map[string]func(*protocols.Spec){
@@ -138,8 +144,11 @@ func TestEscapeByAProcThatIsNone(t *testing.T) {
 
 // TestEscapeBySessionsProc is CVE-2025-52881 for sessions: a container with the right to mount puts a
 // directory of its own in the place of /proc.
-func TestEscapeBySessionsProc(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeBySessionsProc(t *testing.T) { inEachWay(t, escapeBySessionsProc) }
+
+func escapeBySessionsProc(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	e.all = true
 	spec := e.spec("c1", "sh", "-c", `mkdir -p /vol/fake/self/attr /vol/fake/thread-self/attr &&
 for f in self/attr/exec self/attr/current self/oom_score_adj thread-self/attr/exec; do echo untouched >/vol/fake/$f; done
@@ -169,8 +178,11 @@ mount -o bind /vol/fake /proc && echo mounted && exec sleep 10000`)
 
 // TestEscapeByTheMask is CVE-2025-31133: what is mounted over a masked path is not the null device
 // but what the container has put there; and CVE-2025-52565: the same with its console.
-func TestEscapeByTheMask(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeByTheMask(t *testing.T) { inEachWay(t, escapeByTheMask) }
+
+func escapeByTheMask(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	const target = "/proc/version" // a file of procfs that nobody can harm
 	dev := filepath.Join(e.volume, "dev")
 	e.Must(os.MkdirAll(filepath.Join(dev, "pts"), 0o755))
@@ -221,8 +233,11 @@ func TestEscapeByTheMask(t *testing.T) {
 }
 
 // TestEscapeBySessionsTerminal is CVE-2025-52565 for sessions: /dev/pts is the container's.
-func TestEscapeBySessionsTerminal(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeBySessionsTerminal(t *testing.T) { inEachWay(t, escapeBySessionsTerminal) }
+
+func escapeBySessionsTerminal(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	pts := filepath.Join(e.volume, "pts")
 	e.Must(os.MkdirAll(pts, 0o755))
 	spec := e.spec("c1", "sleep", "10000")

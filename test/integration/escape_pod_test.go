@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/protocols"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
@@ -25,6 +26,14 @@ type escape struct {
 	guest  string // a directory of the guest that belongs to nobody's container, with the secret
 	volume string // the guest's path of what the containers have at /vol
 	all    bool   // the containers have every capability
+}
+
+// inEachWay runs a test once for each way in which an agent makes the init of a container.
+func inEachWay(t *testing.T, test func(t *testing.T, o harness.Options)) {
+	t.Helper()
+	for _, way := range []string{runtime.WayLibcontainer, runtime.WayDirect} {
+		t.Run(way, func(t *testing.T) { test(t, harness.Options{Env: []string{"KATA_AGENT_CONTAINER_INIT=" + way}}) })
+	}
 }
 
 func newEscape(t *testing.T, o harness.Options) *escape {

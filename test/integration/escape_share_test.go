@@ -17,9 +17,9 @@ import (
 
 // newShare is a pod in which the container c1 may write to a directory of the share, at /share, that
 // holds links out of it.
-func newShare(t *testing.T) *escape {
+func newShare(t *testing.T, o harness.Options) *escape {
 	t.Helper()
-	e := newEscape(t, harness.Options{})
+	e := newEscape(t, o)
 	e.Must(os.MkdirAll(e.Path(shared+"/vol/dir"), 0o755))
 	e.Must(os.MkdirAll(e.Path(shared+"/watchable"), 0o755))
 	for link, target := range links(e.guest) {
@@ -43,7 +43,7 @@ func links(guest string) map[string]string {
 // TestCopyFileThroughLinks is CVE-2026-41326: a link in the share, which a container has put there or
 // the host itself by CopyFile, and a file that is then written through it.
 func TestCopyFileThroughLinks(t *testing.T) {
-	e := newShare(t)
+	e := newShare(t, harness.Options{})
 	write := func(path string) error {
 		data := []byte("by the host")
 		return e.Do(e.Ctx, "CopyFile", &protocols.CopyFileRequest{
@@ -71,7 +71,7 @@ func TestCopyFileThroughLinks(t *testing.T) {
 
 // TestWatchableThroughLinks: a watched volume gives a container copies of the share's files.
 func TestWatchableThroughLinks(t *testing.T) {
-	e := newShare(t)
+	e := newShare(t, harness.Options{})
 	for link := range links(e.guest) {
 		t.Run(link, func(t *testing.T) {
 			e := e.in(t)
@@ -109,8 +109,11 @@ func (e *escape) watched(cid, source string) string {
 }
 
 // TestVolumeThroughLinks: a bind of something below a volume in which a container may write.
-func TestVolumeThroughLinks(t *testing.T) {
-	e := newShare(t)
+func TestVolumeThroughLinks(t *testing.T) { inEachWay(t, volumeThroughLinks) }
+
+func volumeThroughLinks(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newShare(t, o)
 	before := e.State()
 	for link := range links(e.guest) {
 		t.Run(link, func(t *testing.T) {
@@ -179,8 +182,11 @@ func TestRelativeSources(t *testing.T) {
 }
 
 // TestVolumeExchangedWhileMounted: what is bound was looked at before, and is another thing by then.
-func TestVolumeExchangedWhileMounted(t *testing.T) {
-	e := newShare(t)
+func TestVolumeExchangedWhileMounted(t *testing.T) { inEachWay(t, volumeExchangedWhileMounted) }
+
+func volumeExchangedWhileMounted(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newShare(t, o)
 	e.write(e.Path(shared+"/vol/dir/kept"), "kept")
 	before := e.State()
 	stop := e.intruder("c1", "exchange", "/share/dir", "/share/abs")

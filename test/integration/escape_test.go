@@ -39,8 +39,11 @@ const raceExit = "GORACE=atexit_sleep_ms=0"
 // TestEscapeByTheBinary is CVE-2019-5736: a container gets hold of the runtime's binary through a
 // process that is being born in it, and writes to it. Here the attacker sees every birth in the pod:
 // of containers and of sessions.
-func TestEscapeByTheBinary(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeByTheBinary(t *testing.T) { inEachWay(t, escapeByTheBinary) }
+
+func escapeByTheBinary(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	e.write(filepath.Join(e.Rootfs, "script"), "#!/proc/self/exe\n")
 	e.Must(os.Symlink("/proc/self/exe", filepath.Join(e.Rootfs, "link")))
 	before := digest(t, e.Path("/proc/self/exe"))
@@ -86,8 +89,11 @@ func TestEscapeByTheBinary(t *testing.T) {
 
 // TestEscapeByTheDirectory is CVE-2024-21626: the working directory, or the program, is a path by a
 // descriptor that the runtime has left open.
-func TestEscapeByTheDirectory(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestEscapeByTheDirectory(t *testing.T) { inEachWay(t, escapeByTheDirectory) }
+
+func escapeByTheDirectory(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	e.write(filepath.Join(e.Rootfs, "climb"), "#!/bin/sh\n"+e.climb())
 	e.Must(os.Symlink("/proc/self/fd/7", filepath.Join(e.Rootfs, "cwd")))
 	busybox, err := os.ReadFile("/bin/busybox")
@@ -124,8 +130,11 @@ func TestEscapeByTheDirectory(t *testing.T) {
 
 // TestNoInheritableCapabilities is CVE-2022-29162: what a process could hand on to any program with
 // file capabilities.
-func TestNoInheritableCapabilities(t *testing.T) {
-	e := newEscape(t, harness.Options{})
+func TestNoInheritableCapabilities(t *testing.T) { inEachWay(t, noInheritableCapabilities) }
+
+func noInheritableCapabilities(t *testing.T, o harness.Options) {
+	t.Helper()
+	e := newEscape(t, o)
 	const script = "grep CapInh /proc/self/status; grep CapAmb /proc/self/status"
 	const want = "CapInh:\t0000000000000000\nCapAmb:\t0000000000000000\n"
 	for _, e.all = range []bool{false, true} {

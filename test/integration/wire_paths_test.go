@@ -28,7 +28,7 @@ func (e *escape) astray() []string {
 // TestPathsInsideTheContainer walks the fields of a spec whose paths are the container's own: whatever
 // links its image has, they end in it.
 func TestPathsInsideTheContainer(t *testing.T) {
-	e := newShare(t)
+	e := newShare(t, harness.Options{})
 	for _, dir := range []string{e.Rootfs, e.volume} {
 		e.Must(os.Symlink(e.guest, filepath.Join(dir, "abs")))
 		e.Must(os.Symlink(strings.Repeat("../", 12)+e.guest[1:], filepath.Join(dir, "rel")))
