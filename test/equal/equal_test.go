@@ -24,6 +24,10 @@ type shape struct {
 	// staged is a container that the first Go stage of libcontainer has no room in, or whose program cannot
 	// be executed: it takes a last stage, and so a binary that is linked statically.
 	staged bool
+	// by is why libcontainer makes it even where it is to be made directly; "" if it need not.
+	by string
+	// says is how the text of a direct refusal ends, if not as libcontainer's; "" if it does.
+	says string
 }
 
 // shapes are all kinds of containers that are compared.
@@ -60,13 +64,42 @@ func TestEqual(t *testing.T) {
 					t.Errorf("%s: left behind: %s", m.name, left)
 				}
 				wantOutcome(t, m.name, c, s)
+				m.wantWay(t, c)
 				if i == 0 {
 					first = s
 					continue
 				}
+				wantWords(t, c, first, s)
 				compare(t, first, s, makers[0].name, m.name)
 			}
 		})
+	}
+}
+
+// wantWords looks at a refusal that has other words than libcontainer's: the code and the end are known.
+func wantWords(t *testing.T, c shape, a, b seen) {
+	t.Helper()
+	if c.says == "" || len(a["failed"]) != 1 || len(b["failed"]) != 1 {
+		return
+	}
+	words := b["failed"][0]
+	if !strings.HasPrefix(words, "create: Internal: create container \"equal\": ") || !strings.HasSuffix(words, c.says) {
+		t.Errorf("refused with %q, want words that end with %q", words, c.says)
+	}
+	b["failed"] = a["failed"]
+}
+
+// wantWay sees to it that a container was made in the way that it is to be made.
+func (m *maker) wantWay(t *testing.T, c shape) {
+	t.Helper()
+	want, reason := runtime.WayDirect, ""
+	if m.options.Init == runtime.InitLibcontainer {
+		want = runtime.WayLibcontainer
+	} else if c.by != "" {
+		want, reason = runtime.WayLibcontainer, c.by
+	}
+	if m.took != "" && (m.took != want || m.reason != reason) {
+		t.Errorf("%s: made by %s, %q; want %s, %q", m.name, m.took, m.reason, want, reason)
 	}
 }
 

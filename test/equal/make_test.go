@@ -35,6 +35,8 @@ type maker struct {
 	state   string
 	static  bool // there are last stages
 	warned  []string
+	// way and reason of the last container, as Container.Way tells them; "" if there is none.
+	took, reason string
 }
 
 func newMaker(t *testing.T, w way) *maker {
@@ -102,7 +104,7 @@ func (m *maker) make(t *testing.T, c shape, dir string, leftovers bool) seen {
 		b.spec.Process.Args = append(b.spec.Process.Args, b.look...)
 	}
 	before := machine(t)
-	m.warned = nil
+	m.warned, m.took, m.reason = nil, "", ""
 	s := m.live(t, b)
 	for _, text := range m.warned {
 		s.add("warned", "%s", b.plain(text))
@@ -138,6 +140,7 @@ func (m *maker) live(t *testing.T, b *box) seen {
 	if b.stdio.Terminal {
 		pipes.out = init.TakeTerminal()
 	}
+	m.took, m.reason = c.Way()
 	s.created(b, m.state, c)
 	warnings, err := c.Start(guard.Context(t))
 	b.failed(s, "start", err)
@@ -274,6 +277,8 @@ func (s seen) stateFile(b *box, file, pid string) {
 		s.add("state", "%v", err)
 		return
 	}
+	// Of the standard streams of a process that is to be restored from a checkpoint.
+	delete(state, "external_descriptors")
 	labels, _ := state["config"].(map[string]any)["labels"].([]any)
 	slices.SortFunc(labels, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	for _, own := range []string{"init_process_start", "created"} {

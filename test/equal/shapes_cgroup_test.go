@@ -89,7 +89,7 @@ while read -r line; do echo "mount:$line"; done < /proc/$LOOK/mountinfo
 
 // hookShapes have hooks.
 var hookShapes = []shape{
-	{name: "hooks of every stage", change: hooks("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")},
+	{name: "hooks of every stage", by: "hooks in the container", change: hooks("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")},
 	{name: "hooks in the agent's namespaces", change: hooks("prestart", "createRuntime", "poststart", "poststop")},
 	{name: "hooks that look at the container", change: func(b *box) {
 		hooks("createRuntime", "prestart")(b)
@@ -246,8 +246,8 @@ var refusedShapes = []shape{
 		b.spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 2, Hard: 1}}
 	}),
 	staged(refused("a program that a seccomp profile refuses", func(b *box) { b.spec.Linux.Seccomp = profile("execve") })),
-	refused("memory that is too little", func(b *box) { b.spec.Linux.Resources.Memory.Limit = pointer(int64(4096)) }),
-	refused("a CPU that is not there", func(b *box) {
+	says("unable to set memory limit to 4096 (current usage: N, peak usage: N)", refused("memory that is too little", func(b *box) { b.spec.Linux.Resources.Memory.Limit = pointer(int64(4096)) })),
+	says("invalid argument", refused("a CPU that is not there", func(b *box) {
 		b.spec.Linux.Resources.CPU = &specs.LinuxCPU{Quota: pointer(int64(1)), Period: pointer(uint64(100000))}
-	}),
+	})),
 }

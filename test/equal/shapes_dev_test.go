@@ -44,7 +44,7 @@ var deviceShapes = []shape{
 			{Allow: true, Type: "b", Major: pointer(int64(7)), Access: "r"}, {Allow: true, Type: "c", Access: "m"},
 		}
 	}},
-	{name: "an image with links in /dev", change: func(b *box) {
+	{name: "an image with links in /dev", by: devOfImage, change: func(b *box) {
 		b.spec.Mounts = append(b.spec.Mounts[:1], b.spec.Mounts[4])
 		b.link("/data/core", b.inRoot("dev/core"))
 		b.link("/data/fd", b.inRoot("dev/fd"))

@@ -5,6 +5,7 @@ package equal
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -29,7 +30,7 @@ var podShapes = []shape{
 		kubernetes(b)
 		b.spec.Root.Readonly = true
 	}},
-	{name: "a privileged container of a pod", mayFail: true, change: func(b *box) {
+	{name: "a privileged container of a pod", mayFail: true, says: noCapability, change: func(b *box) {
 		kubernetes(b)
 		privileged(b)
 	}},
@@ -89,6 +90,9 @@ func flagged(options ...string) func(*box) {
 	}
 }
 
+// devOfImage is why libcontainer makes a container without a mount on /dev.
+const devOfImage = "/dev of the image"
+
 // mountShapes are mounts with their options.
 var mountShapes = []shape{
 	{name: "ro", change: flagged("ro")},
@@ -100,13 +104,13 @@ var mountShapes = []shape{
 	{name: "strictatime", change: flagged("strictatime")},
 	{name: "nodiratime, noatime", change: flagged("nodiratime", "noatime")},
 	{name: "nostrictatime, atime, diratime", change: flagged("nostrictatime", "atime", "diratime")},
-	{name: "sync, dirsync", change: flagged("sync", "dirsync")},
+	{name: "sync, dirsync", by: "unusual mount options", change: flagged("sync", "dirsync")},
 	{name: "nosymfollow", change: flagged("nosymfollow")},
 	{name: "ro and then rw", change: flagged("ro", "rw")},
 	{name: "options that contradict each other", change: flagged("noexec", "ro", "exec", "nosuid", "suid", "ro")},
-	{name: "ro in whole", change: withBelow("rro")},
-	{name: "noexec in whole", change: withBelow("rnoexec", "rnosuid", "rnodev")},
-	{name: "noatime in whole", change: withBelow("rnoatime")},
+	{name: "ro in whole", by: "mount with recursive attributes", change: withBelow("rro")},
+	{name: "noexec in whole", by: "mount with recursive attributes", change: withBelow("rnoexec", "rnosuid", "rnodev")},
+	{name: "noatime in whole", by: "mount with recursive attributes", change: withBelow("rnoatime")},
 	{name: "ro at the top", change: withBelow("ro")},
 	{name: "bind without what is below", change: func(b *box) {
 		withBelow("ro")(b)
@@ -134,7 +138,7 @@ var mountShapes = []shape{
 		guesttest.Must(b.tb, os.Chown(b.inRoot("data"), 1000, 1000))
 		b.mount("tmpfs", "tmpfs", "/data")
 	}},
-	{name: "tmpfs with a copy", change: func(b *box) {
+	{name: "tmpfs with a copy", by: "mount of a copy", change: func(b *box) {
 		b.write(b.inRoot("data/file"), "content", 0o640)
 		b.link("file", b.inRoot("data/link"))
 		b.mount("tmpfs", "tmpfs", "/data", "tmpcopyup")
@@ -160,8 +164,8 @@ var mountShapes = []shape{
 		b.mount("cgroup", "cgroup", "/sys/fs/cgroup", "rw")
 	}},
 	{name: "devpts without options", change: func(b *box) { b.spec.Mounts[2].Options = nil }},
-	{name: "a ramfs", change: func(b *box) { b.mount("ramfs", "ramfs", "/memory", "mode=700") }},
-	{name: "an overlay", change: func(b *box) {
+	{name: "a ramfs", by: "mount of type ramfs", change: func(b *box) { b.mount("ramfs", "ramfs", "/memory", "mode=700") }},
+	{name: "an overlay", by: "mount of type overlay", change: func(b *box) {
 		b.mount("overlay", "overlay", "/over", "ro", "lowerdir="+b.inRoot("data")+":"+filepath.Join(b.volume, "dir"))
 	}},
 	{name: "mounts on top of each other", change: func(b *box) {
@@ -183,16 +187,16 @@ var mountShapes = []shape{
 		b.spec.Mounts[1] = specs.Mount{Destination: "/dev", Type: "bind", Source: filepath.Join(b.volume, "dev"), Options: []string{"rbind"}}
 	}},
 	{name: "/dev is read-only", change: func(b *box) { b.spec.Mounts[1].Options = []string{"ro", "mode=755"} }},
-	{name: "/dev is the image's", change: func(b *box) { b.spec.Mounts = append(b.spec.Mounts[:1], b.spec.Mounts[4]) }},
+	{name: "/dev is the image's", by: devOfImage, change: func(b *box) { b.spec.Mounts = append(b.spec.Mounts[:1], b.spec.Mounts[4]) }},
 	{name: "/dev/shm is the pod's", change: func(b *box) {
 		b.mountOn(filepath.Join(b.volume, "shm"), "tmpfs", 0, "mode=1777")
 		b.spec.Mounts[5] = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: filepath.Join(b.volume, "shm"), Options: []string{"rbind"}}
 	}},
-	{name: "/proc is the guest's", change: func(b *box) {
+	{name: "/proc is the guest's", by: "mount inside of /proc", change: func(b *box) {
 		b.spec.Mounts[0] = specs.Mount{Destination: "/proc", Type: "bind", Source: "/proc", Options: []string{"rbind"}}
 		b.spec.Linux.Namespaces = without(b.spec.Linux.Namespaces, "pid")
 	}},
-	{name: "files of proc that lxcfs has", change: func(b *box) {
+	{name: "files of proc that lxcfs has", by: "mount inside of /proc", change: func(b *box) {
 		b.bind("file", "/proc/uptime", "ro")
 		b.bind("file", "/proc/meminfo", "ro")
 	}},
@@ -246,17 +250,17 @@ var mountPointShapes = []shape{
 	{name: "below an absolute link", change: func(b *box) { b.bind("dir", "/absolute/new/dir"); b.bind("file", "/absolute/file") }},
 	{name: "link upwards in the root", change: func(b *box) { b.bind("dir", "/upwards/up") }},
 	{name: "relative link in the root", change: func(b *box) { b.mount("tmpfs", "tmpfs", "/relative") }},
-	{name: "a link that leads nowhere", change: func(b *box) {
+	{name: "a link that leads nowhere", by: "bind mount /dangling: not a directory", change: func(b *box) {
 		b.link("/not/there", b.inRoot("dangling"))
 		b.bind("dir", "/dangling")
 		b.bind("dir", "/dangling/below")
 	}},
-	{name: "a file through a link that leads nowhere", change: func(b *box) {
+	{name: "a file through a link that leads nowhere", by: "bind mount /dangling: file exists", change: func(b *box) {
 		b.link("/not/there", b.inRoot("dangling"))
 		b.bind("file", "/dangling")
 	}},
 	{name: "upwards in the destination", change: func(b *box) { b.bind("dir", "/data/../../../data/./sub//x/") }},
-	{name: "a destination that is relative", change: func(b *box) { b.bind("dir", "data/sub") }},
+	{name: "a destination that is relative", by: "unusual mount options", change: func(b *box) { b.bind("dir", "data/sub") }},
 	{name: "a destination with a place that is not there", change: func(b *box) { b.bind("dir", "/nowhere/../data") }},
 	{name: "read-only root without the mount points", change: func(b *box) {
 		b.spec.Root.Readonly = true
@@ -317,7 +321,11 @@ func propagated(root string, options ...string) shape {
 	for _, o := range options {
 		name += ", " + o
 	}
-	return shape{name: "propagation: " + name, change: func(b *box) {
+	by := ""
+	if strings.HasSuffix(root, "shared") || root == "unbindable" {
+		by = "shared root"
+	}
+	return shape{name: "propagation: " + name, by: by, change: func(b *box) {
 		shared(b, unix.MS_SHARED)
 		b.bind("shared", "/bound", options...)
 		b.bind("dir", "/plain", options...)
@@ -341,7 +349,7 @@ var propagationShapes = []shape{
 		guesttest.Must(b.tb, unix.Mount("", filepath.Join(b.dir, "bundle"), "", unix.MS_SHARED, ""))
 		copyAgain(b)
 	}},
-	{name: "propagation: the guest's root is shared, and the container's", change: func(b *box) {
+	{name: "propagation: the guest's root is shared, and the container's", by: "shared root", change: func(b *box) {
 		b.mountOn(filepath.Join(b.dir, "bundle"), "tmpfs", 0, "mode=755")
 		guesttest.Must(b.tb, unix.Mount("", filepath.Join(b.dir, "bundle"), "", unix.MS_SHARED, ""))
 		copyAgain(b)

@@ -18,12 +18,14 @@ func image(name string, change func(*box)) shape {
 
 // oddImage has no /dev of its own making, so that the image's counts, and a terminal.
 func oddImage(name string, change func(*box)) shape {
-	return image(name, func(b *box) {
+	s := image(name, func(b *box) {
 		b.spec.Mounts = append(b.spec.Mounts[:1], b.spec.Mounts[4])
 		b.stdio.Terminal = true
 		b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"newinstance", "ptmxmode=0666", "mode=0620"}})
 		change(b)
 	})
+	s.by = devOfImage
+	return s
 }
 
 // oddShapes are images and mounts that lead elsewhere, as somebody makes them who wants to get out.

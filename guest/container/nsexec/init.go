@@ -23,12 +23,18 @@ type Init struct {
 // ErrLost says that it is not known whether there is a process. If there is, it is ended when it shows.
 var ErrLost = errors.New("what became of the process is not known")
 
-// InitTarget opens what a container's first process is put into: existing namespaces, by path, the pid
-// namespace first if withPID, and cgroups as for OpenTarget.
-func InitTarget(namespaces []string, withPID bool, cgroupPaths map[string]string) (*Target, error) {
+// Namespace is one that exists.
+type Namespace struct {
+	Path string // such as /proc/<pid>/ns/ipc
+	Kind int    // as in clone(2): CLONE_NEWIPC
+}
+
+// InitTarget opens what a container's first process is put into: existing namespaces, the pid namespace
+// first if withPID, and cgroups as for OpenTarget. It fails if a path is no namespace of its kind.
+func InitTarget(namespaces []Namespace, withPID bool, cgroupPaths map[string]string) (*Target, error) {
 	t := &Target{}
-	for _, path := range namespaces {
-		f, err := os.Open(path)
+	for _, ns := range namespaces {
+		f, err := ns.open()
 		if err != nil {
 			t.Close()
 			return nil, fmt.Errorf("open namespace: %w", err)
@@ -43,6 +49,22 @@ func InitTarget(namespaces []string, withPID bool, cgroupPaths map[string]string
 		return nil, fmt.Errorf("open cgroup: %w", err)
 	}
 	return t, nil
+}
+
+func (ns Namespace) open() (*os.File, error) {
+	f, err := open(ns.Path, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
+	if err == nil && kind != ns.Kind {
+		err = unix.EINVAL
+	}
+	if err != nil {
+		f.Close()
+		return nil, &os.PathError{Op: "join", Path: ns.Path, Err: err}
+	}
+	return f, nil
 }
 
 // StartInit starts a container's first process, and returns when it waits for the hooks of its plan. Of

@@ -41,7 +41,7 @@ func (s sessions) StartInit(ctx context.Context, r *nsexec.Request) (*nsexec.Ini
 type direct struct {
 	maker maker
 	// namespaces are those to be joined, by path, the pid namespace first if withPID.
-	namespaces []string
+	namespaces []nsexec.Namespace
 	withPID    bool
 	unshare    uint32
 }
@@ -112,7 +112,7 @@ func (c *Container) mountDirect(ctx context.Context, p CreateOptions) (*nsexec.I
 	if err != nil {
 		return nil, err
 	}
-	target, err := nsexec.InitTarget(c.direct.namespaces, c.direct.withPID, c.CgroupPaths())
+	target, err := nsexec.InitTarget(c.direct.namespaces, c.direct.withPID, c.cgroup.GetPaths())
 	if err != nil {
 		return nil, err
 	}

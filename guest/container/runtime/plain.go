@@ -27,6 +27,8 @@ var exceptions = []exception{
 	{"hooks in the container", func(c *Container) bool {
 		return c.config.HasHook(configs.CreateContainer, configs.StartContainer)
 	}},
+	// What libcontainer makes there goes through links of the image, to where they lead.
+	{"/dev of the image", func(c *Container) bool { return !slices.ContainsFunc(c.config.Mounts, isDev) }},
 	{"cgroups by systemd", func(c *Container) bool { return c.systemd }},
 	{"rootless", func(c *Container) bool { return c.config.RootlessEUID || c.config.RootlessCgroups }},
 	{"parent death signal", func(c *Container) bool { return c.config.ParentDeathSignal != 0 }},
@@ -46,6 +48,8 @@ var exceptions = []exception{
 func has(kind configs.NamespaceType) func(*Container) bool {
 	return func(c *Container) bool { return c.config.Namespaces.Contains(kind) }
 }
+
+func isDev(m *configs.Mount) bool { return filepath.Clean("/"+m.Destination) == "/dev" }
 
 func isNoLoopback(n *configs.Network) bool { return n.Type != "loopback" }
 

@@ -19,6 +19,7 @@ func usual() *configs.Config {
 		Cgroups: &cgroups.Cgroup{Resources: &cgroups.Resources{}},
 		Mounts: []*configs.Mount{
 			{Device: "proc", Source: "proc", Destination: "/proc", Flags: unix.MS_NOSUID},
+			{Device: "tmpfs", Source: "tmpfs", Destination: "/dev"},
 			{Device: "bind", Source: "/run/kata-containers/v", Destination: "/data", Flags: unix.MS_BIND | unix.MS_REC | unix.MS_RDONLY, PropagationFlags: []int{unix.MS_SLAVE | unix.MS_REC}},
 		},
 		Networks: []*configs.Network{{Type: "loopback"}},
@@ -56,6 +57,7 @@ func TestExceptions(t *testing.T) {
 		{"hooks in the container", func(c *Container) {
 			c.config.Hooks = configs.Hooks{configs.CreateContainer: configs.HookList{nil}}
 		}},
+		{"/dev of the image", func(c *Container) { c.config.Mounts = c.config.Mounts[:1] }},
 		{"cgroups by systemd", func(c *Container) { c.systemd = true }},
 		{"rootless", func(c *Container) { c.config.RootlessCgroups = true }},
 		{"parent death signal", func(c *Container) { c.config.ParentDeathSignal = 9 }},

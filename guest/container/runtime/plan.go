@@ -168,9 +168,9 @@ func (d *direct) planNamespaces(config *configs.Config) {
 		case ns.Path == "":
 			d.unshare |= uint32(ns.Syscall())
 		case ns.Type == configs.NEWPID:
-			d.namespaces, d.withPID = append([]string{ns.Path}, d.namespaces...), true
+			d.namespaces, d.withPID = append([]nsexec.Namespace{{Path: ns.Path, Kind: ns.Syscall()}}, d.namespaces...), true
 		default:
-			d.namespaces = append(d.namespaces, ns.Path)
+			d.namespaces = append(d.namespaces, nsexec.Namespace{Path: ns.Path, Kind: ns.Syscall()})
 		}
 	}
 }
