@@ -183,11 +183,18 @@ func (c *Container) saveState(pid int) error {
 	if err != nil {
 		return err
 	}
+	streams := make([]string, 3)
+	for i := range streams {
+		if streams[i], err = os.Readlink(fmt.Sprintf("%s/%d/fd/%d", c.options.Proc, pid, i)); err != nil {
+			return err
+		}
+	}
 	state := libcontainer.State{
 		BaseState: libcontainer.BaseState{
 			ID: c.id, InitProcessPid: pid, InitProcessStartTime: start, Created: time.Now().UTC(), Config: *c.config,
 		},
 		CgroupPaths: c.cgroup.GetPaths(), NamespacePaths: map[configs.NamespaceType]string{},
+		ExternalDescriptors: streams,
 	}
 	for _, kind := range configs.NamespaceTypes() {
 		if configs.IsNamespaceSupported(kind) {

@@ -3,9 +3,11 @@
 package runtime
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
@@ -41,8 +43,15 @@ var exceptions = []exception{
 	{"personality", func(c *Container) bool { return c.config.Personality != nil }},
 	{"network devices", func(c *Container) bool { return len(c.config.NetDevices) > 0 || len(c.config.Routes) > 0 }},
 	{"network interface", func(c *Container) bool { return slices.ContainsFunc(c.config.Networks, isNoLoopback) }},
+	{"kernel without mount_setattr", func(*Container) bool { return !hasSetattr() }},
 	{"several mounts kept", func(c *Container) bool { return keptMounts(c.config) > maxKept }},
 }
+
+// hasSetattr tells whether the kernel has the newest call that a plan needs (Linux 5.12).
+var hasSetattr = sync.OnceValue(func() bool {
+	err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+	return !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM)
+})
 
 // has tells whether a container has, or joins, a namespace of a kind.
 func has(kind configs.NamespaceType) func(*Container) bool {
