@@ -5,7 +5,6 @@ package equal
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -30,10 +29,11 @@ type shape struct {
 	says string
 }
 
-// shapes are all kinds of containers that are compared.
-func shapes() []shape {
-	return slices.Concat(podShapes, mountShapes, mountPointShapes, propagationShapes, deviceShapes, pathShapes, processShapes,
-		userShapes, namespaceShapes, cgroupShapes, hookShapes, oddShapes, refusedShapes)
+// groups are all kinds of containers that are compared, by what they are about.
+var groups = map[string][]shape{
+	"pods": podShapes, "mounts": mountShapes, "mount points": mountPointShapes, "propagation": propagationShapes, "devices": deviceShapes,
+	"paths": pathShapes, "processes": processShapes, "users": userShapes, "namespaces": namespaceShapes, "cgroups": cgroupShapes,
+	"hooks": hookShapes, "images": oddShapes, "refusals": refusedShapes,
 }
 
 // ways are compared, each with the first.
@@ -52,7 +52,15 @@ func TestEqual(t *testing.T) {
 		makers = append(makers, newMaker(t, w))
 	}
 	dir := shortDir(t)
-	for _, c := range shapes() {
+	for _, group := range Groups {
+		t.Run(group, func(t *testing.T) { equal(t, makers, groups[group], dir) })
+	}
+}
+
+// equal makes containers in the ways of makers, and compares them.
+func equal(t *testing.T, makers []*maker, shapes []shape, dir string) {
+	t.Helper()
+	for _, c := range shapes {
 		t.Run(c.name, func(t *testing.T) {
 			if c.staged && !makers[0].static {
 				t.Skip("needs a binary that is linked statically")
@@ -142,12 +150,19 @@ func shortDir(t *testing.T) string {
 // TestShapes: names are given once, so that a case can be run alone, and there are as many as there should be.
 func TestShapes(t *testing.T) {
 	seen := map[string]bool{}
-	for _, c := range shapes() {
-		name := strings.ReplaceAll(c.name, " ", "_")
-		if seen[name] {
-			t.Errorf("two cases are called %q", c.name)
+	for _, group := range Groups {
+		if len(groups[group]) == 0 {
+			t.Errorf("group %q has no cases", group)
 		}
-		seen[name] = true
+		for _, c := range groups[group] {
+			if seen[c.name] {
+				t.Errorf("two cases are called %q", c.name)
+			}
+			seen[c.name] = true
+		}
+	}
+	if len(Groups) != len(groups) {
+		t.Errorf("%d groups are named, want all %d", len(Groups), len(groups))
 	}
 	const least = 40
 	if len(seen) < least {

@@ -279,6 +279,10 @@ func (s seen) stateFile(b *box, file, pid string) {
 	}
 	// Of the standard streams of a process that is to be restored from a checkpoint.
 	delete(state, "external_descriptors")
+	// The library's word for no limit of memory is one for none of swap, too.
+	if group, ok := state["config"].(map[string]any)["cgroups"].(map[string]any); ok && group["memory"] == float64(-1) {
+		delete(group, "memory_swap")
+	}
 	labels, _ := state["config"].(map[string]any)["labels"].([]any)
 	slices.SortFunc(labels, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	for _, own := range []string{"init_process_start", "created"} {

@@ -14,6 +14,11 @@ import (
 // directory. In a virtual machine there is no compiler.
 const Prebuilt = "testdata/probe"
 
+// Groups are the kinds of containers that TestEqual compares: its subtests, by what they are about.
+var Groups = []string{
+	"pods", "mounts", "mount points", "propagation", "devices", "paths", "processes", "users", "namespaces", "cgroups", "hooks", "images", "refusals",
+}
+
 // Probe is the static program of the containers, built in dir if it is not there yet.
 func Probe(dir string) (file string, err error) {
 	if _, err := os.Stat(Prebuilt); err == nil {

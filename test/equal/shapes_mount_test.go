@@ -192,7 +192,7 @@ var mountShapes = []shape{
 		b.mountOn(filepath.Join(b.volume, "shm"), "tmpfs", 0, "mode=1777")
 		b.spec.Mounts[5] = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: filepath.Join(b.volume, "shm"), Options: []string{"rbind"}}
 	}},
-	{name: "/proc is the guest's", by: "mount inside of /proc", change: func(b *box) {
+	{name: "/proc is the guest's", by: "no proc", change: func(b *box) {
 		b.spec.Mounts[0] = specs.Mount{Destination: "/proc", Type: "bind", Source: "/proc", Options: []string{"rbind"}}
 		b.spec.Linux.Namespaces = without(b.spec.Linux.Namespaces, "pid")
 	}},

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/test/harness"
 )
 
@@ -45,10 +46,23 @@ func killStage(p *harness.Pod, cid, name string, stop <-chan struct{}) <-chan bo
 	return killed
 }
 
-// TestStageKilled kills one of libcontainer's stages in the middle of a creation, beside
-// creations that go well: these keep their processes, and of the failed one nothing is left.
+// TestStageKilled kills what becomes a container's init in the middle of its creation, one of libcontainer's
+// stages or the process that is made directly, beside creations that go well: these keep their processes,
+// and of the failed one nothing is left.
 func TestStageKilled(t *testing.T) {
-	p := harness.NewPod(t, harness.Options{})
+	for way, names := range map[string][]string{
+		runtime.WayLibcontainer: {"runc:[0:PARENT]", "runc:[1:CHILD]", "runc:[2:INIT]"},
+		runtime.WayDirect:       {"runc:[3:LAST]"},
+	} {
+		t.Run(way, func(t *testing.T) {
+			stagesKilled(t, harness.Options{Env: []string{"KATA_AGENT_CONTAINER_INIT=" + way}}, names)
+		})
+	}
+}
+
+func stagesKilled(t *testing.T, o harness.Options, names []string) {
+	t.Helper()
+	p := harness.NewPod(t, o)
 	p.Ctx = t.Context()
 	before := p.Warm()
 	good, stop := make(chan error, 1), make(chan struct{})
@@ -82,7 +96,7 @@ func TestStageKilled(t *testing.T) {
 	}()
 	longest, kills := time.Duration(0), 0
 	for i := range 30 {
-		name := []string{"runc:[0:PARENT]", "runc:[1:CHILD]", "runc:[2:INIT]"}[i%3]
+		name := names[i%len(names)]
 		over := make(chan struct{})
 		killed := killStage(p, "c1", name, over)
 		begin := time.Now()

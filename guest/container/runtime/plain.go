@@ -31,6 +31,7 @@ var exceptions = []exception{
 	}},
 	// What libcontainer makes there goes through links of the image, to where they lead.
 	{"/dev of the image", func(c *Container) bool { return !slices.ContainsFunc(c.config.Mounts, isDev) }},
+	{"no proc", func(c *Container) bool { return !slices.ContainsFunc(c.config.Mounts, isProc) }},
 	{"cgroups by systemd", func(c *Container) bool { return c.systemd }},
 	{"rootless", func(c *Container) bool { return c.config.RootlessEUID || c.config.RootlessCgroups }},
 	{"parent death signal", func(c *Container) bool { return c.config.ParentDeathSignal != 0 }},
@@ -56,6 +57,10 @@ var hasSetattr = sync.OnceValue(func() bool {
 // has tells whether a container has, or joins, a namespace of a kind.
 func has(kind configs.NamespaceType) func(*Container) bool {
 	return func(c *Container) bool { return c.config.Namespaces.Contains(kind) }
+}
+
+func isProc(m *configs.Mount) bool {
+	return m.Device == "proc" && filepath.Clean("/"+m.Destination) == "/proc"
 }
 
 func isDev(m *configs.Mount) bool { return filepath.Clean("/"+m.Destination) == "/dev" }

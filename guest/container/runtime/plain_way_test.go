@@ -57,6 +57,7 @@ func TestExceptions(t *testing.T) {
 		{"hooks in the container", func(c *Container) {
 			c.config.Hooks = configs.Hooks{configs.CreateContainer: configs.HookList{nil}}
 		}},
+		{"no proc", func(c *Container) { c.config.Mounts = c.config.Mounts[1:] }},
 		{"/dev of the image", func(c *Container) { c.config.Mounts = c.config.Mounts[:1] }},
 		{"cgroups by systemd", func(c *Container) { c.systemd = true }},
 		{"rootless", func(c *Container) { c.config.RootlessCgroups = true }},
