@@ -122,6 +122,9 @@ func (r *reader) follow(t *testing.T, b block, used map[string]bool) {
 	for _, l := range b.lines {
 		h, ok := special[l.text]
 		used[l.text] = used[l.text] || ok
+		if !ok && strings.Contains(l.text, "go test ") && strings.Contains(l.text, " -bench ") {
+			h.not = measures
+		}
 		if h.not != "" {
 			r.elsewhere(t, l, h.not)
 			continue
