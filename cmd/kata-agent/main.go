@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	_ "github.com/kata-containers/kata-agent/guest/boot/reexec"       // first: the children of libcontainer go no further
-	_ "github.com/kata-containers/kata-agent/guest/boot/reexec/early" // and leave out what they do not need
+	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // first: the children of libcontainer go no further
 
 	"github.com/kata-containers/kata-agent/cmd/kata-agent/internal/cli"
 	"github.com/kata-containers/kata-agent/guest/boot/goruntime"

@@ -64,9 +64,8 @@ func TestPackageNamesSayWhatIsInside(t *testing.T) {
 
 // inits are the only places that do work before main, with the reason.
 var inits = map[string]string{
-	"guest/boot/reexec/early/tasks.go": "it spares a container's first process the work of other packages",
-	"guest/boot/reexec/reexec.go":      "a container's first process enters here, and the main goroutine stays on the main thread",
-	"cmd/kata-agent/main.go":           "the main goroutine stays on the main thread",
+	"guest/boot/reexec/reexec.go": "a container's first process enters here, and the main goroutine stays on the main thread",
+	"cmd/kata-agent/main.go":      "the main goroutine stays on the main thread",
 }
 
 func TestNoWorkBeforeMain(t *testing.T) {

@@ -6,18 +6,20 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/kata-containers/kata-agent/guest/boot/reexec/child"
 	"github.com/opencontainers/runc/libcontainer"
 	_ "github.com/opencontainers/runc/libcontainer/nsenter" // the C constructor that joins namespaces before Go boots
 	"golang.org/x/sys/unix"
 )
+
+// initArgument is the word with which libcontainer re-executes the binary.
+const initArgument = "init"
 
 func init() {
 	// The main goroutine keeps the main thread for good: a goroutine that ends
 	// while locked takes its thread with it, and if that were the main thread,
 	// /proc/self would show whatever namespaces that goroutine had joined.
 	runtime.LockOSThread()
-	if child.Is(os.Args, os.Environ()) {
+	if len(os.Args) > 1 && os.Args[1] == initArgument && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
 		runtime.GOMAXPROCS(1)
 		ownSettings()
 		libcontainer.Init()
