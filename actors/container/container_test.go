@@ -676,6 +676,19 @@ func TestRemovalWaitsForSessionsThatStart(t *testing.T) {
 	s.ok(remove)
 }
 
+// TestNoOperationWhileExitsAreAwaited: what a removal has undone is not worked on any more.
+func TestNoOperationWhileExitsAreAwaited(t *testing.T) {
+	s := newFixture(t)
+	s.create()
+	s.do(&Start{})
+	s.do(&Pause{})
+	remove := s.ask(&Remove{})
+	s.Work(0).Run()
+	s.refused(s.ask(&Resume{}), ErrGivenUp)
+	s.initExits()
+	s.ok(remove)
+}
+
 // TestRemovalDoesNotWaitForEverForASession that starts: whoever has asked for it hears that the container is removed.
 func TestRemovalDoesNotWaitForEverForASession(t *testing.T) {
 	s := newFixture(t)

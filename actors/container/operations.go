@@ -65,7 +65,11 @@ func (c *container) widenCPUs(t *core.Turn, m *WidenCPUs) {
 // work runs an exclusive operation beside the mailbox; after it, before the answer, then
 // moves the state. One that a removal ends is given up, as the error says.
 func (c *container) work(t *core.Turn, kind core.StepKind, call *core.Call[struct{}], do func(context.Context) error, then func(error)) {
-	if err := call.Context().Err(); err != nil { // it has waited too long for its turn
+	err := call.Context().Err() // it may have waited too long for its turn
+	if c.removing {             // what is left is the wait for the exits
+		err = c.naming(kind.String(), ErrGivenUp)
+	}
+	if err != nil {
 		then(err)
 		t.Unpark()
 		call.Reply(struct{}{}, err)
