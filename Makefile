@@ -56,7 +56,7 @@ export PATH := $(PATH):/usr/local/go/bin
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Install the Debian packages that build, test and demo need
@@ -106,6 +106,11 @@ test-root: ## Only the suites that need root
 .PHONY: test-vm
 test-vm: ## Only the suite in virtual machines (needs QEMU)
 	@bash test/setup/suites.sh vm
+
+.PHONY: test-arm64
+test-arm64: ## Only the machines of 64-bit ARM: a pod, and the packages with code of their own for a processor
+	@sh test/setup/packages.sh qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	@KATA_TEST_REQUIRE_VM=1 KATA_TEST_ARM64=1 TESTFLAGS='-run ARM64' bash test/setup/suites.sh vm
 
 .PHONY: fresh
 fresh: ## "make demo" and "make test" in a Debian 12 made for it, with Go and nothing else

@@ -32,12 +32,18 @@ func TestLeafPackages(t *testing.T) {
 		Files:     lab.GoTests(t, append([]string{spawnPackage}, leafPackages...)...),
 		Lifetime:  30 * time.Minute,
 	})
-	waitForStandIn(t, vm)
-	vm.Shell(t, "mkdir -p /sys/fs/cgroup /dev/pts /dev/shm && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t devpts devpts /dev/pts && mount -t tmpfs tmpfs /tmp && ip link set lo up")
+	prepareForTests(t, vm)
 	for _, pkg := range leafPackages {
 		vm.GoTest(t, pkg)
 	}
 	vm.GoTest(t, spawnPackage, "-test.skip='"+spawnSkip+"'")
+}
+
+// prepareForTests makes the mounts that tests find on a usual machine.
+func prepareForTests(t *testing.T, vm *lab.VM) {
+	t.Helper()
+	waitForStandIn(t, vm)
+	vm.Shell(t, "mkdir -p /sys/fs/cgroup /dev/pts /dev/shm && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t devpts devpts /dev/pts && mount -t tmpfs tmpfs /tmp && ip link set lo up")
 }
 
 // waitForStandIn waits for the mounts of the agent's stand-in, which may be slower than the shell.

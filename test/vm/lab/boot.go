@@ -6,9 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -20,7 +18,6 @@ import (
 const RequireEnv = "KATA_TEST_REQUIRE_VM"
 
 const (
-	qemu = "qemu-system-x86_64"
 	// bootLimit is the hang guard of a boot; some 3 s are usual, a loaded
 	// machine and a full root file system take longer.
 	bootLimit = 5 * time.Minute
@@ -30,7 +27,7 @@ const (
 // test starts at the same time and may need a moment more. The VM ends with t.
 func Boot(t testing.TB, opts Options) *VM {
 	t.Helper()
-	needQEMU(t)
+	Need(t, opts.Arch)
 	opts.setDefaults()
 	dir, err := os.MkdirTemp("/tmp", "kvm-") // socket paths must be short
 	if err != nil {
@@ -60,25 +57,8 @@ func (vm *VM) awaitHelper(t testing.TB) {
 	vm.BootTime = time.Since(vm.started)
 }
 
-func needQEMU(t testing.TB) {
-	t.Helper()
-	reason := ""
-	if _, err := exec.LookPath(qemu); err != nil {
-		reason = qemu + " is not installed"
-	} else if runtime.GOARCH != "amd64" {
-		reason = "the lab knows the x86 machine only"
-	}
-	switch {
-	case reason == "":
-	case os.Getenv(RequireEnv) != "":
-		t.Fatal(reason)
-	default:
-		t.Skip(reason)
-	}
-}
-
 func (vm *VM) start() error {
-	kernel, err := stockKernel()
+	kernel, err := vm.opts.Arch.kernel()
 	if err != nil {
 		return err
 	}
@@ -114,7 +94,7 @@ func (vm *VM) start() error {
 	}
 	defer log.Close()
 	vm.started = time.Now()
-	if vm.qemu, err = startProcess(log, m.files, qemu, m.args...); err != nil {
+	if vm.qemu, err = startProcess(log, m.files, vm.opts.Arch.qemu(), m.args...); err != nil {
 		return err
 	}
 	vm.guard = time.AfterFunc(vm.opts.Lifetime, func() {

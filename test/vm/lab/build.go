@@ -26,9 +26,13 @@ var (
 )
 
 // guestProgram builds the lab's own program for the guest.
-var guestProgram = sync.OnceValues(func() (string, error) {
-	return build("lab-guest", "./test/vm/lab/guest", []string{"CGO_ENABLED=0"}, "build", "-ldflags=-s -w")
-})
+func guestProgram(a Arch) (string, error) {
+	env, err := a.build(false)
+	if err != nil {
+		return "", err
+	}
+	return build("lab-guest"+a.suffix(), "./test/vm/lab/guest", env, "build", "-ldflags=-s -w")
+}
 
 var agentProgram = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(AgentEnv); path != "" {
@@ -41,6 +45,20 @@ var agentProgram = sync.OnceValues(func() (string, error) {
 func Agent(t testing.TB) string {
 	t.Helper()
 	path, err := agentProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// ForeignAgent is an agent for another processor, built as Agent is.
+func ForeignAgent(t testing.TB, a Arch) string {
+	t.Helper()
+	env, err := a.build(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := build("kata-agent"+a.suffix(), "./cmd/kata-agent", env, append([]string{"build"}, staticCgo...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,14 +24,24 @@ const testsDir = "/lab/tests"
 // without restrictions.
 func GoTests(t testing.TB, packages ...string) map[string]File {
 	t.Helper()
+	return ForeignTests(t, "", packages...)
+}
+
+// ForeignTests are GoTests for another processor.
+func ForeignTests(t testing.TB, a Arch, packages ...string) map[string]File {
+	t.Helper()
+	env, err := a.build(true)
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := map[string]File{}
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, pkg := range packages {
-		name := "test-" + strings.ReplaceAll(pkg, "/", "-")
-		binary, err := build(name, "./"+pkg, cgoEnv, append([]string{"test", "-c"}, staticCgo...)...)
+		name := "test-" + strings.ReplaceAll(pkg, "/", "-") + a.suffix()
+		binary, err := build(name, "./"+pkg, env, append([]string{"test", "-c"}, staticCgo...)...)
 		if err != nil {
 			t.Fatal(err)
 		}

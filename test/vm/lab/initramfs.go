@@ -54,7 +54,7 @@ func fillInitramfs(w io.Writer, k Kernel, opts Options) error {
 	if err := addModules(files, &plan, k, opts); err != nil {
 		return err
 	}
-	guest, err := guestProgram()
+	guest, err := guestProgram(opts.Arch)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func fillInitramfs(w io.Writer, k Kernel, opts Options) error {
 	}
 	files[wire.PlanPath] = File{Data: planned}
 	maps.Copy(files, opts.Files)
-	if err := addBusybox(archive, files); err != nil {
+	if err := addBusybox(archive, files, opts.Arch); err != nil {
 		return err
 	}
 	if err := addFiles(archive, files); err != nil {
@@ -90,13 +90,18 @@ func baseFiles() map[string]File {
 	}
 }
 
-// addBusybox adds busybox and a link for each applet no file stands in for.
-func addBusybox(archive *cpio.Writer, files map[string]File) error {
+// addBusybox adds busybox and a link for each applet no file stands in for. The host's, which says what
+// there is, is of the same release as that of another processor.
+func addBusybox(archive *cpio.Writer, files map[string]File, a Arch) error {
 	out, err := exec.Command(busyboxPath, "--list-full").Output()
 	if err != nil {
 		return fmt.Errorf("%s: %w", busyboxPath, err)
 	}
-	files[busyboxPath] = File{Path: busyboxPath, Mode: 0o755}
+	program, err := a.busybox()
+	if err != nil {
+		return err
+	}
+	files[busyboxPath] = File{Path: program, Mode: 0o755}
 	for applet := range strings.FieldsSeq(string(out)) {
 		if _, taken := files["/"+applet]; !taken {
 			archive.Symlink(applet, busyboxPath)

@@ -28,18 +28,35 @@ func (m *machine) pass(f *os.File) int {
 // base is the board of every VM: memory and CPUs with room for more, buses to
 // plug into, the console. Memory is shared because vhost-user devices map it.
 func (m *machine) base(opts Options, k Kernel, initramfs, console string) {
+	if opts.Arch == ARM64 {
+		m.armBase(opts, k, initramfs, console)
+		return
+	}
 	// One thread for all CPUs: with a thread for each, QEMU 7.2 now and then leaves a kernel in
 	// a soft lockup, waiting for another CPU's answer to an interrupt.
 	m.arg("-M", "q35,memory-backend=mem,nvdimm=on", "-accel", "tcg,thread=single", "-cpu", "max",
 		"-smp", fmt.Sprintf("%d,maxcpus=%d", opts.CPUs, opts.CPUs+2),
-		"-m", fmt.Sprintf("%dM,slots=4,maxmem=%dM", opts.MemoryMiB, opts.MaxMemoryMiB),
-		"-nodefaults", "-no-user-config", "-vga", "none", "-display", "none", "-no-reboot",
-		"-serial", "file:"+console,
-		"-kernel", k.Image, "-initrd", initramfs, "-append", strings.Join(opts.commandLine(), " "))
+		"-m", fmt.Sprintf("%dM,slots=4,maxmem=%dM", opts.MemoryMiB, opts.MaxMemoryMiB))
+	m.common(opts, k, initramfs, console)
 	m.buses()
 	if opts.FreePageReporting {
 		m.arg("-device", "virtio-balloon-pci,bus=pcie.0,addr=6,free-page-reporting=on")
 	}
+}
+
+// common is what no board has in its own way: nothing that was not asked for, the console, the kernel.
+func (m *machine) common(opts Options, k Kernel, initramfs, console string) {
+	m.arg("-nodefaults", "-no-user-config", "-vga", "none", "-display", "none", "-no-reboot",
+		"-serial", "file:"+console,
+		"-kernel", k.Image, "-initrd", initramfs, "-append", strings.Join(opts.commandLine(), " "))
+}
+
+// armBase is the board of a VM of 64-bit ARM. The processor is one without pointer authentication, which
+// the emulator computes for each call of a function.
+func (m *machine) armBase(opts Options, k Kernel, initramfs, console string) {
+	m.arg("-M", "virt,memory-backend=mem", "-accel", "tcg,thread=single", "-cpu", "cortex-a72",
+		"-smp", fmt.Sprint(opts.CPUs), "-m", fmt.Sprintf("%dM", opts.MemoryMiB))
+	m.common(opts, k, initramfs, console)
 }
 
 // buses lays out the PCI tree. Every address is fixed: tests name devices by

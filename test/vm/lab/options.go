@@ -15,6 +15,8 @@ type Options struct {
 	// Init is a static program on the host that becomes PID 1 of the guest,
 	// as /sbin/kata-agent. Empty: the lab's stand-in.
 	Init string
+	// Arch is the guest's processor; Init and all other programs for it are made for that one.
+	Arch Arch
 	// CPUs at boot, 2 when zero. Two more can be plugged. A kernel booted
 	// with one CPU locks up under software emulation when a second is added.
 	CPUs int
@@ -115,7 +117,7 @@ func (o *Options) setDefaults() {
 // mitigations, no relocation.
 func (o *Options) commandLine() []string {
 	args := []string{
-		"console=ttyS0", "quiet", "panic=1", "mitigations=off", "nokaslr", "rdinit=/init",
+		"console=" + o.Arch.console(), "quiet", "panic=1", "mitigations=off", "nokaslr", "rdinit=/init",
 		"tsc=reliable", "no_timer_check", "net.ifnames=0", "rcupdate.rcu_expedited=1", "cryptomgr.notests",
 	}
 	if o.CgroupV2 {

@@ -88,7 +88,7 @@ func systemdImage(t testing.TB, files map[string]File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	guest, err := guestProgram()
+	guest, err := guestProgram("")
 	if err != nil {
 		return "", err
 	}
