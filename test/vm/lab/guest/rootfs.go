@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +35,8 @@ func makeRootfs(dir string) error {
 		if name == "busybox" {
 			continue
 		}
-		if err := os.Symlink("busybox", filepath.Join(bin, name)); err != nil {
+		err := os.Symlink("busybox", filepath.Join(bin, name))
+		if err != nil && !errors.Is(err, fs.ErrExist) { // Debian's for 64-bit ARM names one twice
 			return err
 		}
 	}
