@@ -45,8 +45,12 @@ func BuildPlain(tb testing.TB) string {
 }
 
 // BuildFailpoints makes an agent in which steps can be made to fail, as Build does.
+// KATA_TEST_FAILPOINTS names one made before.
 func BuildFailpoints(tb testing.TB) string {
 	tb.Helper()
+	if p := os.Getenv("KATA_TEST_FAILPOINTS"); p != "" {
+		return p
+	}
 	return failing.make(tb, Tags+",failpoints")
 }
 

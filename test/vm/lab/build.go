@@ -80,6 +80,21 @@ func PolicyAgent(t testing.TB) string {
 	return path
 }
 
+var failingProgram = sync.OnceValues(func() (string, error) {
+	flags := []string{"build", staticCgo[0] + " agent_policy failpoints", staticCgo[1]}
+	return build("kata-agent-failpoints", "./cmd/kata-agent", cgoEnv, flags...)
+})
+
+// FailingAgent is an agent in which steps can be made to fail, built as Agent is.
+func FailingAgent(t testing.TB) string {
+	t.Helper()
+	path, err := failingProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // build compiles a program of this module into the cache, one file for each
 // tree it is run from. verb is the go command with its flags.
 func build(name, pkg string, env []string, verb ...string) (string, error) {
