@@ -82,6 +82,10 @@ protocols: ## Write the generated code anew, from the .proto files and the optio
 clean: ## Remove what was built
 	rm -rf bin out
 
+.PHONY: vm
+vm: ## Boot a virtual machine with the agent as its init: a shell in it, an address for kata-agent-ctl
+	@$(GO) run ./test/vm/machine $(VMFLAGS)
+
 .PHONY: man
 man: ## Write the manual pages of both programs into out/man
 	@mkdir -p out/man
