@@ -32,22 +32,26 @@ func main() {
 	v1 := flag.Bool("cgroup-v1", false, "cgroup v1 in the guest; v2 unless given")
 	memory := flag.Int("memory", 512, "memory of the guest in `MiB`")
 	flag.Parse()
+	if !run(*v1, *memory) {
+		os.Exit(1)
+	}
+}
+
+// run boots the machine and tells whether it has run until somebody ended it.
+func run(v1 bool, memory int) (ok bool) {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	s := &session{ctx: ctx}
-	ok := s.run(func() {
+	ok = s.run(func() {
 		vm := lab.Boot(s, lab.Options{
-			Init: lab.Agent(s), CgroupV2: !*v1, MemoryMiB: *memory, Root: lab.TmpfsRoot(), Lifetime: lifetime,
+			Init: lab.Agent(s), CgroupV2: !v1, MemoryMiB: memory, Root: lab.TmpfsRoot(), Lifetime: lifetime,
 			KernelArgs: append([]string{"agent.debug_console", fmt.Sprintf("agent.debug_console_vport=%d", consolePort)}, flag.Args()...),
 		})
 		if err := visit(ctx, vm); err != nil && ctx.Err() == nil {
 			s.Fatal(err)
 		}
 	})
-	if !ok && ctx.Err() == nil {
-		stop()
-		os.Exit(1)
-	}
+	return ok || ctx.Err() != nil
 }
 
 // visit shows the machine and joins this terminal to a shell in it until that ends.
