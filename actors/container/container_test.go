@@ -16,6 +16,7 @@ import (
 	"github.com/kata-containers/kata-agent/actors/core/coretest"
 	"github.com/kata-containers/kata-agent/actors/id"
 	"github.com/kata-containers/kata-agent/actors/process"
+	"github.com/kata-containers/kata-agent/guest/boot/journal"
 	"github.com/kata-containers/kata-agent/guest/container/runtime"
 	"github.com/kata-containers/kata-agent/guest/container/stdio"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
@@ -674,6 +675,31 @@ func TestRemovalWaitsForSessionsThatStart(t *testing.T) {
 	s.Work(0).Complete((*started)(nil), runtime.ErrStopped)
 	s.refused(session, ErrGivenUp)
 	s.ok(remove)
+}
+
+// TestRemovalClearsTheJournal: of a container that is gone nothing is left for the next agent, also of processes that
+// nobody has waited for.
+func TestRemovalClearsTheJournal(t *testing.T) {
+	s := newFixture(t)
+	j, err := journal.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.c.options.Journal = j
+	s.create()
+	s.do(&Start{})
+	s.initExits()
+	j.Flush()
+	if left, err := Records(j); err != nil || len(left.Ends) != 1 {
+		t.Errorf("before the removal the journal has %+v, %v, want the end of the first process", left, err)
+	}
+	remove := s.ask(&Remove{})
+	s.Work(0).Run()
+	s.ok(remove)
+	j.Flush()
+	if left, err := Records(j); err != nil || len(left.Ends) != 0 || len(left.Sessions) != 0 {
+		t.Errorf("after it the journal has %+v, %v, want nothing", left, err)
+	}
 }
 
 // TestNoOperationWhileExitsAreAwaited: what a removal has undone is not worked on any more.

@@ -185,10 +185,7 @@ func (c *container) save(r *Record) {
 }
 
 func (c *container) forgetRecord(context.Context) error {
-	return errors.Join(
-		c.options.Journal.Delete(journalContainers, string(c.id)),
-		c.options.Journal.Delete(journalEnds, sessionName(c.id, c.initID())),
-	)
+	return c.options.Journal.Delete(journalContainers, string(c.id))
 }
 
 // change saves the record with a change. It is part of an exclusive operation's work.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kata-containers/kata-agent/guest/guesttest"
 	"golang.org/x/sys/unix"
 
 	_ "github.com/kata-containers/kata-agent/guest/boot/reexec" // libcontainer starts containers by running this binary again
@@ -65,6 +66,7 @@ func collect(dir string) (probe string, err error) {
 }
 
 func runTests(m *testing.M) int {
+	guesttest.HearAllSignals()
 	dir, err := os.MkdirTemp("", "kata-equal")
 	if err == nil {
 		defer os.RemoveAll(dir)

@@ -154,6 +154,7 @@ func (b *box) run(t testing.TB, spec *specs.Spec) (string, int, *runtime.Contain
 // TestDirect: the init of a usual container is made directly, and what shows of its surroundings is what
 // libcontainer makes of them.
 func TestDirect(t *testing.T) {
+	guesttest.HearAllSignals()
 	const look = `hostname; pwd; umask; cat /proc/self/mountinfo | sed 's/^[0-9]* [0-9]* [0-9]*:[0-9]* //; s/direct-[0-9-]*/ID/g; s/TestDirect[^ ]*rootfs/ROOT/'; ls -la /dev | sed 's/ ... .. ..:.. / /'; cat /proc/sys/net/ipv4/ip_forward; grep -E '^(Sig[^Q]|Cap|NoNew|Groups|Uid|Gid|Umask)' /proc/self/status; exit 3`
 	for name, change := range map[string]func(*box, *specs.Spec){
 		"usual": func(*box, *specs.Spec) {},
