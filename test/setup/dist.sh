@@ -141,13 +141,13 @@ for arch; do
 	tarball yes ""
 	tarball no "-without-policy"
 	install -d "$stage/root-yes/usr/share/man/man8"
-	"$GO" run ./guest/config/gendoc -man "$stage/root-yes/usr/share/man/man8"
+	# What writes the manuals runs on this machine, whatever is built for here.
+	CGO_ENABLED=0 "$GO" run ./guest/config/gendoc -man "$stage/root-yes/usr/share/man/man8"
 	gzip -9n "$stage"/root-yes/usr/share/man/man8/*
 	package kata-agent "$stage/root-yes" "guest agent of Kata Containers
  Runs the containers of a pod inside its virtual machine. This build has the
  policy engine."
 	install -D -m 0755 "$stage/bin-yes/kata-agent-ctl" "$stage/root-ctl/usr/bin/kata-agent-ctl"
-	# The client of this machine writes the manual, whatever it is built for here.
 	(cd cmd/kata-agent-ctl && CGO_ENABLED=0 "$GO" run -trimpath . man "$stage/root-ctl/usr/share/man/man1")
 	gzip -9n "$stage"/root-ctl/usr/share/man/man1/*
 	package kata-agent-ctl "$stage/root-ctl" "client of the guest agent of Kata Containers
