@@ -59,7 +59,7 @@ func (s *Service) signalProcess(ctx context.Context, q *protocols.SignalProcessR
 	}
 	init := q.ExecId == "" || q.ExecId == q.ContainerId
 	_, err = core.Ask(ctx, h.Ref, &process.Signal{Number: sig, TermKills: init})
-	return processError(err, q.ContainerId, q.ExecId)
+	return s.processError(err, q.ContainerId, q.ExecId)
 }
 
 // waitProcess parks the call until the exit: as many as hosts like to make cost no goroutine.
@@ -71,7 +71,7 @@ func (s *Service) waitProcess(c *frame.Call, q *protocols.WaitProcessRequest) {
 	}
 	c.OnCancel(core.AskFunc(h.Ref, &process.Wait{}, func(status int, err error) {
 		if err != nil {
-			c.Fail(processError(err, q.ContainerId, q.ExecId))
+			c.Fail(s.processError(err, q.ContainerId, q.ExecId))
 			return
 		}
 		c.ReplyOf(&protocols.WaitProcessResponse{Status: int32(status)}, h)
@@ -88,12 +88,12 @@ func (s *Service) ttyWinResize(ctx context.Context, q *protocols.TtyWinResizeReq
 	}
 	rows, columns := min(q.Row, maxWindow), min(q.Column, maxWindow)
 	_, err = core.Ask(ctx, h.Ref, &process.Resize{Rows: uint16(rows), Columns: uint16(columns)})
-	return processError(err, q.ContainerId, q.ExecId)
+	return s.processError(err, q.ContainerId, q.ExecId)
 }
 
 // processError names the process in an error of its actor. An actor that has ended says
 // the same as one that is not there.
-func processError(err error, cid, exec string) error {
+func (s *Service) processError(err error, cid, exec string) error {
 	switch {
 	case err == nil:
 		return nil

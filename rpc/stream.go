@@ -109,13 +109,13 @@ func (s *Service) read(c *frame.Call, q *protocols.ReadStreamRequest, from readS
 		c.Fail(err)
 		return
 	}
-	// A read that waits keeps what this function does: three words of it.
+	origin := stream(h.IO)
 	c.OnCancel(from(h.IO, fitted(q.Len), func(data []byte, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
-			c.Fail(fmt.Errorf("read from container %q: %w", h.Key.Container, err))
+			c.Fail(fmt.Errorf("read from container %q: %w", q.ContainerId, err))
 			return
 		}
-		c.ReplyBytesOf(data, stream(h.IO))
+		c.ReplyBytesOf(data, origin)
 	}))
 }
 

@@ -23,24 +23,14 @@ type Peer interface {
 // originKey marks the Origin of a context, and the System where its steps are entered.
 type originKey struct{}
 
-// originOf is the context that it marks, in one piece: each request has one.
 type originOf struct {
-	context.Context
 	Origin
 	sys *System
 }
 
-// Value is that of a context.
-func (o *originOf) Value(key any) any {
-	if key == (originKey{}) {
-		return o
-	}
-	return o.Context.Value(key)
-}
-
 // From returns a context for work that is done for o.
 func (s *System) From(ctx context.Context, o Origin) context.Context {
-	return &originOf{ctx, o, s}
+	return context.WithValue(ctx, originKey{}, &originOf{o, s})
 }
 
 // About returns a context for work about a container, for which nobody has asked: what ctx is for

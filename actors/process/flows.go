@@ -23,14 +23,8 @@ type Flows struct {
 // Flows may be called from any goroutine.
 func (o *IO) Flows() Flows {
 	f := Flows{
-		Stdin: o.in.Load(),
+		Stdin: o.in.Load(), Stdout: o.out.bytes.Load(), Stderr: o.err.bytes.Load(),
 		Quiet: time.Since(epoch) - time.Duration(o.lastRead.Load()),
-	}
-	if o.stdout != nil {
-		f.Stdout = uint64(o.stdout.Taken())
-	}
-	if o.stderr != nil {
-		f.Stderr = uint64(o.stderr.Taken())
 	}
 	o.each(func(r *stdio.Reader, _ *flow) { f.Reads += r.Waiting() })
 	for _, p := range []struct {

@@ -42,6 +42,7 @@ type flow struct {
 	begun atomic.Bool // somebody has asked for it
 	ended atomic.Bool // and has been told its end
 	drops atomic.Bool // what comes is dropped
+	bytes atomic.Uint64
 
 	dropped bool // it is drained; only the actor knows
 }
@@ -176,6 +177,7 @@ func (o *IO) start(r *stdio.Reader, f *flow, n int, done func([]byte, error)) fu
 		if err != nil && !errors.Is(err, stdio.ErrCanceled) {
 			f.ended.Store(true)
 		}
+		f.bytes.Add(uint64(len(b)))
 		o.lastRead.Store(int64(time.Since(epoch)))
 		done(b, err)
 	})

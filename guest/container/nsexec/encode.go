@@ -29,7 +29,6 @@ const (
 
 const (
 	headerSize = 104      // struct request
-	limitSize  = 24       // struct limit
 	maxInline  = 32 << 10 // MAX_INLINE: a longer tail goes in a memfd
 )
 
@@ -48,19 +47,9 @@ func (m *message) close() {
 	}
 }
 
-func (m *message) add(files []*os.File) {
-	for _, f := range files {
-		m.files = append(m.files, int(f.Fd()))
-	}
-}
-
 // encode makes the message of a request. null stands in for missing streams.
 func encode(r *Request, null *os.File) (*message, error) {
-	cgroups := r.Target.cgroups
-	if r.cgroup != nil {
-		cgroups = []*os.File{r.cgroup}
-	}
-	m := &message{files: make([]int, 0, len(r.Files)+len(r.Target.namespaces)+len(cgroups)+1)}
+	m := &message{}
 	tail := r.tail()
 	flags := r.flags()
 	if r.Plan != nil {
@@ -74,15 +63,18 @@ func encode(r *Request, null *os.File) (*message, error) {
 			m.files = append(m.files, int(f.Fd()))
 		}
 	}
-	m.add(r.Target.namespaces)
-	m.add(cgroups)
+	namespaces, cgroups := r.Target.descriptors()
+	if r.cgroup != nil {
+		cgroups = []int{int(r.cgroup.Fd())}
+	}
+	m.files = append(append(m.files, namespaces...), cgroups...)
 	if len(tail) > maxInline {
 		if err := m.spill(tail); err != nil {
 			return nil, err
 		}
 		flags |= flagMemfd
 	}
-	m.header = r.header(flags, len(r.Target.namespaces), len(cgroups), tail)
+	m.header = r.header(flags, len(namespaces), len(cgroups), len(tail))
 	if m.memfd == nil {
 		m.header = append(m.header, tail...)
 	}
@@ -117,53 +109,38 @@ func (r *Request) check() error {
 	if len(r.Seccomp)%8 != 0 || len(r.Seccomp) > 8*unix.BPF_MAXINSNS {
 		return fmt.Errorf("spawn: seccomp filter of %d bytes", len(r.Seccomp))
 	}
-	switch {
-	case hasNUL(r.Args...):
-		return errors.New("spawn: NUL byte in the arguments")
-	case hasNUL(r.Env...):
-		return errors.New("spawn: NUL byte in the environment")
-	case hasNUL(r.Cwd, r.SELinuxLabel, r.AppArmorProfile):
-		return errors.New("spawn: NUL byte in the directory or labels")
+	for what, list := range map[string][]string{
+		"arguments": r.Args, "environment": r.Env, "directory or labels": {r.Cwd, r.SELinuxLabel, r.AppArmorProfile},
+	} {
+		for _, s := range list {
+			if strings.IndexByte(s, 0) >= 0 {
+				return fmt.Errorf("spawn: NUL byte in the %s", what)
+			}
+		}
 	}
 	return nil
 }
 
-func hasNUL(list ...string) bool {
-	for _, s := range list {
-		if strings.IndexByte(s, 0) >= 0 {
-			return true
-		}
-	}
-	return false
-}
-
 func (r *Request) flags() uint32 {
 	flags := uint32(r.Target.flags)
-	for _, f := range [...]struct {
-		flag uint32
-		set  bool
-	}{
-		{flagNoNewPrivs, r.NoNewPrivileges},
-		{flagTerminal, r.Terminal},
-		{flagOOM, r.OOMScoreAdj != nil},
-		{flagUmask, r.Umask != nil},
-		{flagCaps, r.Capabilities != nil},
-		{flagInit, r.Plan != nil},
+	for flag, set := range map[uint32]bool{
+		flagNoNewPrivs: r.NoNewPrivileges,
+		flagTerminal:   r.Terminal,
+		flagOOM:        r.OOMScoreAdj != nil,
+		flagUmask:      r.Umask != nil,
+		flagCaps:       r.Capabilities != nil,
+		flagInit:       r.Plan != nil,
 	} {
-		if f.set {
-			flags |= f.flag
+		if set {
+			flags |= flag
 		}
 	}
 	return flags
 }
 
-// header is struct request, in the order of its fields, with room for the tail if that goes with it.
-func (r *Request) header(flags uint32, namespaces, cgroups int, tail []byte) []byte {
-	room := headerSize
-	if flags&flagMemfd == 0 {
-		room += len(tail)
-	}
-	b := make([]byte, 0, room)
+// header is struct request, in the order of its fields.
+func (r *Request) header(flags uint32, namespaces, cgroups, tail int) []byte {
+	b := make([]byte, 0, headerSize+maxInline/8)
 	words, seccomp := len(r.Args), r.SeccompFlags
 	if r.Plan != nil {
 		words, seccomp = r.Plan.count, r.Plan.Unshare
@@ -178,7 +155,7 @@ func (r *Request) header(flags uint32, namespaces, cgroups int, tail []byte) []b
 		seccomp, r.UID, r.GID, value(r.Umask), uint32(value(r.OOMScoreAdj)))
 	b = order.AppendUint16(b, r.Rows)
 	b = order.AppendUint16(b, r.Columns)
-	u32(uint32(len(tail)), 0) // the id is set when the request is sent
+	u32(uint32(tail), 0) // the id is set when the request is sent
 	caps := value(r.Capabilities)
 	for _, set := range []uint64{caps.Bounding, caps.Effective, caps.Permitted, caps.Inheritable, caps.Ambient} {
 		b = order.AppendUint64(b, set)
@@ -195,14 +172,7 @@ func value[T any](p *T) (v T) {
 
 // tail is what follows struct request, as request.h has it.
 func (r *Request) tail() []byte {
-	words := [...][]string{{r.Cwd, r.SELinuxLabel, r.AppArmorProfile, r.path()}, r.Args, r.Env}
-	size := len(r.Rlimits)*limitSize + len(r.Seccomp) + 4*len(r.Groups)
-	for _, list := range words {
-		for _, s := range list {
-			size += len(s) + 1
-		}
-	}
-	b := make([]byte, 0, size)
+	var b []byte
 	for _, l := range r.Rlimits {
 		b = order.AppendUint64(b, 0)
 		order.PutUint32(b[len(b)-8:], uint32(l.Type))
@@ -213,7 +183,7 @@ func (r *Request) tail() []byte {
 	for _, g := range r.Groups {
 		b = order.AppendUint32(b, g)
 	}
-	for _, list := range words {
+	for _, list := range [][]string{{r.Cwd, r.SELinuxLabel, r.AppArmorProfile, r.path()}, r.Args, r.Env} {
 		for _, s := range list {
 			b = append(append(b, s...), 0)
 		}

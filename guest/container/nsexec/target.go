@@ -174,3 +174,13 @@ func (t *Target) use() (release func(), err error) {
 	}
 	return t.using.RUnlock, nil
 }
+
+func (t *Target) descriptors() (namespaces, cgroups []int) {
+	for _, f := range t.namespaces {
+		namespaces = append(namespaces, int(f.Fd()))
+	}
+	for _, f := range t.cgroups {
+		cgroups = append(cgroups, int(f.Fd()))
+	}
+	return namespaces, cgroups
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,20 +18,20 @@ var errEmpty = errors.New("stream is empty")
 // descriptor back. The caller has set busy. It tells whether mine was among them.
 func (r *Reader) serve(mine *readOp) (answered bool) {
 	for share := fairShare; ; share-- {
-		op, again, closed := r.begin(share)
+		op, closed := r.begin(share)
 		if op == nil {
 			return answered
 		}
 		b := buffers.Get().(*buffer)
-		data, err := again.data, error(nil)
+		data, err := op.back, error(nil)
 		if data == nil {
 			err = io.EOF
 		}
 		r.poller.moves(1)
 		if data == nil && !closed {
-			data, err = readOnce(r.fd, b[:op.max])
+			data, err = readOnce(r.fd, b[:min(op.max, bufferSize)])
 		}
-		if err = r.end(op, again, data, err); errors.Is(err, errEmpty) {
+		if err = r.end(op, data, err); errors.Is(err, errEmpty) {
 			buffers.Put(b)
 			r.poller.moves(-1)
 			return answered
@@ -42,12 +43,11 @@ func (r *Reader) serve(mine *readOp) (answered bool) {
 	}
 }
 
-// begin takes up the next read, with what it gets of what came back. When there is none, or the
-// stream had its share, it gives the descriptor back and returns nil.
-func (r *Reader) begin(share int) (op *readOp, again part, closed bool) {
+// begin takes up the next read. When there is none, or the stream had its share, it
+// gives the descriptor back and returns nil.
+func (r *Reader) begin(share int) (op *readOp, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.passing = 0
 	r.back.settle()
 	if len(r.queue) == 0 {
 		r.busy = false
@@ -56,23 +56,23 @@ func (r *Reader) begin(share int) (op *readOp, again part, closed bool) {
 			unix.Close(r.fd)
 			r.fd = -1
 		}
-		return nil, part{}, r.closed
+		return nil, r.closed
 	}
-	if share <= 0 && !r.closed && r.back.empty() && r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r) == nil {
+	if share <= 0 && !r.closed && len(r.back.parts) == 0 && r.poller.arm(r.fd, &r.key, unix.EPOLLIN, r) == nil {
 		r.busy = false
-		return nil, part{}, false
+		return nil, false
 	}
 	op = r.queue[0]
 	op.state = moving
 	if !r.closed {
-		again = r.back.take(int(op.max))
+		op.at, op.back = r.back.take(op.max)
 	}
-	return op, again, r.closed
+	return op, r.closed
 }
 
 // end takes the read out of the queue and returns the error to answer it with. If it has
 // to wait it stays, the descriptor is armed and given back, and the error is errEmpty.
-func (r *Reader) end(op *readOp, again part, data []byte, err error) error {
+func (r *Reader) end(op *readOp, data []byte, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.exited && len(data) > 0 {
@@ -87,14 +87,11 @@ func (r *Reader) end(op *readOp, again part, data []byte, err error) error {
 		op.state, r.busy = waiting, false
 		return err
 	}
-	if again.data == nil {
-		again.at = r.fresh
-		r.fresh += int64(len(data))
+	if op.back == nil {
+		op.at = r.back.fresh
+		r.back.fresh += int64(len(data))
 	}
-	r.passing = int32(len(data))
-	if r.back != nil {
-		r.back.now, r.back.open = again.at, len(data) > 0
-	}
+	r.back.now, r.back.open = op.at, len(data) > 0
 	popOp(&r.queue, &op.state)
 	return err
 }
@@ -107,7 +104,7 @@ func (r *Reader) whenEmpty(op *readOp) error {
 		return ErrCanceled
 	case r.closed, r.drained && !op.drops:
 		return io.EOF
-	case timed && now() >= r.until:
+	case timed && !time.Now().Before(r.until):
 		r.late = true
 		return io.EOF
 	}

@@ -12,6 +12,7 @@ import "slices"
 type back struct {
 	parts []part // in the order of the stream
 	kept  int    // reads whose bytes wait to be passed on
+	fresh int64  // where in the stream the next bytes of the descriptor are
 	now   int64  // where the bytes are that are being passed on
 	// passed is where the last bytes begin that somebody has got. What comes back from before them is
 	// dropped: in its place again it would be out of order.
@@ -20,25 +21,12 @@ type back struct {
 	refused bool // or kept, which is not the same as passed
 }
 
-// settle notes what has become of the bytes at now. The reader's lock is held, as for all methods of
-// back; a nil one is one that nothing came back to.
+// settle notes what has become of the bytes at now. The reader's lock is held.
 func (b *back) settle() {
-	if b == nil {
-		return
-	}
 	if b.open && !b.refused {
 		b.passed = max(b.passed, b.now)
 	}
 	b.open, b.refused = false, false
-}
-
-// backs returns where the bytes go that come back. Of those that were read before it was made, all but
-// the ones being passed on have been.
-func (r *Reader) backs() *back {
-	if r.back == nil {
-		r.back = &back{now: r.fresh - int64(r.passing), open: r.passing > 0}
-	}
-	return r.back
 }
 
 // part is a piece of the stream.
@@ -52,10 +40,9 @@ type part struct {
 func (r *Reader) Kept() (token int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.backs()
-	b.kept++
-	b.refused = true
-	return b.now
+	r.back.kept++
+	r.back.refused = true
+	return r.back.now
 }
 
 // Sent says that the bytes of a read that were kept have been passed on.
@@ -78,9 +65,8 @@ func (r *Reader) Returned(token int64, data []byte) {
 // Refused is Returned for a read whose done has not returned yet.
 func (r *Reader) Refused(data []byte) {
 	r.mu.Lock()
-	b := r.backs()
-	b.refused = true
-	r.put(b.now, data)
+	r.back.refused = true
+	r.put(r.back.now, data)
 }
 
 // put enters a piece and has a read that waits get it. The lock is held, and released.
@@ -106,16 +92,14 @@ func (b *back) insert(p part) {
 	b.parts = slices.Insert(b.parts, i, p)
 }
 
-func (b *back) empty() bool { return b == nil || len(b.parts) == 0 }
-
-// take returns what came back first, at most most bytes; without data if there is nothing.
-func (b *back) take(most int) (first part) {
-	if b.empty() {
-		return part{}
+// take returns what came back first, at most most bytes, and where it is; nil if there is nothing.
+func (b *back) take(most int) (at int64, data []byte) {
+	if len(b.parts) == 0 {
+		return 0, nil
 	}
 	p := &b.parts[0]
 	n := min(most, len(p.data))
-	first = part{p.at, p.data[:n:n]}
+	at, data = p.at, p.data[:n:n]
 	p.at, p.data = p.at+int64(n), p.data[n:]
 	if len(p.data) == 0 {
 		b.parts = slices.Delete(b.parts, 0, 1)
@@ -123,14 +107,11 @@ func (b *back) take(most int) (first part) {
 	if len(b.parts) == 0 {
 		b.parts = nil
 	}
-	return first
+	return at, data
 }
 
 // left is how many bytes will be read again, at least.
 func (b *back) left() (n int) {
-	if b == nil {
-		return 0
-	}
 	for _, p := range b.parts {
 		n += len(p.data)
 	}

@@ -30,7 +30,7 @@ func (r *Reader) Exited() {
 	if r.exited {
 		return
 	}
-	r.exited, r.until = true, now()+graceTime
+	r.exited, r.until = true, time.Now().Add(graceTime)
 	if !r.busy && len(r.queue) > 0 {
 		r.poller.expireAt(r.until, r)
 	}
@@ -38,7 +38,7 @@ func (r *Reader) Exited() {
 
 // comes notes that somebody reads, and gives a late read its time.
 func (r *Reader) comes() {
-	if r.exited && (r.late || !r.begun && now() >= r.until) {
+	if r.exited && (r.late || !r.begun && !time.Now().Before(r.until)) {
 		r.late = true
 		r.prolong()
 	}
@@ -51,7 +51,7 @@ func (r *Reader) prolong() {
 	if r.late {
 		wait = lateTime
 	}
-	r.until = now() + wait
+	r.until = time.Now().Add(wait)
 }
 
 // graceQueue holds the streams whose reads wait in the grace time, and wakes the poller
@@ -63,7 +63,7 @@ type graceQueue struct {
 }
 
 type due struct {
-	at     time.Duration // since epoch
+	at     time.Time
 	reader *Reader
 }
 
@@ -89,7 +89,7 @@ func (g *graceQueue) close() {
 }
 
 // expireAt has r looked at again at that time, or earlier if it is queued already.
-func (p *Poller) expireAt(at time.Duration, r *Reader) {
+func (p *Poller) expireAt(at time.Time, r *Reader) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || r.timed {
@@ -107,7 +107,7 @@ func (g *graceQueue) set() {
 	var spec unix.ItimerSpec
 	if len(g.due) > 0 {
 		// A value of zero would stop the timer.
-		left := max(g.due[0].at-now(), 1)
+		left := max(time.Until(g.due[0].at), 1)
 		spec.Value = unix.NsecToTimespec(int64(left))
 	}
 	_ = unix.TimerfdSettime(g.timer, 0, &spec, nil)
@@ -121,7 +121,7 @@ func (g *graceQueue) ready() {
 		p.mu.Unlock()
 		return
 	}
-	for len(g.due) > 0 && g.due[0].at <= now() {
+	for len(g.due) > 0 && !g.due[0].at.After(time.Now()) {
 		r := heap.Pop(&g.due).(due).reader
 		r.timed = false
 		expired = append(expired, r)
@@ -139,7 +139,7 @@ func (g *graceQueue) abandon() {}
 type dueHeap []due
 
 func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
 func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *dueHeap) Push(x any)        { *h = append(*h, x.(due)) }
 func (h *dueHeap) Pop() any {

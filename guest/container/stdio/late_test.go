@@ -28,7 +28,7 @@ func TestLateReader(t *testing.T) {
 				}
 			}
 			r.mu.Lock()
-			r.until = now() - time.Second // long ago
+			r.until = time.Now().Add(-time.Second) // long ago
 			r.mu.Unlock()
 			for _, want := range []string{"late", "later"} {
 				c, _ := read(r, 100)
@@ -54,7 +54,7 @@ func TestLateReaderIsToldTheEnd(t *testing.T) {
 	r, _ := newReader(t, newPoller(t))
 	r.Exited()
 	r.mu.Lock()
-	r.until = now()
+	r.until = time.Now()
 	r.mu.Unlock()
 	start := time.Now()
 	c, _ := read(r, 100)
@@ -75,7 +75,7 @@ func TestContinuedReader(t *testing.T) {
 	await(t, c)
 	r.Exited()
 	r.mu.Lock()
-	r.until = now()
+	r.until = time.Now()
 	r.mu.Unlock()
 	answered := false
 	r.Read(100, func(_ []byte, err error) { answered = errors.Is(err, io.EOF) })

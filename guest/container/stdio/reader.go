@@ -30,32 +30,27 @@ type Reader struct {
 	fd      int
 	key     key
 	queue   []*readOp
-	fresh   int64         // where in the stream the next bytes of the descriptor are
-	back    *back         // made when first wanted: most streams never have any
-	until   time.Duration // after the exit: when reads that wait end, since epoch
-	passing int32         // how many bytes are being passed on; none once the next read begins
-	drops   uint32        // odd: what comes is dropped; see Discard
 	busy    bool
 	closed  bool
 	begun   bool // somebody has read
 	over    bool // no writer is left and everything was read
 	drained bool // see Drain
 	exited  bool
-	late    bool // the grace time is over: reads wait for lateTime
-	timed   bool // in the poller's grace queue; protected by its lock
+	late    bool      // the grace time is over: reads wait for lateTime
+	until   time.Time // after the exit: when reads that wait end
+	timed   bool      // in the poller's grace queue; protected by its lock
+	drops   uint32    // odd: what comes is dropped; see Discard
+	back    back
 }
-
-// epoch is what times are counted from: a duration takes a third of the space of a time.Time.
-var epoch = time.Now()
-
-func now() time.Duration { return time.Since(epoch) }
 
 type readOp struct {
 	reader *Reader
+	max    int
 	done   func([]byte, error)
-	max    int32
 	state  opState
-	drops  bool // a read of Discard's or Drain's
+	drops  bool   // a read of Discard's or Drain's
+	back   []byte // what it gets, of what came back
+	at     int64  // where in the stream its bytes are
 }
 
 // Waiting is how many reads wait.
@@ -63,13 +58,6 @@ func (r *Reader) Waiting() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.queue)
-}
-
-// Taken is how many bytes have been read from the descriptor.
-func (r *Reader) Taken() int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.fresh
 }
 
 // NewReader takes f over: it is closed when NewReader returns, and the reader has a
@@ -102,7 +90,7 @@ func (r *Reader) Read(max int, done func(data []byte, err error)) (cancel func()
 		done(nil, nil)
 		return never
 	}
-	return r.enqueue(&readOp{reader: r, max: int32(min(max, bufferSize)), done: done})
+	return r.enqueue(&readOp{reader: r, max: max, done: done})
 }
 
 // enqueue answers a read when it is its turn, at once if it can.

@@ -272,10 +272,10 @@ func TestBytesProlongTheGrace(t *testing.T) {
 	r.Exited()
 	for range 3 {
 		r.mu.Lock()
-		r.until = now() + time.Hour // however slow the machine is
+		r.until = time.Now().Add(time.Hour) // however slow the machine is
 		r.mu.Unlock()
 		c, _ := read(r, 100)
-		start := now()
+		start := time.Now()
 		w.WriteString("x")
 		if got := await(t, c); string(got.data) != "x" {
 			t.Fatalf("got %+v", got)
@@ -283,8 +283,8 @@ func TestBytesProlongTheGrace(t *testing.T) {
 		guard.Until(t, "the grace time begins with the bytes", func() bool {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			left := r.until - now() // an hour if it did not begin anew
-			return left <= graceTime && r.until >= start+graceTime
+			left := time.Until(r.until) // an hour if it did not begin anew
+			return left <= graceTime && !r.until.Before(start.Add(graceTime))
 		})
 	}
 }
