@@ -166,15 +166,23 @@ func prepare(ctx context.Context, o Options, p CreateOptions) (*Container, error
 		given, err = c.stage(config)
 	}
 	if err == nil {
-		c.lc, err = libcontainer.Create(o.StateRoot, p.ID, given)
+		err = c.tellLibcontainer(given)
 	}
 	if err != nil {
 		c.closeLast()
 		return nil, fmt.Errorf("create container %q: %w", p.ID, err)
 	}
-	c.given = given
-	useStartManager(c.lc, o.Proc)
 	return c, nil
+}
+
+// tellLibcontainer has libcontainer make the container's state directory; given is what it is told.
+func (c *Container) tellLibcontainer(given *configs.Config) (err error) {
+	if c.lc, err = libcontainer.Create(c.options.StateRoot, c.id, given); err != nil {
+		return err
+	}
+	c.given = given
+	useStartManager(c.lc, c.options.Proc)
+	return nil
 }
 
 func (c *Container) closeLast() {

@@ -12,12 +12,9 @@ import (
 	"time"
 
 	"github.com/kata-containers/kata-agent/guest/container/nsexec"
-	"github.com/kata-containers/kata-agent/guest/container/seccomp"
-	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // The init of a plain container is made by the resident helper, from a plan: no Go program starts, and
@@ -92,15 +89,7 @@ func (c *Container) startDirect(ctx context.Context, p CreateOptions) error {
 	}
 	c.last = i.LastStage()
 	c.init = newInit(c.options.Proc, i.Pid(), i.TakePidFD(), tty)
-	return c.enterProgram(p.Spec.Process)
-}
-
-// compileFilter compiles the container's seccomp profile.
-func (c *Container) compileFilter() (err error) {
-	if c.config.Seccomp != nil && c.filter == nil {
-		c.filter, err = seccomp.Compile(c.config.Seccomp)
-	}
-	return err
+	return c.enterLast(p.Spec.Process)
 }
 
 // mountDirect starts init, which waits with its mounts made.
@@ -125,7 +114,7 @@ func (c *Container) mountDirect(ctx context.Context, p CreateOptions) (*nsexec.I
 // hookDirect sets the cgroup's limits and runs the hooks that libcontainer runs between the mounts and
 // the change of root. ran tells whether hooks have been run: they must not be twice.
 func (c *Container) hookDirect(pid int) (ran bool, err error) {
-	if err := c.cgroup.Set(earlyLimits(c.config.Cgroups.Resources)); err != nil {
+	if err := c.cgroup.Set(withoutProgramLimits(c.config.Cgroups.Resources)); err != nil {
 		return false, err
 	}
 	if !c.config.HasHook(configs.Prestart, configs.CreateRuntime) {
@@ -140,26 +129,6 @@ func (c *Container) hookDirect(pid int) (ran bool, err error) {
 		return true, err
 	}
 	return true, c.config.Hooks.Run(configs.CreateRuntime, state)
-}
-
-// enterProgram tells init what it is to become, and sets the limits that are its program's.
-func (c *Container) enterProgram(spec *specs.Process) error {
-	r, err := c.sessionRequest(spec, Stdio{})
-	if err != nil {
-		return err
-	}
-	if err := c.last.Send(r, false); err != nil {
-		return err
-	}
-	gone, err := c.init.watch()
-	if err != nil {
-		return errDeadInit
-	}
-	defer unix.Close(gone)
-	if err := c.last.Ready(gone); err != nil {
-		return err
-	}
-	return c.setLastLimits()
 }
 
 // newInit is an init that has not executed its program yet.
@@ -244,17 +213,5 @@ func (c *Container) fallBack(why error) error {
 	if err != nil {
 		return err
 	}
-	if c.lc, err = libcontainer.Create(c.options.StateRoot, c.id, given); err != nil {
-		return err
-	}
-	c.given = given
-	useStartManager(c.lc, c.options.Proc)
-	return nil
-}
-
-// earlyLimits are the limits that are not the program's alone: see last.go.
-func earlyLimits(r *cgroups.Resources) *cgroups.Resources {
-	early := *r
-	withoutProgramLimits(&early)
-	return &early
+	return c.tellLibcontainer(given)
 }

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kata-containers/kata-agent/guest/container/seccomp"
 	"github.com/kata-containers/kata-agent/guest/sys/pidfd"
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/manager"
@@ -74,9 +73,9 @@ func inherited(o Options, p CreateOptions, lc *libcontainer.Container, state *li
 
 // inheritSessions makes sessions possible as they were. libcontainer was not told of a filter that the
 // last stage has set: its sessions would have none.
-func (c *Container) inheritSessions() (err error) {
+func (c *Container) inheritSessions() error {
 	if c.config.Seccomp != nil && c.given.Seccomp == nil {
-		if c.filter, err = seccomp.Compile(c.config.Seccomp); err != nil {
+		if err := c.compileFilter(); err != nil {
 			return err
 		}
 		c.helperOnly = true
@@ -114,7 +113,7 @@ func (o Options) InheritProcess(pid int, start uint64) (*Process, error) {
 		fd.Close()
 		return o.endedProcess(pid)
 	}
-	f := &foreign{proc: o.Proc, pid: pid, start: start, fd: fd, status: lostStatus, ended: o.Ended}
+	f := &foreign{proc: o.Proc, pid: pid, start: start, fd: fd, status: lostStatus, ended: o.seenEnd}
 	return &Process{Pid: pid, PidFD: fd, foreign: f, reap: func() int { return f.status }}, nil
 }
 
@@ -125,13 +124,20 @@ func (o Options) endedProcess(pid int) (*Process, error) {
 		return nil, err
 	}
 	w.Close()
-	status := lostStatus
-	if o.Ended != nil {
-		if seen, ok := o.Ended(pid); ok {
-			status = waitStatus(syscall.WaitStatus(seen))
-		}
+	status, known := o.seenEnd(pid)
+	if !known {
+		status = lostStatus
 	}
 	return &Process{Pid: pid, PidFD: r, foreign: &foreign{gone: true}, reap: func() int { return status }}, nil
+}
+
+// seenEnd is the exit status of a process whose end init has seen.
+func (o Options) seenEnd(pid int) (status int, known bool) {
+	if o.Ended == nil {
+		return 0, false
+	}
+	seen, known := o.Ended(pid)
+	return pidfd.Status(syscall.WaitStatus(seen)), known
 }
 
 // StartTime is when a process was started, in the kernel's clock ticks since boot: with its number it
@@ -149,8 +155,8 @@ type foreign struct {
 	fd     *os.File
 	gone   bool // it had ended before
 	status int
-	seen   time.Time                           // when its end was seen
-	ended  func(pid int) (status int, ok bool) // Options.Ended
+	seen   time.Time                              // when its end was seen
+	ended  func(pid int) (status int, known bool) // seenEnd
 }
 
 // EndedBefore tells whether the process had ended before this agent began.
@@ -175,10 +181,8 @@ func (f *foreign) settled() bool {
 	if !known {
 		status, known = pidfd.ExitStatus(f.fd) // somebody has
 	}
-	if !known && f.ended != nil {
-		if status, known = f.ended(f.pid); known {
-			status = waitStatus(syscall.WaitStatus(status))
-		}
+	if !known {
+		status, known = f.ended(f.pid)
 	}
 	if known {
 		f.status = status

@@ -51,28 +51,35 @@ func (c *Container) stage(config *configs.Config) (*configs.Config, error) {
 		return nil, fmt.Errorf("last stage: %w", err)
 	}
 	c.last = last
-	if config.Seccomp != nil {
-		if c.filter, err = seccomp.Compile(config.Seccomp); err != nil {
-			return nil, err
-		}
+	if err := c.compileFilter(); err != nil {
+		return nil, err
 	}
 	bare := *config
 	bare.Seccomp, bare.Rlimits, bare.AppArmorProfile, bare.ProcessLabel = nil, nil, "", ""
 	bare.Capabilities, bare.NoNewPrivileges = nil, false
-	group, resources := *config.Cgroups, *config.Cgroups.Resources
-	withoutProgramLimits(&resources)
-	group.Resources = &resources
+	group := *config.Cgroups
+	group.Resources = withoutProgramLimits(group.Resources)
 	bare.Cgroups = &group
 	return &bare, nil
 }
 
-// withoutProgramLimits takes out what setLastLimits sets.
-func withoutProgramLimits(r *cgroups.Resources) {
+// compileFilter compiles the container's seccomp profile, if it has one and that is not done yet.
+func (c *Container) compileFilter() (err error) {
+	if c.config.Seccomp != nil && c.filter == nil {
+		c.filter, err = seccomp.Compile(c.config.Seccomp)
+	}
+	return err
+}
+
+// withoutProgramLimits is a copy without what setLastLimits sets.
+func withoutProgramLimits(all *cgroups.Resources) *cgroups.Resources {
+	r := *all
 	r.CpuQuota, r.CpuBurst, r.Memory, r.MemorySwap = 0, nil, 0, 0
 	r.PidsLimit, r.Unified = nil, maps.Clone(r.Unified)
 	for _, file := range programFiles {
 		delete(r.Unified, file)
 	}
+	return &r
 }
 
 // What libcontainer's init is sure to have room in: it has ten threads and descriptors, 20
@@ -172,8 +179,8 @@ func raised(limits []configs.Rlimit) (out []configs.Rlimit) {
 	return out
 }
 
-// enterLast has an init that libcontainer has prepared go on to its last stage, and sets the
-// limits of the cgroup then.
+// enterLast tells the last stage what it is to become, and sets the limits of the cgroup then. An init that
+// libcontainer has prepared goes on to that stage first; one that was made directly is there.
 func (c *Container) enterLast(spec *specs.Process) error {
 	r, err := c.sessionRequest(spec, Stdio{})
 	if err != nil {
@@ -187,8 +194,10 @@ func (c *Container) enterLast(spec *specs.Process) error {
 		return errDeadInit
 	}
 	defer unix.Close(gone)
-	if err := c.openFifo(context.Background(), gone); err != nil {
-		return err
+	if c.direct == nil {
+		if err := c.openFifo(context.Background(), gone); err != nil {
+			return err
+		}
 	}
 	if err := c.last.Ready(gone); err != nil {
 		return err

@@ -224,10 +224,6 @@ const (
 	neverRan           = 1
 )
 
-// signalBase is added to the number of the signal that killed a process: the convention
-// of shells, and what hosts show as the exit code.
-const signalBase = 128
-
 // lostStatus is reported when the kernel does not tell how a process ended.
 const lostStatus = 255
 
@@ -239,16 +235,7 @@ func exitStatus(state *os.ProcessState) int {
 	if !ok {
 		return lostStatus
 	}
-	return waitStatus(ws)
-}
-
-func waitStatus(ws syscall.WaitStatus) int {
-	switch {
-	case ws.Signaled():
-		return signalBase + int(ws.Signal())
-	default:
-		return ws.ExitStatus()
-	}
+	return pidfd.Status(ws)
 }
 
 func libcontainerProcess(spec *specs.Process, init bool) (*libcontainer.Process, error) {

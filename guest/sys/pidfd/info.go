@@ -41,12 +41,11 @@ func ExitStatus(fd *os.File) (status int, known bool) {
 	if err != nil || i.mask&infoExit == 0 {
 		return 0, false
 	}
-	return statusOf(i.exitCode), true
+	return Status(syscall.WaitStatus(i.exitCode)), true
 }
 
-// statusOf makes of what wait(2) gives what ExitCode does.
-func statusOf(wait int32) int {
-	ws := syscall.WaitStatus(wait)
+// Status makes of what wait(2) gives what ExitCode does.
+func Status(ws syscall.WaitStatus) int {
 	if ws.Signaled() {
 		return 128 + int(ws.Signal())
 	}
@@ -72,5 +71,5 @@ func Zombie(proc string, pid int, start uint64) (status int, known bool) {
 		return 0, false
 	}
 	wait, err := strconv.ParseInt(fields[statExitCode], 10, 32)
-	return statusOf(int32(wait)), err == nil
+	return Status(syscall.WaitStatus(wait)), err == nil
 }
