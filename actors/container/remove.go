@@ -113,7 +113,9 @@ func (c *container) settleRemoval(t *core.Turn) {
 func (c *container) finish(t *core.Turn) {
 	for exec, e := range c.procs {
 		c.options.Processes.Delete(e.handle.Key)
-		c.forgetSession(exec)
+		if !e.waited { // else it has been forgotten
+			c.forgetSession(exec)
+		}
 		e.handle.Ref.Tell(process.Discard{})
 	}
 	for _, m := range c.starting {

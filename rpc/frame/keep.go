@@ -53,7 +53,7 @@ type keep struct {
 
 // GoOnConn is ServeConn for a connection that another process has served.
 func (m *Mux) GoOnConn(ctx context.Context, nc net.Conn, left Left, started func(*Conn)) {
-	m.serveConn(ctx, nc, func(c *Conn) {
+	m.ServeConn(ctx, nc, func(c *Conn) {
 		if started != nil {
 			started(c)
 		}
@@ -70,7 +70,7 @@ func (m *Mux) GoOnConn(ctx context.Context, nc net.Conn, left Left, started func
 
 // source is what the peer sends, read in such a way that the Keeper knows of each byte.
 func (c *Conn) source() io.Reader {
-	if c.keep == nil || c.box.raw == nil {
+	if c.keep == nil {
 		return c.nc
 	}
 	return &keptReader{c}

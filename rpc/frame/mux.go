@@ -55,10 +55,6 @@ func (m *Mux) add(r *Method) error {
 // calls are canceled and the contexts of its handlers ended when it returns, but handlers may
 // still be running. started, if not nil, is given the connection before its first frame is read.
 func (m *Mux) ServeConn(ctx context.Context, nc net.Conn, started func(*Conn)) {
-	m.serveConn(ctx, nc, started)
-}
-
-func (m *Mux) serveConn(ctx context.Context, nc net.Conn, started func(*Conn)) {
 	c := newConn(m, nc)
 	c.ctx, c.cancel = context.WithCancel(context.WithValue(ctx, connKey{}, c))
 	defer c.cancel()

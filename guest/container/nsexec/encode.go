@@ -52,9 +52,6 @@ func encode(r *Request, null *os.File) (*message, error) {
 	m := &message{}
 	tail := r.tail()
 	flags := r.flags()
-	if r.Plan != nil {
-		tail = r.Plan.tail()
-	}
 	if !r.Terminal {
 		for _, f := range r.Files {
 			if f == nil {
@@ -172,6 +169,9 @@ func value[T any](p *T) (v T) {
 
 // tail is what follows struct request, as request.h has it.
 func (r *Request) tail() []byte {
+	if r.Plan != nil {
+		return r.Plan.tail()
+	}
 	var b []byte
 	for _, l := range r.Rlimits {
 		b = order.AppendUint64(b, 0)
