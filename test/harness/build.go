@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +95,17 @@ func Clean() {
 			_ = os.RemoveAll(filepath.Dir(b.path))
 		}
 	}
+}
+
+// BuildProgram builds a program of this module, such as "./cmd/kata-agent-ctl", into a directory, under its own
+// name. The error has what the compiler says.
+func BuildProgram(program, dir string, flags ...string) error {
+	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", dir+"/", program)...)
+	build.Dir = ModuleRoot()
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", program, err, out)
+	}
+	return nil
 }
 
 // ModuleRoot is the directory of go.mod.

@@ -29,10 +29,8 @@ func TestScript(t *testing.T) {
 	if err := os.WriteFile(file, []byte(r.script()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-o", ctl, "./cmd/kata-agent-ctl")
-	build.Dir = harness.ModuleRoot()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := harness.BuildProgram("./cmd/kata-agent-ctl", dir); err != nil {
+		t.Fatal(err)
 	}
 	out, err := exec.Command(ctl, "--server-address", p.Address, "connect", "-n", "--ignore-errors", "--file", file).CombinedOutput()
 	if !strings.Contains(string(out), `on c0: {"status":7}`) {

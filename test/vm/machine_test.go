@@ -25,9 +25,9 @@ func TestMachine(t *testing.T) {
 	harness.Root(t)
 	dir := t.TempDir()
 	for _, program := range []string{"./test/vm/machine", "./cmd/kata-agent-ctl"} {
-		build := exec.Command("go", "build", "-o", dir+"/", program)
-		build.Dir = harness.ModuleRoot()
-		run(t, build)
+		if err := harness.BuildProgram(program, dir); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, end := range map[string]func(in io.Writer, machine *os.Process) error{
 		"the shell ends": func(in io.Writer, _ *os.Process) error { _, err := io.WriteString(in, "exit\n"); return err },

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -62,33 +60,11 @@ var containers atomic.Int64
 // rootfs makes a file system of busybox and the files that programs look for.
 func rootfs(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "rootfs")
-	for _, d := range []string{"bin", "proc", "dev", "sys", "tmp", "etc", "root", "home/user", "private"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile("/bin/busybox")
-	if err != nil {
-		t.Skip("needs busybox-static: ", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "bin/busybox"), data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	list, err := exec.Command("/bin/busybox", "--list").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, applet := range strings.Fields(string(list)) {
-		os.Symlink("busybox", filepath.Join(dir, "bin", applet))
-	}
+	dir := guesttest.Busybox(t, "home/user", "private")
 	os.WriteFile(filepath.Join(dir, "etc/passwd"), []byte("root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n"), 0o644)
 	// Only uid 1000 of the container may enter, root without capabilities may not.
 	os.Chown(filepath.Join(dir, "private"), 1000, 1000)
 	os.Chmod(filepath.Join(dir, "private"), 0o700)
-	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
-		os.Chmod(d, 0o755)
-	}
 	return dir
 }
 

@@ -125,6 +125,19 @@ type outcome struct {
 	}
 }
 
+// readOutcome reads what "load --json" has written.
+func readOutcome(t *testing.T, result string) (o outcome) {
+	t.Helper()
+	text, err := os.ReadFile(result)
+	if err == nil {
+		err = json.Unmarshal(text, &o)
+	}
+	if err != nil {
+		t.Fatalf("the result of a load: %v", err)
+	}
+	return o
+}
+
 func TestLoad(t *testing.T) {
 	p := newPod(t)
 	dir := t.TempDir()
@@ -145,14 +158,7 @@ func TestLoad(t *testing.T) {
 	if !bytes.Contains(shown, []byte("\x1b[K")) || !bytes.Contains(shown, []byte("failures: 0")) {
 		t.Errorf("shown: %s", shown)
 	}
-	text, err := os.ReadFile(result)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var o outcome
-	if err := json.Unmarshal(text, &o); err != nil {
-		t.Fatal(err)
-	}
+	o := readOutcome(t, result)
 	want := map[string][2]int64{ // operations and bytes
 		"exec": {100, 300}, "rated": {50, 250}, "hold": {40, 0}, "hold: close": {40, 0}, "silent": {20, 0}, "silent: close": {20, 0}, "stream": {2, 18000002}, "stdin": {2, 16 << 20},
 		"stdin by wc": {1, 100001}, "stdin by hash": {1, 1000001}, "churn": {6, 0},
@@ -191,14 +197,7 @@ func TestSoakScenario(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v, want no failure:\n%s", err, out)
 	}
-	text, err := os.ReadFile(result)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var o outcome
-	if err := json.Unmarshal(text, &o); err != nil {
-		t.Fatal(err)
-	}
+	o := readOutcome(t, result)
 	for _, l := range o.Loads {
 		step := strings.Contains(l.Name, ": ") // of a load whose time may be over before
 		if l.Operations == 0 && !step || l.Errors != 0 {

@@ -28,11 +28,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	binary = filepath.Join(dir, "kata-agent-ctl")
-	build := exec.Command("go", "build", "-race", "-o", binary, "./cmd/kata-agent-ctl")
-	build.Dir = harness.ModuleRoot()
 	code := 1
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+	if err := harness.BuildProgram("./cmd/kata-agent-ctl", dir, "-race"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	} else {
 		code = m.Run()
 	}
